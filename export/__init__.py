@@ -1,0 +1,1 @@
+"""Train Walsh-Hadamard hybrids in PyTorch and export them to ONNX."""
