@@ -45,7 +45,7 @@ def fwht_layer(
     pool: int = 1,
     activation: int = 0,
 ) -> np.ndarray:
-    """x (N, C_in, H, W), thresholds and scale (n,), gain and bias (out_channels,) -> (N, out_channels, H, W) float64."""
+    """x (N, C_in, H, W), thresholds and scale (n,), gain and bias (out_channels,) -> (N, out_channels, H, W)."""
     x, thresholds, scale = x.astype(np.float64), thresholds.astype(np.float64), scale.astype(np.float64)
     n, in_channels = len(thresholds), x.shape[1]
     h = hadamard(n) / np.sqrt(n)
