@@ -1,0 +1,140 @@
+"""Packed image files: a whole data set of small images in one file (docs/data_formats.md has the layout).
+
+python -m export.packed_images pack FOLDER OUT.bin
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable, Iterator, List, Optional, Sequence
+
+HEADER = struct.Struct("<I")  # bytes of the prefix that every image shares
+RECORD = struct.Struct("<BBH")  # is_test, class, bytes of this image after the prefix
+MAX_BODY = 0xFFFF
+MAX_CLASSES = 256
+CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@dataclass(frozen=True)
+class PackedImage:
+    """One image: its complete file (any format, here mostly JPEG), its class and the part it belongs to."""
+
+    is_test: bool
+    class_id: int
+    data: bytes
+
+
+def read_packed(path: Path) -> Iterator[PackedImage]:
+    """The images of a packed file in file order.
+
+    Raises ValueError with the byte position where the file does not follow the layout.
+    """
+    content = path.read_bytes()
+    if len(content) < HEADER.size:
+        raise ValueError(f"{path} is no packed image file: it has {len(content)} bytes, the header alone has 4")
+    (shared,) = HEADER.unpack_from(content)
+    position = HEADER.size + shared
+    if position > len(content):
+        raise ValueError(f"{path} is no packed image file: it announces a prefix of {shared} bytes, but ends before")
+    prefix = content[HEADER.size : position]
+    while position < len(content):
+        if position + RECORD.size > len(content):
+            raise ValueError(f"{path} is cut off: an incomplete record begins at byte {position}")
+        is_test, class_id, size = RECORD.unpack_from(content, position)
+        start = position + RECORD.size
+        position = start + size
+        if is_test > 1 or position > len(content):
+            what = f"is_test = {is_test}" if is_test > 1 else f"{size} bytes announced, {len(content) - start} left"
+            raise ValueError(f"{path} is cut off or no packed image file: record at byte {start - RECORD.size}, {what}")
+        yield PackedImage(bool(is_test), class_id, prefix + content[start:position])
+
+
+def write_packed(path: Path, images: Iterable[PackedImage]) -> None:
+    """Write the images in the order given; what all of them begin with is stored once. Atomic.
+
+    Raises ValueError where an image is too long or a class does not fit in a byte.
+    """
+    images = list(images)
+    prefix = os.path.commonprefix([image.data for image in images])
+    parts = [HEADER.pack(len(prefix)), prefix]
+    for number, image in enumerate(images):
+        body = image.data[len(prefix) :]
+        if len(body) > MAX_BODY:
+            raise ValueError(f"image {number} has {len(body)} bytes; a packed file holds at most {MAX_BODY} an image")
+        if not 0 <= image.class_id < MAX_CLASSES:
+            raise ValueError(f"image {number} has class {image.class_id}; a packed file holds classes 0 to 255")
+        parts += [RECORD.pack(image.is_test, image.class_id, len(body)), body]
+    replace_bytes(path, b"".join(parts))
+
+
+def labels_path(path: Path) -> Path:
+    """Where the class names of a packed file lie: `data.bin` has `data.bin.labels.json`."""
+    return path.with_name(path.name + ".labels.json")
+
+
+def read_labels(path: Path, classes: int) -> List[str]:
+    """The class names of a packed file that uses the classes 0 to `classes` - 1.
+
+    Without a file of names, ten classes are taken for CIFAR-10's. Raises ValueError where the names are missing,
+    too few, not unique or no list of strings.
+    """
+    names_path = labels_path(path)
+    if not names_path.exists():
+        if classes == len(CIFAR10_LABELS):
+            return list(CIFAR10_LABELS)
+        raise ValueError(f"{path} has {classes} classes and no names: write them as a JSON list to {names_path}")
+    try:
+        names = json.loads(names_path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{names_path} is no JSON: {error}") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"{names_path} must be a JSON list of names")
+    if len(set(names)) != len(names) or len(names) < classes:
+        raise ValueError(f"{names_path} has {len(set(names))} different names, {path} uses {classes} classes")
+    return names
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def pack_folder(folder: Path, out: Path) -> int:
+    """Pack the files of train/<class>/ and test/<class>/ as they are, names beside it; returns how many."""
+    from export.image_folder import list_folder
+
+    listing = list_folder(folder)
+    write_packed(
+        out, (PackedImage(entry.is_test, entry.class_id, entry.path.read_bytes()) for entry in listing.entries)
+    )
+    replace_bytes(labels_path(out), (json.dumps(listing.labels, ensure_ascii=False) + "\n").encode())
+    return len(listing.entries)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if len(arguments) != 3 or arguments[0] != "pack":
+        print("usage: python -m export.packed_images pack FOLDER OUT.bin", file=sys.stderr)
+        return 2
+    folder, out = Path(arguments[1]), Path(arguments[2])
+    try:
+        count = pack_folder(folder, out)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{count} images in {out} ({out.stat().st_size} bytes), class names in {labels_path(out)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
