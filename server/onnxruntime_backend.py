@@ -1,0 +1,97 @@
+"""ONNX Runtime behind the backend interface: the CPU of any machine, or CUDA where onnxruntime-gpu finds a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+import onnxruntime
+
+from .errors import BadRequest, StartupError
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class OnnxRuntimeBackend:
+    """One ONNX file in one session; see Backend for the methods.
+
+    provider: "cpu", "cuda", or "auto" (CUDA where it works). Where "cuda" was asked for and the session runs on the
+    CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 leaves the choice to ONNX Runtime (one
+    per physical core). Raises StartupError where the file cannot be loaded.
+    """
+
+    name = "onnxruntime"
+    precision = "fp32"
+
+    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0) -> None:
+        if provider not in ("auto", *PROVIDERS):
+            raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
+        self.path = path
+        self._threads = threads
+        self._providers = _wanted_providers(provider)
+        self._session = self._new_session(self._options())
+        self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
+        self.problem: Optional[str] = None
+        if provider == "cuda" and self.provider == "cpu":
+            self.problem = (
+                "CUDA was asked for and ONNX Runtime fell back to the CPU: install onnxruntime-gpu and its CUDA"
+                f" libraries (it offers {', '.join(onnxruntime.get_available_providers())}), or choose provider cpu"
+            )
+        self._input = self._session.get_inputs()[0]
+
+    @property
+    def metadata(self) -> Dict[str, str]:
+        """The metadata properties of the ONNX file."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        self._check(batch)
+        logits: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
+        return logits
+
+    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
+        self._check(batch)
+        raise NotImplementedError
+
+    def close(self) -> None:
+        del self._session
+
+    def _check(self, batch: np.ndarray) -> None:
+        wanted = tuple(self._input.shape[1:])
+        if batch.dtype != np.float32 or batch.ndim != 4 or batch.shape[1:] != wanted or len(batch) == 0:
+            raise BadRequest(
+                f"the input is {batch.dtype} of shape {batch.shape}, it must be float32 of shape (N, {str(wanted)[1:]}"
+            )
+
+    def _options(self) -> onnxruntime.SessionOptions:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3  # errors; its warnings name nodes that no reader of the log could mend
+        return options
+
+    def _new_session(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+        if not self.path.is_file():
+            raise StartupError(f"{self.path} is not there: make it with `make onnx`, or restore it from the repository")
+        try:
+            return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
+        except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
+            raise StartupError(_cure(self.path, str(error))) from error
+
+
+def _wanted_providers(provider: str) -> List[str]:
+    available = onnxruntime.get_available_providers()
+    wanted = ["cpu"] if provider == "cpu" else ["cuda", "cpu"]
+    return [PROVIDERS[name] for name in wanted if PROVIDERS[name] in available]
+
+
+def _cure(path: Path, reason: str) -> str:
+    first_line = reason.strip().splitlines()[0] if reason.strip() else "no reason given"
+    if "is not a registered function/op" in reason:
+        return (
+            f"{path} has custom operators without function bodies, which ONNX Runtime cannot run ({first_line}):"
+            " export it again with `make onnx`"
+        )
+    return (
+        f"{path} cannot be loaded, it is no ONNX file or a damaged one ({first_line}): export it again with `make onnx`"
+    )

@@ -1,0 +1,35 @@
+"""Where a request's time goes: one clock, milliseconds by stage."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import Dict, Iterator
+
+STAGES = ("decode", "preprocess", "queue", "inference", "postprocess")
+
+
+class Stages:
+    """Collects the stages of one request; a stage entered twice adds up, one never entered is 0.
+
+    `total` runs from the creation of the object, so it also holds what lies between the stages.
+    """
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._seconds: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Time the body of a `with`; `stage` is one of STAGES (KeyError otherwise). An error inside is timed too."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] += time.perf_counter() - start
+
+    def timings_ms(self) -> Dict[str, float]:
+        """Milliseconds by stage in the order of STAGES, then `total` up to this moment."""
+        timings = {stage: round(1000 * seconds, 4) for stage, seconds in self._seconds.items()}
+        timings["total"] = round(1000 * (time.perf_counter() - self._start), 4)
+        return timings
