@@ -2,8 +2,10 @@
 
     ServerError
       BadRequest            400  a value or an image that cannot be used
+      Unauthorized          401  a route that asks for the admin key
       UnknownModel          404
       NotFound              404  anything else that is not there
+      SlowUpload            408  the body did not arrive in time
       TooLarge              413  too many bytes or pixels
       UnsupportedMedia      415
       Busy                  503  full, loading, draining; has `retry_after` seconds
@@ -22,6 +24,7 @@ class ServerError(Exception):
     """An error with an HTTP status and one sentence for the client.
 
     `index` is the position of the image in the request that caused it, None where no single image did.
+    The title, in lower case with hyphens, is the last part of the problem's `type` and the `reason` in the metrics.
     """
 
     status = 500
@@ -38,6 +41,11 @@ class BadRequest(ServerError):
     title = "Bad request"
 
 
+class Unauthorized(ServerError):
+    status = 401
+    title = "Unauthorized"
+
+
 class UnknownModel(ServerError):
     status = 404
     title = "Unknown model"
@@ -46,6 +54,11 @@ class UnknownModel(ServerError):
 class NotFound(ServerError):
     status = 404
     title = "Not found"
+
+
+class SlowUpload(ServerError):
+    status = 408
+    title = "Upload too slow"
 
 
 class TooLarge(ServerError):

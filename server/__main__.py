@@ -1,0 +1,52 @@
+"""The command line: `python -m server [serve]` and `python -m server classify IMAGE...`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import List, Optional
+
+from . import __version__
+from .errors import StartupError
+from .settings import add_flags, printed, read_settings
+
+EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
+`python -m server classify --help` is the other command: labels of image files, without a server."""
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Exit status: 0, or 2 where the process cannot serve, with the reason and the cure on stderr."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["classify"]:
+            from .classify_command import main as classify
+
+            return classify(arguments[1:])
+        return serve_command(arguments[1:] if arguments[:1] == ["serve"] else arguments)
+    except StartupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def serve_command(arguments: List[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m server", description="Serve image classifiers over HTTP.", epilog=EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"fwht-classifier {__version__}")
+    parser.add_argument("--print-config", action="store_true", help="Show every setting and where it came from.")
+    add_flags(parser)
+    flags = vars(parser.parse_args(arguments))
+    print_config = flags.pop("print_config")
+    settings, sources = read_settings(flags, os.environ)
+    if print_config:
+        print(printed(settings, sources))
+        return 0
+    from .serve_command import serve  # loads FastAPI and ONNX Runtime, which the lines above do not need
+
+    serve(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The HTTP application: middleware, error answers and routes around the models."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import AsyncIterator
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from . import __version__, classify_route, model_routes, openinference, page, probes
+from .access import Access
+from .body_limit import BodyLimit
+from .catalogue import Catalogue
+from .metrics import Metrics
+from .openapi import describe
+from .problems import add_handlers
+from .service import Service
+from .settings import Settings
+from .workers import Workers
+
+DESCRIPTION = """Image in, labels and layer times out. Errors are problem JSON (RFC 9457).
+
+This page loads its viewer from a public host; `/openapi.json` and everything else come from this server alone."""
+
+
+def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
+    """The application; it answers 503 until `catalogue` is loaded, and closes it when it stops."""
+    metrics = Metrics()
+    workers = Workers(settings.concurrency, settings.max_waiting)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        workers.close()  # first what uses the engines, then the engines
+        catalogue.close()
+
+    app = FastAPI(
+        title="FWHT classifier",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        middleware=[
+            Middleware(Access, metrics=metrics),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+        ],
+    )
+    app.state.service = Service(settings, catalogue, workers, metrics)
+    for part in (classify_route, model_routes, probes, openinference, page):
+        app.include_router(part.router)
+    add_handlers(app)
+    describe(app)
+    return app

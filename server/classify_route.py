@@ -1,0 +1,101 @@
+"""POST /v1/classify: image files in, labels, stage times and, where asked for, layer times out."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any, Dict, List, Mapping, Optional
+
+import anyio
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .answers import ClassifyAnswer
+from .errors import ServerError, SlowUpload
+from .model import Model
+from .openapi import IMAGE_BODY, problems
+from .service import Service, service_of
+from .stages import Stages
+from .uploads import read_images
+
+DEFAULT_TOP_K = 5
+
+router = APIRouter(tags=["classify"])
+
+
+@router.post(
+    "/v1/classify",
+    summary="Classify one image or a batch",
+    response_model=ClassifyAnswer,
+    response_model_exclude_unset=True,
+    responses=problems(400, 401, 404, 408, 413, 415, 500, 503),
+    openapi_extra={"requestBody": IMAGE_BODY},
+)
+async def classify(
+    request: Request,
+    top_k: Optional[int] = Query(
+        None,
+        description="How many labels per image, 1 to the number of classes; by default 5, or all if fewer.",
+        json_schema_extra={"minimum": 1},
+    ),
+    model: Optional[str] = Query(None, description="Name of the model; by default the first of GET /v1/models."),
+    layers: bool = Query(False, description="Also measure each layer, in profiled runs of their own. Slow."),
+) -> Response:
+    """Send the files of a form (`file` or `image`, repeated for a batch), or one file as the body.
+
+    The same stage times travel in the header `Server-Timing`.
+    """
+    service = service_of(request)
+    chosen = service.catalogue.get(model)
+    wanted = min(DEFAULT_TOP_K, len(chosen.labels)) if top_k is None else chosen.check_top_k(top_k)
+    if layers:
+        service.check_layers(request)
+    with service.workers.place():
+        files = await read_in_time(request, service)
+        answer = await answer_of(service, chosen, files, wanted)
+        if layers:
+            answer["layers"] = await service.workers.run(chosen.layers, files, service.settings.layer_runs)
+    answer = {"id": request.scope["request_id"], **answer}
+    return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timings_ms"])})
+
+
+async def read_in_time(request: Request, service: Service) -> List[bytes]:
+    """The request's images; SlowUpload where they do not arrive within the setting's time."""
+    seconds = service.settings.upload_timeout
+    try:
+        with anyio.fail_after(seconds):
+            return await read_images(request, service.settings.max_images)
+    except TimeoutError:
+        raise SlowUpload(f"the body did not arrive within {seconds} seconds: send a smaller image") from None
+
+
+async def answer_of(service: Service, model: Model, files: List[bytes], top_k: int) -> Dict[str, Any]:
+    """Classify in a worker thread; `queue` is the wait for that thread."""
+    stages = Stages()
+    waiting = ExitStack()
+    waiting.enter_context(stages.measure("queue"))
+
+    def work() -> List[Dict[str, Any]]:
+        waiting.close()
+        try:
+            return model.classify(files, top_k, stages)
+        except ServerError as error:
+            if len(files) == 1:
+                error.index = None  # there is no other image it could be
+            raise
+
+    results = await service.workers.run(work)
+    timings = stages.timings_ms()
+    service.metrics.classified(model.name, len(files), timings)
+    return {
+        "model": model.name,
+        "version": model.version,
+        "backend": model.backend.name,
+        "precision": model.backend.precision,
+        "results": results,
+        "timings_ms": timings,
+    }
+
+
+def server_timing(timings_ms: Mapping[str, float]) -> str:
+    return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())

@@ -1,0 +1,80 @@
+"""What /metrics shows. Times are in seconds; names never hold an id or a layer, so the number of series stays small."""
+
+from __future__ import annotations
+
+from typing import Mapping, Optional, Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from . import __version__
+from .model import Model
+
+disable_created_metrics()  # a second series beside each counter and histogram, which nothing here needs
+
+# Seconds. The default buckets of Prometheus begin at 5 ms, above most of what is measured here.
+BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """The series of one app, in a registry of their own so that one process can hold several apps."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Gauge("fwht_build_info", "Version of the server.", ["version"], registry=registry).labels(__version__).set(1)
+        self._requests = Counter(
+            "fwht_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self._durations = Histogram(
+            "fwht_request_duration_seconds",
+            "From the request's head to the end of its answer.",
+            ["route"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._errors = Counter("fwht_errors", "Requests answered with a problem.", ["reason"], registry=registry)
+        self._stages = Histogram(
+            "fwht_stage_duration_seconds",
+            "Stages of a classified request, without its upload.",
+            ["model", "stage"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._images = Counter("fwht_images", "Images classified.", ["model"], registry=registry)
+        self._taken = Gauge("fwht_requests_in_progress", "Requests that upload, wait or compute.", registry=registry)
+        self._ready = Gauge(
+            "fwht_model_ready",
+            "1 where the model is served as it was asked for.",
+            ["model", "version", "backend", "precision", "provider"],
+            registry=registry,
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float, reason: Optional[str]) -> None:
+        """Count one answer. route: the path's template; reason: the problem's, None for a good answer."""
+        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
+        self._durations.labels(route).observe(seconds)
+        if reason:
+            self._errors.labels(reason).inc()
+
+    def classified(self, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
+        self._images.labels(model).inc(images)
+        for stage, milliseconds in timings_ms.items():
+            self._stages.labels(model, stage).observe(milliseconds / 1000)
+
+    def render(self, models: Sequence[Model], taken: int) -> bytes:
+        """The text format of Prometheus; the state of models and places is read at this moment."""
+        self._taken.set(taken)
+        for model in models:
+            backend = model.backend
+            labels = (model.name, model.version, backend.name, backend.precision, backend.provider)
+            self._ready.labels(*labels).set(0 if model.problem else 1)
+        return generate_latest(self.registry)

@@ -1,0 +1,91 @@
+"""Start the server: take the port, load the models, answer until told to stop."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import sys
+import threading
+from contextlib import suppress
+from typing import List
+
+import uvicorn
+
+from .app import make_app
+from .catalogue import Catalogue
+from .errors import StartupError
+from .settings import Settings
+
+BACKLOG = 2048
+LOG = logging.getLogger("server")
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartupError where the port or a model cannot be had.
+
+    The port is taken first: it costs nothing to try. Models load while /livez already answers and /readyz says no.
+    """
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    listener = listen(settings.host, settings.port)
+    catalogue = Catalogue(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(settings, catalogue),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=settings.stop_timeout,
+        )
+    )
+    failures: List[Exception] = []
+
+    def load() -> None:
+        try:
+            catalogue.load()
+            announce(listener, catalogue)
+        except Exception as error:  # of any kind: the process must not go on without its models
+            failures.append(error)
+            server.should_exit = True
+
+    threading.Thread(target=load, daemon=True).start()
+    with suppress(KeyboardInterrupt):  # uvicorn has finished what was in flight and passes the signal on
+        server.run(sockets=[listener])
+    if failures:
+        raise failures[0]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises StartupError: port in use or not allowed, no such address."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        if os.name == "posix":  # elsewhere the option would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise StartupError(f"cannot listen on {host} port {port} ({error.strerror}): {cure(error)}") from error
+    return listener
+
+
+def cure(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "stop the process that uses it, or choose another with --port or FWHT_PORT"
+    if error.errno == errno.EACCES:
+        return "choose a port from 1024 on with --port or FWHT_PORT"
+    return "choose an address of this machine with --host or FWHT_HOST"
+
+
+def announce(listener: socket.socket, catalogue: Catalogue) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    for model in catalogue.models:
+        LOG.info("model %s: %s on %s", model.name, model.backend.name, model.backend.provider)
+        if model.problem:
+            LOG.warning("model %s is not ready: %s", model.name, model.problem)
+    LOG.info("serving at http://%s:%d", shown, port)
