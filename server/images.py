@@ -1,13 +1,14 @@
 """From the bytes of an image file to RGB pixels, for files that nobody vouches for.
 
-Five decoders are allowed: JPEG, PNG, WebP, BMP and GIF (its first frame). The size is checked before a pixel is decoded,
-a large JPEG is decoded at a fraction of its size, transparent pixels are put on white, EXIF orientation is applied,
-colour profiles are ignored.
+Five decoders are allowed: JPEG, PNG, WebP, BMP and GIF (its first frame). The size is checked before a pixel is
+decoded, a large JPEG is decoded at a fraction of its size, transparent pixels are put on white, EXIF orientation is
+applied, colour profiles are ignored.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from typing import Optional
 
@@ -69,6 +70,7 @@ def decode(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
     or corrupt).
     """
     kind = _kind(data)
+    _check_file(kind, data)
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=[kind])
         width, height = image.size
@@ -81,18 +83,27 @@ def decode(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
         raise
     except Exception as error:  # on corrupt data the decoders raise what they like: SyntaxError, struct.error and more
         raise BadRequest(
-            f"the {kind} image cannot be decoded, it is truncated, corrupt or empty (0 pixels): send the complete file"
+            f"the {kind} image cannot be decoded, it is truncated, corrupt or has 0 pixels: send the complete file"
         ) from error
     if orientation in _TRANSPOSE:
         pixels = pixels.transpose(_TRANSPOSE[orientation])
     return Decoded(pixels, *((height, width) if orientation in (5, 6, 7, 8) else (width, height)))
 
 
+def _check_file(kind: str, data: bytes) -> None:
+    """Refuse what Pillow would take: a PNG without its end, a GIF screen of 0 pixels, a JPEG of endless scans."""
+    if kind == "PNG" and b"IEND" not in data:
+        raise BadRequest("the PNG image is truncated: send the complete file")
+    if kind == "GIF" and 0 in struct.unpack("<HH", data[6:10].ljust(4, b"\0")):
+        raise BadRequest("the GIF image has 0 pixels: send one of at least 1 x 1")
+    if kind == "JPEG" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+        raise BadRequest(f"the JPEG image has more than {MAX_JPEG_SCANS} scans: save it as a plain JPEG")
+
+
 def _check_pixels(kind: str, width: int, height: int, limit: int) -> None:
     if width * height > limit:
-        raise TooLarge(
-            f"the {kind} image has {width} x {height} = {width * height:,} pixels, the limit is {limit:,}: send a smaller one"
-        )
+        pixels = f"{width} x {height} = {width * height:,} pixels"
+        raise TooLarge(f"the {kind} image has {pixels}, the limit is {limit:,}: send a smaller one")
 
 
 def _kind(data: bytes) -> str:
@@ -101,11 +112,9 @@ def _kind(data: bytes) -> str:
         raise BadRequest(f"the file is empty: send a {ALLOWED} image")
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
-            if kind == "JPEG" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-                raise BadRequest(f"the JPEG image has more than {MAX_JPEG_SCANS} scans: save it as a plain JPEG")
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
+        return "WebP"
     foreign = _foreign_kind(data)
     if foreign:
         raise UnsupportedMedia(f"{foreign} is not supported: send a {ALLOWED} image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -9,6 +10,8 @@ import numpy as np
 import onnxruntime
 
 from .errors import BadRequest, StartupError
+from .layer_report import layer_report, one_profile_at_a_time
+from .machine import machine
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -52,10 +55,30 @@ class OnnxRuntimeBackend:
 
     def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
         self._check(batch)
-        raise NotImplementedError
+        from . import onnxruntime_profile as profiler  # imports onnx, which is not needed to serve
+
+        feed = {self._input.name: batch}
+        with one_profile_at_a_time():
+            conditions = self._conditions(batch)
+            latency_ms = profiler.latency_ms(self._session, feed, runs)
+            measured = profiler.profiled_runs(self._new_session, self._options(), self.path, feed, len(latency_ms))
+        return layer_report(*measured, latency_ms, conditions)
 
     def close(self) -> None:
         del self._session
+
+    def _conditions(self, batch: np.ndarray) -> Dict[str, Any]:
+        return {
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "backend": self.name,
+            "onnxruntime": onnxruntime.__version__,
+            "provider": self.provider,
+            "precision": self.precision,
+            "threads": self._threads or "one per physical core",
+            "batch": len(batch),
+            "input": list(batch.shape),
+            **machine(),
+        }
 
     def _check(self, batch: np.ndarray) -> None:
         wanted = tuple(self._input.shape[1:])
