@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator, List, Optional, Sequence
 
+from export.image_folder import list_folder
+
 HEADER = struct.Struct("<I")  # bytes of the prefix that every image shares
 RECORD = struct.Struct("<BBH")  # is_test, class, bytes of this image after the prefix
 MAX_BODY = 0xFFFF
@@ -60,7 +62,7 @@ def write_packed(path: Path, images: Iterable[PackedImage]) -> None:
     Raises ValueError where an image is too long or a class does not fit in a byte.
     """
     images = list(images)
-    prefix = os.path.commonprefix([image.data for image in images])
+    prefix = os.path.commonprefix([image.data for image in images]) or b""
     parts = [HEADER.pack(len(prefix)), prefix]
     for number, image in enumerate(images):
         body = image.data[len(prefix) :]
@@ -111,14 +113,10 @@ def replace_bytes(path: Path, content: bytes) -> None:
 
 def pack_folder(folder: Path, out: Path) -> int:
     """Pack the files of train/<class>/ and test/<class>/ as they are, names beside it; returns how many."""
-    from export.image_folder import list_folder
-
     listing = list_folder(folder)
-    write_packed(
-        out, (PackedImage(entry.is_test, entry.class_id, entry.path.read_bytes()) for entry in listing.entries)
-    )
+    write_packed(out, (PackedImage(entry.is_test, entry.class_id, entry.path.read_bytes()) for entry in listing.images))
     replace_bytes(labels_path(out), (json.dumps(listing.labels, ensure_ascii=False) + "\n").encode())
-    return len(listing.entries)
+    return len(listing.images)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
