@@ -90,9 +90,10 @@ def _note(kernels: float, total: float, latency: float, count: int) -> str:
             " time, and the part of a microsecond that the trace cuts off)."
         )
     if total > (1 + AGREEMENT) * latency:
+        each = 1000 * (total - latency) / count
         note.append(
-            f"A run takes {latency:.3f} ms without the profiler: it adds about {1000 * (total - latency) / count:.1f} us"
-            f" to each kernel, in part within the kernel's time, so that layers of many small kernels show too much."
+            f"A run takes {latency:.3f} ms without the profiler: it adds about {each:.1f} us to each kernel, in part"
+            " within the kernel's time, so that layers of many small kernels show too much."
         )
     return " ".join(note)
 

@@ -17,14 +17,14 @@ from .layer_attribution import Layer, attribute
 from .onnxruntime_trace import kernel_times
 
 WARM_UP = 5
-MIN_RUNS, MAX_RUNS = 10, 200
+MIN_RUNS, MAX_RUNS = 10, 100
 SECONDS = 0.1  # small nets are run more often: the median of ten runs of a millisecond still moves by a tenth
 
 Feed = Dict[str, np.ndarray]
 
 
 def latency_ms(session: onnxruntime.InferenceSession, feed: Feed, runs: Optional[int] = None) -> np.ndarray:
-    """Milliseconds of `runs` runs after a warm-up: (runs,). None: as many as take about 0.1 s, 10 to 200."""
+    """Milliseconds of `runs` runs after a warm-up: (runs,). None: as many as take about 0.1 s, 10 to 100."""
     warm_up = [_seconds(session, feed) for _ in range(WARM_UP)]
     if runs is None:
         runs = min(max(math.ceil(SECONDS / float(np.median(warm_up))), MIN_RUNS), MAX_RUNS)
