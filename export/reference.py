@@ -18,44 +18,49 @@ product a * b is replaced by
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from export.hadamard import hadamard
 
+Array = NDArray[Any]
 
-def activate(y: np.ndarray, activation: int) -> np.ndarray:
+
+def activate(y: Array, activation: int) -> Array:
     """0: nothing, 1: ReLU, 6: ReLU6. Raises ValueError for any other number."""
     if activation == 0:
         return y
     if activation == 1:
-        return np.maximum(y, 0.0)
+        return np.asarray(np.maximum(y, 0.0))
     if activation == 6:
-        return np.clip(y, 0.0, 6.0)
+        return np.asarray(np.clip(y, 0.0, 6.0))
     raise ValueError(f"activation is 0 (none), 1 (ReLU) or 6 (ReLU6), not {activation}")
 
 
 def fwht_layer(
-    x: np.ndarray,
-    thresholds: np.ndarray,
-    scale: np.ndarray,
-    gain: np.ndarray,
-    bias: np.ndarray,
+    x: Array,
+    thresholds: Array,
+    scale: Array,
+    gain: Array,
+    bias: Array,
     out_channels: int,
     keep_dc: int = 1,
     pool: int = 1,
     activation: int = 0,
-) -> np.ndarray:
+) -> Array:
     """x (N, C_in, H, W), thresholds and scale (n,), gain and bias (out_channels,) -> (N, out_channels, H, W)."""
     x, thresholds, scale = x.astype(np.float64), thresholds.astype(np.float64), scale.astype(np.float64)
     n, in_channels = len(thresholds), x.shape[1]
     h = hadamard(n) / np.sqrt(n)
     padded = np.concatenate([x, np.zeros((x.shape[0], n - in_channels) + x.shape[2:])], axis=1)
-    u = np.einsum("kc,nchw->nkhw", h, padded)
+    u = np.einsum("kc,nchw->nkhw", h, padded, optimize=True)
     s = scale[:, None, None] * u
     v = np.tanh(s) * np.maximum(np.abs(s) - thresholds[:, None, None], 0.0)
     if keep_dc:
         v[:, 0] = u[:, 0]
-    z = np.einsum("kc,nchw->nkhw", h, v)
+    z = np.einsum("kc,nchw->nkhw", h, v, optimize=True)
     if pool > 1:
         groups = in_channels // pool
         z = z[:, : groups * pool].reshape(z.shape[0], groups, pool, *z.shape[2:]).mean(axis=2)
@@ -63,28 +68,28 @@ def fwht_layer(
     return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
 
 
-def mf_operator(a: np.ndarray, b: np.ndarray, operator: int) -> np.ndarray:
+def mf_operator(a: Array, b: Array, operator: int) -> Array:
     """One of the three operators, elementwise with broadcasting; sgn(0) = 0."""
     sign = np.sign(a) * np.sign(b)
     if operator == 1:
-        return sign * (np.abs(a) + np.abs(b))
+        return np.asarray(sign * (np.abs(a) + np.abs(b)))
     if operator == 2:
-        return sign * np.minimum(np.abs(a), np.abs(b))
+        return np.asarray(sign * np.minimum(np.abs(a), np.abs(b)))
     if operator == 3:
         return np.where(np.sign(a) == np.sign(b), np.minimum(np.abs(a), np.abs(b)), 0.0)
     raise ValueError(f"the multiplication-free operators are 1, 2 and 3, not {operator}")
 
 
 def mf_depthwise_conv(
-    x: np.ndarray,
-    weight: np.ndarray,
-    gain: np.ndarray,
-    bias: np.ndarray,
+    x: Array,
+    weight: Array,
+    gain: Array,
+    bias: Array,
     stride: int = 1,
     padding: int = 1,
     operator: int = 1,
     activation: int = 0,
-) -> np.ndarray:
+) -> Array:
     """x (N, C, H, W), weight (C, 1, k, k), gain and bias (C,) -> (N, C, H', W') float64, zeros around the image."""
     x, weight = x.astype(np.float64), weight.astype(np.float64)
     k = weight.shape[-1]
