@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 Timings = Dict[str, float]
 
@@ -32,21 +32,21 @@ class Layer(BaseModel):
     ms: float = Field(description="Median.", examples=[0.031])
     ms_p10: float = Field(examples=[0.030])
     ms_p90: float = Field(examples=[0.034])
-    share: float = Field(description="Of sum_ms.", examples=[0.017])
+    share: float = Field(description="Of sum_ms + unattributed_ms.", examples=[0.017])
 
 
 class LayerReport(BaseModel):
     """Times of profiled runs of the same input: profiling slows a run down, so they are not the latency."""
 
-    model_config = ConfigDict(extra="allow")
-
     layout: int = Field(1, alias="schema", description="Version of this report's layout.", examples=[1])
     latency_ms: float = Field(examples=[1.80])
     sum_ms: float = Field(examples=[1.84])
     unattributed_ms: float = Field(description="Profiled, but of no known layer.", examples=[0.02])
+    profiled_ms: float = Field(description="Total of the profiled runs.", examples=[2.01])
     runs: int = Field(examples=[10])
     conditions: Dict[str, Any] = Field(description="Machine and versions.", examples=[{"backend": "onnxruntime"}])
-    items: List[Layer]
+    items: List[Layer] = Field(description="One without onnx_nodes could be attributed to no layer.")
+    note: Optional[str] = Field(None, description="Only where the sums and profiled_ms differ by more than 10 %.")
 
 
 class ClassifyAnswer(BaseModel):
