@@ -20,7 +20,7 @@ from torch import fx, nn
 
 from export.layers import FWHTLayer, MFDepthwiseConv
 
-ACTIVATIONS: dict[Any, int] = {F.relu: 1, F.relu6: 6}
+ACTIVATIONS: dict[Any, int] = {F.relu: 1, torch.relu: 1, F.relu6: 6}
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",
     FWHTLayer: "fwht",
