@@ -1,0 +1,91 @@
+# `make help` lists the targets. Everything made lies in build/; the virtual environment is .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# Said on the command line (or in the environment), not by default: settings of FWHT_... then stay in force.
+SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT),--port $(PORT))
+
+MODEL ?= fwht_mobilenet_v2
+NAME ?= $(MODEL)
+SHIPPED := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2
+# `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
+RUNTIME ?= cpu
+PIP_FLAGS := --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+ifdef PYTHON
+# An interpreter taken as it is: nothing is installed.
+RUN := $(PYTHON)
+else
+RUN := .venv/bin/python
+SERVING := .venv/.serving-$(RUNTIME)
+TRAINING := .venv/.training-$(RUNTIME)
+TESTING := .venv/.testing-$(RUNTIME)
+endif
+
+.PHONY: help setup serve classify train onnx ship test lint bench clean
+
+help: ## list the targets
+	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "architectures: $(SHIPPED)"
+
+.venv/bin/python:
+	@python3 -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 8) <= v < (3, 14) else \
+	  f"python3 is {v[0]}.{v[1]}; Python 3.8 to 3.13 is needed: put one first on PATH, or name one with PYTHON=path")'
+	@python3 -m venv .venv || { rm -rf .venv; \
+	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
+
+.venv/.serving-%: pyproject.toml | .venv/bin/python
+	@echo "installing what serving needs into .venv (about 200 MB, once)"
+	@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$*]'
+	@touch $@
+
+.venv/.training-%: pyproject.toml | .venv/bin/python
+	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
+	@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$*,train]'
+	@touch $@
+
+.venv/.testing-%: pyproject.toml | .venv/bin/python
+	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
+	@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$*,train,dev]'
+	@touch $@
+
+setup: $(SERVING) ## install what serving needs (serve does it by itself)
+
+serve: $(SERVING) ## serve NAME on http://127.0.0.1:PORT (several: NAME=a,b)
+	@exec $(RUN) -m server serve $(SERVE_FLAGS) $(ARGS)
+
+classify: $(SERVING) ## classify IMAGE=file without a server
+	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
+
+train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
+	@$(if $(DATA),,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@$(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
+
+onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
+	@$(RUN) -m export.onnx_from_checkpoint $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
+	  $(if $(DATA),--data $(DATA)) $(ARGS)
+
+ship: $(TRAINING) ## export the shipped weights again into models/ and tests/data/
+	@set -e; for name in $(SHIPPED); do \
+	  $(RUN) -m export.onnx_from_checkpoint $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
+	  mv models/$$name.golden.npz tests/data/; done
+
+lint: $(TESTING) ## ruff, mypy, and vermin for Python 3.8 on the device
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@$(RUN) -m vermin --quiet --no-tips --no-parse-comments -t=3.8- --violations server
+
+test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
+	@$(RUN) -m pytest $(ARGS)
+
+bench: $(TESTING) ## measure; JSON into build/bench/
+	@$(RUN) -m benchmarks.fwht_node
+	@$(RUN) -m benchmarks.models
+	@$(RUN) -m benchmarks.server
+	@$(RUN) -m benchmarks.decoding
+
+clean: ## remove .venv and caches; build/ with what you trained stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
