@@ -30,7 +30,7 @@ class Settings:
     port: int = setting(8000, "TCP port to listen on; 0 takes any free one.", low=0, high=65535)
     models: Names = setting(
         ("fwht_mobilenet_v2",),
-        "Models to serve, separated by commas: names (build/<name>.onnx, else models/<name>.onnx) or paths of .onnx "
+        "Models to serve, separated by commas: names (build/NAME.onnx, else models/NAME.onnx) or paths of .onnx "
         "files. The first is the default.",
     )
     provider: str = setting(
@@ -38,7 +38,7 @@ class Settings:
         "Where ONNX Runtime computes; auto takes CUDA where it is there. /readyz says no when cuda fell back.",
         choices=("cpu", "cuda", "auto"),
     )
-    threads: int = setting(0, "Threads of one inference; 0 means every core.", low=0, high=1024)
+    threads: int = setting(0, "Threads of one inference; 0 means one per physical core.", low=0, high=1024)
     concurrency: int = setting(2, "Requests worked on at the same time.", low=1, high=1024)
     max_waiting: int = setting(
         32, "Requests that may arrive or wait beyond those; the next one is answered 503.", low=0, high=100_000

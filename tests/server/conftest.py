@@ -1,0 +1,53 @@
+"""What the server's tests share: a small model, the application in this process, and a real server process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from server.catalogue import Catalogue
+from server.settings import Settings
+from tests.server.app_client import AppClient
+from tests.server.http_server import ROOT, HttpServer, http_server
+from tests.server.tiny_models import write_tiny_model
+
+CAT = ROOT / "tests" / "data" / "cat.jpg"
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ONNX file of a small hybrid called `tiny`."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.onnx")
+
+
+@pytest.fixture
+def make_client(tiny: Path) -> Callable[..., AppClient]:
+    """Makes a client of an application in this process; keywords are settings."""
+
+    def make(**settings: Any) -> AppClient:
+        chosen = Settings(**{"models": (str(tiny),), "threads": 1, **settings})
+        catalogue = Catalogue(chosen)
+        catalogue.load()
+        return AppClient(chosen, catalogue)
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., AppClient]) -> AppClient:
+    return make_client()
+
+
+@pytest.fixture(scope="session")
+def cat() -> bytes:
+    """A 32 x 32 JPEG."""
+    return CAT.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
+    """A real process that serves the default model, shared by all tests that do no harm to it."""
+    with http_server(tmp_path_factory.mktemp("server") / "log", "--threads", "1") as server:
+        yield server

@@ -1,0 +1,69 @@
+"""The table of settings: where values come from, what is refused and how, and the page that documents it."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from server.errors import StartupError
+from server.settings import TABLE, add_flags, flag, markdown, printed, read_settings, variable
+from tests.server.http_server import ROOT
+
+
+def test_flag_goes_before_variable_goes_before_default() -> None:
+    settings, sources = read_settings({"port": "1", "host": None}, {"FWHT_PORT": "2", "FWHT_THREADS": "3", "HOME": "/"})
+    assert (settings.port, settings.threads, settings.host) == (1, 3, "127.0.0.1")
+    assert (sources["port"], sources["threads"], sources["host"]) == ("flag", "environment", "default")
+
+
+def test_models_are_a_list() -> None:
+    settings, _ = read_settings({"models": " a, b.onnx ,"}, {})
+    assert settings.models == ("a", "b.onnx")
+
+
+@pytest.mark.parametrize(
+    "flags, environment, words",
+    [
+        ({"port": "x"}, {}, ["--port", "'x'", "from 0 to 65535"]),
+        ({}, {"FWHT_PORT": "65536"}, ["FWHT_PORT", "'65536'", "from 0 to 65535"]),
+        ({}, {"FWHT_MAX_IMAGES": "0"}, ["FWHT_MAX_IMAGES", "'0'", "from 1"]),
+        ({}, {"FWHT_MAX_BODY_BYTES": "-5"}, ["FWHT_MAX_BODY_BYTES", "'-5'", "at least 1"]),
+        ({}, {"FWHT_PROVIDER": "tpu"}, ["FWHT_PROVIDER", "'tpu'", "cpu, cuda, auto"]),
+        ({}, {"FWHT_MODELS": ","}, ["FWHT_MODELS", "at least one"]),
+        ({}, {"FWHT_HOST": ""}, ["FWHT_HOST", "empty"]),
+        ({}, {"FWHT_PROT": "8000"}, ["FWHT_PROT", "did you mean FWHT_PORT?"]),
+        ({}, {"FWHT_ZZZZZZ": ""}, ["FWHT_ZZZZZZ", "--print-config"]),
+        ({}, {"FWHT_LAYERS": "admin"}, ["FWHT_LAYERS", "FWHT_ADMIN_KEY"]),
+    ],
+)
+def test_refusal_names_key_value_and_cure(flags: dict[str, str], environment: dict[str, str], words: list[str]) -> None:
+    with pytest.raises(StartupError) as refusal:
+        read_settings(flags, environment)
+    assert all(word in str(refusal.value) for word in words), refusal.value
+
+
+def test_secret_is_neither_a_flag_nor_printed() -> None:
+    settings, sources = read_settings({}, {"FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "hush"})
+    assert settings.admin_key == "hush"
+    assert "hush" not in printed(settings, sources)
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    assert "admin-key" not in parser.format_help()
+
+
+def test_printed_settings_read_back_as_the_same() -> None:
+    settings, sources = read_settings({"port": "81", "models": "a,b"}, {})
+    lines = [line for line in printed(settings, sources).splitlines() if not line.startswith("#")]
+    assert read_settings({}, dict(line.split("=", 1) for line in lines))[0] == settings
+
+
+def test_documentation_is_up_to_date() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == markdown(), "run `python -m server.settings > docs/settings.md`"
+
+
+def test_every_setting_is_explained() -> None:
+    for row in TABLE:
+        assert row.metadata["help"].endswith((".", "503.", "413.")), row.name
+        assert variable(row.name) == "FWHT_" + row.name.upper() and flag(row.name).startswith("--")
