@@ -1,16 +1,22 @@
 """The ONNX function body of FWHTLayer: standard ops that compute what `export.reference.fwht_layer` defines.
 
-With n = a b, H_n is the Kronecker product of H_a and H_b, so a transform is two 1x1 convolutions with Reshapes between
-them that move nothing: one over the a blocks (channels seen as (a, b HW)), one inside each block (`group` = a).
-Everything but the input's values is constant when a session is made, and folds:
+With n = a b, H_n is the Kronecker product of H_a and H_b, so a transform is two 1x1 convolutions: one across the a
+blocks (channels seen as (a, b), b an axis like height and width), one within each block (`group` = a). Between them lie
+Reshapes that move nothing. What depends on weights and attributes alone is constant and folds when a session is made:
 
 * zero padding: the first factor has only the C_in / b columns that meet the input;
-* scale: multiplied into the second factor, one matrix per block;
-* keep_dc: coefficient 0 gets the scale e = 2^-40 and the threshold -1 / e, and tanh(e u) (|e u| + 1 / e) is u to
-  float32's precision wherever |u| < 1e8: 1 + e^2 |u| rounds to 1, and tanh(t) to t;
-* truncation, pooling, gain: only the rows kept, averaged and scaled; bias: the convolution's own.
+* scale: multiplied into the second factor, which has a matrix for each block;
+* keep_dc: coefficient 0 gets the scale e = 2^-40 and the threshold -1 / e. tanh(e u) (|e u| + 1 / e) is u in float32
+  wherever |u| < 1e8: e u is too small to change 1 / e, or for tanh to bend;
+* truncation, pooling and gain: the factors of the way back have only the rows kept, averaged and scaled;
+* the entries of H: -1 to the power of how many bits the numbers of row and column share.
 
-The entries of H are +1 where the numbers of row and column share an even number of bits, else -1.
+Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
+fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and
+after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; blocks near the square root of n.
+
+Integers that shape something are tensors of one element made from Shape(thresholds) by arithmetic: ONNX Runtime 1.10
+refuses constants with value_ints in a function, 1.14 those with a tensor where they reach a Reshape.
 """
 
 from __future__ import annotations
@@ -19,151 +25,130 @@ import onnx
 from onnx import helper
 
 from export.hadamard import is_power_of_two
-from export.onnx_text import DOMAIN, OPSET, function_from_text
+from export.onnx_text import ACTIVATION, DOMAIN, OPSET, function_from_text
 
 LARGEST_N = 4096
-POWERS = [1 << k for k in range(LARGEST_N.bit_length())]
 
 
 def _hadamard(name: str, rows: str, columns: str) -> str:
-    """Text for the top left corner of H with so many rows and columns (names of int64 scalars), float32."""
+    """Text for `name`, the top left corner of H with so many rows and columns, at most n."""
     return f"""
-        {name}_i = Range (nought, {rows}, unit)
-        {name}_j = Range (nought, {columns}, unit)
-        {name}_column = Unsqueeze ({name}_i, last_axis)
-        {name}_row = Unsqueeze ({name}_j, last_axis)
-        {name}_row_shifted = Div ({name}_row, powers)
-        {name}_column_shifted = Div ({name}_column, powers)
-        {name}_row_int = Mod ({name}_row_shifted, twos)
-        {name}_column_int = Mod ({name}_column_shifted, twos)
-        {name}_row_bits = Cast <to = 1> ({name}_row_int)
-        {name}_column_bits = Cast <to = 1> ({name}_column_int)
-        {name}_bits_across = Transpose <perm = [1, 0]> ({name}_row_bits)
-        {name}_shared = MatMul ({name}_column_bits, {name}_bits_across)
-        {name}_odd = Mod <fmod = 1> ({name}_shared, two)
-        {name}_twice = Mul ({name}_odd, two)
-        {name} = Sub (one, {name}_twice)
-    """
+    {name}_rows = Slice (bits, first, {rows}, first)
+    {name}_columns = Slice (bits_across, first, {columns}, single)
+    {name}_shared = MatMul ({name}_rows, {name}_columns)
+    {name} = Pow (minus_one, {name}_shared)
+"""
 
 
 BODY = f"""
 <domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>
-FWHTLayer <in_channels, out_channels, keep_dc, pool, activation, forward_groups, backward_groups>
+FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_groups>
     (X, thresholds, scale, gain, bias) => (Y)
 {{
-    nought = Constant <value_int = 0> ()
-    unit = Constant <value_int = 1> ()
-    six = Constant <value_int = 6> ()
-    first = Constant <value_ints = [0]> ()
-    single = Constant <value_ints = [1]> ()
-    twos = Constant <value_ints = [2]> ()
-    rest = Constant <value_ints = [-1]> ()
-    last_axis = Constant <value_ints = [-1]> ()
-    powers = Constant <value_ints = {POWERS}> ()
-    one = Constant <value_float = 1.0> ()
-    two = Constant <value_float = 2.0> ()
-    tiny = Constant <value_float = {2.0**-40}> ()
-    minus_huge = Constant <value_float = {-(2.0**40)}> ()
-    zero_float = Constant <value_float = 0.0> ()
-    six_float = Constant <value_float = 6.0> ()
-    largest = Constant <value_float = 3.4028235e38> ()
-    smallest = Constant <value_float = -3.4028235e38> ()
-
-    c_in = Constant <value_int: int = @in_channels> ()
-    c_out = Constant <value_int: int = @out_channels> ()
-    dc_kept = Constant <value_int: int = @keep_dc> ()
-    pooled = Constant <value_int: int = @pool> ()
-    end = Constant <value_int: int = @activation> ()
-    groups_1 = Constant <value_int: int = @forward_groups> ()
-    groups_2 = Constant <value_int: int = @backward_groups> ()
-    n = Size (thresholds)
+    n = Shape (thresholds)
+    c_out = Shape (gain)
+    single = Div (n, n)
+    first = Sub (single, single)
+    last = Sub (first, single)
+    third = Add (single, single)
+    in_channels_0 = Constant <value_int: int = @in_channels> ()
+    keep_dc_0 = Constant <value_int: int = @keep_dc> ()
+    pool_0 = Constant <value_int: int = @pool> ()
+    forward_groups_0 = Constant <value_int: int = @forward_groups> ()
+    backward_groups_0 = Constant <value_int: int = @backward_groups> ()
+    c_in = Mul (in_channels_0, single)
+    groups = Mul (forward_groups_0, single)
+    out_groups = Mul (backward_groups_0, single)
     n_float = Cast <to = 1> (n)
     root = Sqrt (n_float)
-    norm = Div (one, root)
+    minus_one = Constant <value_float = -1.0> ()
 
-    # forward: n = groups_1 block_1
-    block_1 = Div (n, groups_1)
-    in_blocks = Div (c_in, block_1)
-    {_hadamard("across_1", "groups_1", "in_blocks")}
-    across_1_scaled = Mul (across_1, norm)
-    kernel = Constant <value_ints = [2, 3]> ()
-    weight_1 = Unsqueeze (across_1_scaled, kernel)
-    n_1 = Unsqueeze (n, first)
-    k = Range (nought, n, unit)
-    k_is_dc = Less (k, dc_kept)
-    coefficient_scale = Where (k_is_dc, tiny, scale)
-    limit = Where (k_is_dc, minus_huge, thresholds)
-    {_hadamard("within_1", "block_1", "block_1")}
-    block_shape_1 = Constant <value_ints = [-1, 1]> ()
-    groups_1_1 = Unsqueeze (groups_1, first)
-    block_1_1 = Unsqueeze (block_1, first)
-    per_block_1 = Concat <axis = 0> (groups_1_1, block_1_1, single)
-    scale_blocks = Reshape (coefficient_scale, per_block_1)
-    within_1_scaled = Mul (scale_blocks, within_1)
-    weight_2_shape = Concat <axis = 0> (n_1, block_1_1, single, single)
-    weight_2 = Reshape (within_1_scaled, weight_2_shape)
-    in_blocks_1 = Unsqueeze (in_blocks, first)
-    in_shape = Concat <axis = 0> (first, in_blocks_1, rest, first)
-    n_shape = Concat <axis = 0> (first, n_1, rest, first)
-    x_blocks = Reshape (X, in_shape)
+    # the bits of 0 to n - 1, one number a row
+    zero = Constant <value_int = 0> ()
+    one = Constant <value_int = 1> ()
+    two = Constant <value_int = 2> ()
+    all_bits = Constant <value_int = {LARGEST_N.bit_length()}> ()
+    places = Range (zero, all_bits, one)
+    powers = Pow (two, places)
+    n_0 = Squeeze (n)
+    k = Range (zero, n_0, one)
+    k_down = Unsqueeze (k, last)
+    shifted = Div (k_down, powers)
+    bits_int = Mod (shifted, two)
+    bits = Cast <to = 1> (bits_int)
+    bits_across = Transpose <perm = [1, 0]> (bits)
+
+    # forward, n = groups block
+    block = Div (n, groups)
+    in_blocks = Div (c_in, block)
+{_hadamard("across", "groups", "in_blocks")}
+    across_normed = Div (across, root)
+    weight_1_shape = Concat <axis = 0> (groups, in_blocks, single, single, single)
+    weight_1 = Reshape (across_normed, weight_1_shape)
+{_hadamard("within", "block", "block")}
+    tiny = Constant <value_float = {2.0**-40}> ()
+    is_dc = Less (k, keep_dc_0)
+    scale_dc = Where (is_dc, tiny, scale)
+    per_row_shape = Concat <axis = 0> (groups, block, single)
+    scale_per_row = Reshape (scale_dc, per_row_shape)
+    within_scaled = Mul (scale_per_row, within)
+    weight_2_shape = Concat <axis = 0> (n, block, single, single, single)
+    weight_2 = Reshape (within_scaled, weight_2_shape)
+    x = Unsqueeze (X, third)
+    x_shape = Concat <axis = 0> (first, in_blocks, last, first, first)
+    x_blocks = Reshape (x, x_shape)
     u_blocks = Conv (x_blocks, weight_1)
-    u_flat = Reshape (u_blocks, n_shape)
-    s = Conv <group: int = @forward_groups> (u_flat, weight_2)
+    u_shape = Concat <axis = 0> (first, n, last, first, first)
+    u = Reshape (u_blocks, u_shape)
+    s = Conv <group: int = @forward_groups> (u, weight_2)
 
     # smooth threshold
-    channel = Constant <value_ints = [-1, 1, 1]> ()
-    limit_channel = Reshape (limit, channel)
-    size = Abs (s)
-    over = Sub (size, limit_channel)
+    minus_huge = Constant <value_float = {-(2.0**40)}> ()
+    thresholds_dc = Where (is_dc, minus_huge, thresholds)
+    thresholds_shape = Concat <axis = 0> (n, single, single, single)
+    limits = Reshape (thresholds_dc, thresholds_shape)
+    size = LeakyRelu <alpha = -1.0> (s)
+    over = Sub (size, limits)
     kept = Relu (over)
     bent = Tanh (s)
     v = Mul (bent, kept)
 
-    # backward: pool = odd even (a power of two); out_channels = groups_2 block; n = blocks_2 (block even)
-    pool_rest = Mod (pooled, powers)
-    pool_left = Cast <to = 9> (pool_rest)
-    pool_divided = Not (pool_left)
-    pool_powers = Where (pool_divided, powers, single)
-    even = ReduceMax <axes = [0], keepdims = 0> (pool_powers)
-    odd = Div (pooled, even)
-    block = Div (c_out, groups_2)
-    block_2 = Mul (block, even)
-    blocks_2 = Div (n, block_2)
-    rows = Mul (groups_2, odd)
-    {_hadamard("across_2", "rows", "blocks_2")}
-    groups_2_1 = Unsqueeze (groups_2, first)
-    block_2_1 = Unsqueeze (block_2, first)
-    blocks_2_1 = Unsqueeze (blocks_2, first)
-    block_1d = Unsqueeze (block, first)
-    even_1 = Unsqueeze (even, first)
-    odd_1 = Unsqueeze (odd, first)
-    across_2_shape = Concat <axis = 0> (groups_2_1, odd_1, blocks_2_1)
-    across_2_groups = Reshape (across_2, across_2_shape)
-    across_2_mean = ReduceMean <axes = [1], keepdims = 0> (across_2_groups)
-    across_2_scaled = Mul (across_2_mean, norm)
-    weight_3 = Unsqueeze (across_2_scaled, kernel)
-    {_hadamard("within_2", "block_2", "block_2")}
-    within_2_shape = Concat <axis = 0> (block_1d, even_1, block_2_1)
-    within_2_groups = Reshape (within_2, within_2_shape)
-    within_2_mean = ReduceMean <axes = [1], keepdims = 0> (within_2_groups)
-    per_block_2 = Concat <axis = 0> (groups_2_1, block_1d, single)
-    gain_blocks = Reshape (gain, per_block_2)
-    within_2_scaled = Mul (gain_blocks, within_2_mean)
-    c_out_1 = Unsqueeze (c_out, first)
-    weight_4_shape = Concat <axis = 0> (c_out_1, block_2_1, single, single)
-    weight_4 = Reshape (within_2_scaled, weight_4_shape)
-    blocks_shape = Concat <axis = 0> (first, blocks_2_1, rest, first)
-    kept_channels = Mul (groups_2_1, block_2_1)
-    kept_shape = Concat <axis = 0> (first, kept_channels, rest, first)
-    v_blocks = Reshape (v, blocks_shape)
-    z_blocks = Conv (v_blocks, weight_3)
-    z = Reshape (z_blocks, kept_shape)
+    # backward, out_channels = out_groups out_block, n = z_blocks z_block; pool = odd even, even a power of two
+    pool_rest = Mod (pool_0, powers)
+    divides = Equal (pool_rest, zero)
+    divisors = Where (divides, powers, one)
+    even = ReduceMax <keepdims = 1> (divisors)
+    odd = Div (pool_0, even)
+    out_block = Div (c_out, out_groups)
+    z_block = Mul (out_block, even)
+    z_blocks = Div (n, z_block)
+    z_rows = Mul (out_groups, odd)
+{_hadamard("back", "z_rows", "z_blocks")}
+    back_shape = Concat <axis = 0> (out_groups, odd, z_blocks)
+    back_groups = Reshape (back, back_shape)
+    back_mean = ReduceMean <axes = [1], keepdims = 0> (back_groups)
+    back_normed = Div (back_mean, root)
+    weight_3_shape = Concat <axis = 0> (out_groups, z_blocks, single, single, single)
+    weight_3 = Reshape (back_normed, weight_3_shape)
+{_hadamard("inner", "z_block", "z_block")}
+    inner_shape = Concat <axis = 0> (out_block, even, z_block)
+    inner_groups = Reshape (inner, inner_shape)
+    inner_mean = ReduceMean <axes = [1], keepdims = 0> (inner_groups)
+    gain_shape = Concat <axis = 0> (out_groups, out_block, single)
+    gain_per_row = Reshape (gain, gain_shape)
+    inner_gained = Mul (gain_per_row, inner_mean)
+    weight_4_shape = Concat <axis = 0> (c_out, z_block, single, single, single)
+    weight_4 = Reshape (inner_gained, weight_4_shape)
+    v_shape = Concat <axis = 0> (first, z_blocks, last, first, first)
+    v_blocks = Reshape (v, v_shape)
+    z_groups = Conv (v_blocks, weight_3)
+    z_channels = Mul (out_groups, z_block)
+    z_shape = Concat <axis = 0> (first, z_channels, last, first, first)
+    z = Reshape (z_groups, z_shape)
     y = Conv <group: int = @backward_groups> (z, weight_4, bias)
-    has_end = Greater (end, nought)
-    has_top = Equal (end, six)
-    low = Where (has_end, zero_float, smallest)
-    high = Where (has_top, six_float, largest)
-    Y = Clip (y, low, high)
+{ACTIVATION}
+    y_active = Clip (y, low, high)
+    Y = Squeeze (y_active, third)
 }}
 """
 

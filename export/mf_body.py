@@ -1,4 +1,4 @@
-"""The ONNX function body of MFDepthwiseConv: standard ops that compute what `export.reference.mf_depthwise_conv` defines.
+"""The ONNX function body of MFDepthwiseConv: standard ops that compute `export.reference.mf_depthwise_conv`.
 
 Operator 1 is linear in signs: sgn(a b) (|a| + |b|) = sgn(b) a + sgn(a) b, two depthwise convolutions. The others need
 every pair of an input and a weight: a depthwise convolution with one-hot kernels lays the window's k k values out as
@@ -7,7 +7,8 @@ channels, its bias adds or subtracts the weight, and
     operator 2   sgn(a b) min(|a|, |b|) = (|a + b| - |a - b|) / 2
     operator 3   the same where it is positive, else 0
 
-so the sum over the window is a depthwise convolution again, with kernels of ones.
+so the sum over the window is a depthwise convolution again, with kernels of ones. `gain` is multiplied into weights.
+As in `export/fwht_body.py`, integers that shape something come from Shape by arithmetic.
 """
 
 from __future__ import annotations
@@ -15,79 +16,69 @@ from __future__ import annotations
 import onnx
 from onnx import helper
 
-from export.onnx_text import DOMAIN, OPSET, function_from_text
+from export.onnx_text import ACTIVATION, DOMAIN, OPSET, function_from_text
+
+WINDOW = "strides: ints = @strides, pads: ints = @pads, group: int = @group"
 
 HEAD = f"""
 <domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>
 MFDepthwiseConv <strides, pads, group, operator, activation> (X, W, gain, bias) => (Y)
 {{
-    nought = Constant <value_int = 0> ()
-    one = Constant <value_int = 1> ()
-    two = Constant <value_int = 2> ()
-    six = Constant <value_int = 6> ()
-    zero_float = Constant <value_float = 0.0> ()
-    six_float = Constant <value_float = 6.0> ()
-    largest = Constant <value_float = 3.4028235e38> ()
-    smallest = Constant <value_float = -3.4028235e38> ()
-    filters = Constant <value_ints = [-1, 1, 1, 1]> ()
-    per_filter = Reshape (gain, filters)
+    c = Shape (gain)
+    single = Div (c, c)
+    filter_shape = Concat <axis = 0> (c, single, single, single)
+    gains = Reshape (gain, filter_shape)
 """
 
-SIGNS = """
+SIGNS = f"""
     w_sign = Sign (W)
-    w_sign_gained = Mul (w_sign, per_filter)
-    w_gained = Mul (W, per_filter)
+    w_sign_gained = Mul (w_sign, gains)
+    w_gained = Mul (W, gains)
     x_sign = Sign (X)
-    left = Conv <strides: ints = @strides, pads: ints = @pads, group: int = @group> (X, w_sign_gained, bias)
-    right = Conv <strides: ints = @strides, pads: ints = @pads, group: int = @group> (x_sign, w_gained)
+    left = Conv <{WINDOW}> (X, w_sign_gained, bias)
+    right = Conv <{WINDOW}> (x_sign, w_gained)
     y_1 = Add (left, right)
 """
 
-PATCHES = """
-    which = Constant <value_int: int = @operator> ()
-    first = Constant <value_ints = [0]> ()
-    single = Constant <value_ints = [1]> ()
-    every = Constant <value_ints = [-1]> ()
+PATCHES = f"""
+    two = Add (single, single)
+    four = Add (two, two)
+    last = Sub (single, two)
     w_shape = Shape (W)
-    c = Gather (w_shape, first)
-    kernel = Constant <value_ints = [2, 3]> ()
-    k_k = Gather (w_shape, kernel)
-    area = ReduceProd <keepdims = 1> (k_k)
+    kernel = Slice (w_shape, two, four)
+    area = ReduceProd <keepdims = 1> (kernel)
     square_shape = Concat <axis = 0> (area, area)
     square = ConstantOfShape (square_shape)
     one_hot = EyeLike <dtype = 1> (square)
-    one_hot_shape = Concat <axis = 0> (every, single, k_k)
+    one_hot_shape = Concat <axis = 0> (area, single, kernel)
     one_hot_kernels = Reshape (one_hot, one_hot_shape)
-    repeats = Concat <axis = 0> (c, single, single, single)
-    pick = Tile (one_hot_kernels, repeats)
-    w_plus = Reshape (W, every)
-    w_minus = Neg (w_plus)
-    plus = Conv <strides: ints = @strides, pads: ints = @pads, group: int = @group> (X, pick, w_plus)
-    minus = Conv <strides: ints = @strides, pads: ints = @pads, group: int = @group> (X, pick, w_minus)
-    plus_size = Abs (plus)
-    minus_size = Abs (minus)
-    twice = Sub (plus_size, minus_size)
-    is_3 = Greater (which, two)
-    floor = Where (is_3, zero_float, smallest)
-    product = Max (twice, floor)
+    picks = Tile (one_hot_kernels, filter_shape)
+    plus_w = Reshape (W, last)
+    minus_w = Neg (plus_w)
+    sums = Conv <{WINDOW}> (X, picks, plus_w)
+    differences = Conv <{WINDOW}> (X, picks, minus_w)
+    sum_sizes = LeakyRelu <alpha = -1.0> (sums)
+    difference_sizes = LeakyRelu <alpha = -1.0> (differences)
+    twice = Sub (sum_sizes, difference_sizes)
+    operator_0 = Constant <value_int: int = @operator> ()
+    operator_3 = Constant <value_int = 3> ()
+    is_3 = Equal (operator_0, operator_3)
+    floor = Where (is_3, nought, smallest)
+    terms = Max (twice, floor)
     half = Constant <value_float = 0.5> ()
-    half_gain = Mul (per_filter, half)
-    sum_shape = Concat <axis = 0> (c, area, single, single)
-    sum_kernels = Expand (half_gain, sum_shape)
-    y_2 = Conv <group: int = @group> (product, sum_kernels, bias)
+    half_gains = Mul (gains, half)
+    adder_shape = Concat <axis = 0> (c, area, single, single)
+    adders = Expand (half_gains, adder_shape)
+    y_2 = Conv <group: int = @group> (terms, adders, bias)
 """
 
 SELECT = """
-    is_1 = Equal (which, one)
+    operator_1 = Constant <value_int = 1> ()
+    is_1 = Equal (operator_0, operator_1)
     y = Where (is_1, y_1, y_2)
 """
 
 TAIL = """
-    end = Constant <value_int: int = @activation> ()
-    has_end = Greater (end, nought)
-    has_top = Equal (end, six)
-    low = Where (has_end, zero_float, smallest)
-    high = Where (has_top, six_float, largest)
     Y = Clip (y, low, high)
 }
 """
@@ -106,7 +97,7 @@ def mf_depthwise_conv_function(operators: set[int]) -> onnx.FunctionProto:
         parts = [PATCHES.replace("y_2", "y")]
     else:
         parts = [SIGNS, PATCHES, SELECT]
-    return function_from_text(HEAD + "".join(parts) + TAIL, "mf_depthwise_conv_")
+    return function_from_text(HEAD + ACTIVATION + "".join(parts) + TAIL, "mf_depthwise_conv_")
 
 
 def mf_depthwise_conv_node(

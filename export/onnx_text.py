@@ -9,6 +9,21 @@ DOMAIN = "fwht"
 OPSET = 13
 IR_VERSION = 8
 
+# Lines for a body: the bounds of Clip, `low` and `high`, from the attribute `activation`.
+ACTIVATION = """
+    activation_0 = Constant <value_int: int = @activation> ()
+    none = Constant <value_int = 0> ()
+    relu6 = Constant <value_int = 6> ()
+    nought = Constant <value_float = 0.0> ()
+    six = Constant <value_float = 6.0> ()
+    largest = Constant <value_float = 3.4028235e38> ()
+    smallest = Constant <value_float = -3.4028235e38> ()
+    is_bounded = Greater (activation_0, none)
+    is_relu6 = Equal (activation_0, relu6)
+    low = Where (is_bounded, nought, smallest)
+    high = Where (is_relu6, six, largest)
+"""
+
 
 def function_from_text(text: str, prefix: str) -> onnx.FunctionProto:
     """The function of `text`, every name inside it (not its inputs and outputs) with `prefix` in front.
