@@ -17,7 +17,8 @@ from prometheus_client import (
 from . import __version__
 from .model import Model
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each counter and histogram, which nothing here needs
+# A second series beside each counter and histogram, which nothing here needs.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # Seconds. The default buckets of Prometheus begin at 5 ms, above most of what is measured here.
 BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)

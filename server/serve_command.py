@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import List
 
@@ -50,6 +51,8 @@ def serve(settings: Settings) -> None:
             announce(listener, catalogue)
         except Exception as error:  # of any kind: the process must not go on without its models
             failures.append(error)
+            while not server.started:  # told to stop before that, it would leave its start-up half done
+                time.sleep(0.01)
             server.should_exit = True
 
     threading.Thread(target=load, daemon=True).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -37,8 +38,10 @@ async def read_images(request: Request, max_images: int) -> List[bytes]:
 async def read_form(request: Request, max_images: int) -> List[bytes]:
     try:
         form = await request.form(max_files=max_images + OTHER_FIELDS, max_fields=OTHER_FIELDS)
-    except HTTPException as error:  # what the form parser found wrong
+    except HTTPException as error:  # what Starlette found wrong
         raise BadRequest(f"the form cannot be read: {error.detail}") from error
+    except FormParserError as error:  # what its parser found wrong; older versions of Starlette let it through
+        raise BadRequest(f"the form cannot be read: {error}") from error
     try:
         return [await part.read() for part in image_parts(form, max_images)]
     finally:

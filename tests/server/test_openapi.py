@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 import pytest
 from pydantic import TypeAdapter
@@ -71,7 +71,7 @@ def strict(shape: Any, content: bytes) -> None:
     """Validate, and check that the model knows every key at the top."""
     adapter = TypeAdapter(shape)
     known = adapter.validate_json(content)
-    sent = TypeAdapter(dict[str, Any]).validate_json(content)
+    sent = TypeAdapter(Dict[str, Any]).validate_json(content)
     assert set(sent) <= set(known.model_dump(by_alias=True)), set(sent)
 
 
