@@ -16,6 +16,7 @@ from server.preprocess import RESIZES
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 DEVICES = ("auto", "cpu", "cuda")
+LR_PER_IMAGE = 0.1 / 128  # the usual rate of SGD on CIFAR-10, 0.1 with batches of 128, in proportion to the batch
 # These do not change what is learnt (the data themselves are compared by their hash): a resumed run may change them.
 FREE = ("data", "skip_bad", "device", "save_every", "build", "overwrite")
 
@@ -71,6 +72,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
     values["name"] = values["name"] or values["model"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["name"]):
         parser.error(f"--name {values['name']!r}: letters, digits, '.', '_' and '-' only, the first a letter or digit")
+    if values["lr"] is None:
+        values["lr"] = LR_PER_IMAGE * values["batch_size"]
     for key in ("mean", "std"):
         values[key] = tuple(values[key]) if values[key] else None
     return Options(**values)
@@ -93,10 +96,10 @@ def _add_learning_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("learning").add_argument
     add("--epochs", type=_whole(1, 100_000), default=100, help="passes over the training images")
     add("--batch-size", type=_whole(2, 65_536), default=128, help="images a step")
-    add("--lr", type=_number(0, 100), default=0.1, help="highest learning rate of SGD with Nesterov momentum")
+    add("--lr", type=_number(0, 100), help="highest learning rate of SGD; batch size x 0.1 / 128 where not given")
     add("--schedule", choices=SCHEDULES, default="cosine", help="course of the learning rate after the warm-up")
     add("--warmup", type=_number(0, 0.9), default=0.05, help="share of the steps over which the rate rises")
-    add("--momentum", type=_number(0.01, 0.9999), default=0.9, help="of SGD")
+    add("--momentum", type=_number(0.01, 0.9999), default=0.9, help="of SGD, in Nesterov's form")
     add("--weight-decay", type=_number(0, 1), default=5e-4, help="not on thresholds, biases and BatchNorm")
     add("--label-smoothing", type=_number(0, 0.9), default=0.1, help="share of the target spread over all classes")
     add("--ema", type=_number(0, 0.99999), default=0.0, help="decay of a running average of the weights; 0: none")
@@ -109,7 +112,12 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=_whole(0, 2**31 - 1), default=0, help="of weights, order, augmentation and held-out images")
     add("--device", choices=DEVICES, default="auto", help="auto: cuda where there is one")
     add("--precision", choices=PRECISIONS, default="fp32", help="bf16 and fp16 are mixed with float32 (autocast)")
-    add("--save-every", type=_number(0, 10_000), default=5.0, help="minutes between saves within an epoch")
+    add(
+        "--save-every",
+        type=_number(0, 10_000),
+        default=5.0,
+        help="minutes between saves within an epoch; 0: at every step",
+    )
     add("--build", type=Path, default=Path("build"), help="folder for everything that is made")
     add("--overwrite", action="store_true", help="start afresh where NAME exists")
 
