@@ -101,7 +101,7 @@ def _check_file(kind: str, data: bytes) -> None:
 
 
 def _jpeg_scans(data: bytes) -> int:
-    """Start-of-scan markers, ff da: never pixels, where ff is followed by 00. (bytes.count takes seven times as long.)"""
+    """Start-of-scan markers, ff da; in pixel data ff is followed by 00. (bytes.count takes seven times as long.)"""
     values = np.frombuffer(data, dtype=np.uint8)
     return int(np.count_nonzero((values[:-1] == 0xFF) & (values[1:] == 0xDA)))
 

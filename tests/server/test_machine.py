@@ -1,0 +1,28 @@
+"""Words for the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server import machine
+
+
+def test_machine() -> None:
+    facts = machine.machine()
+    assert set(facts) == {"cpu", "cores", "system", "python"}
+    assert facts["cpu"] and facts["cores"] >= 1
+
+
+def test_a_board_goes_before_its_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = tmp_path / "model"
+    board.write_bytes(b"NVIDIA Jetson Nano Developer Kit\0")
+    monkeypatch.setattr(machine, "BOARD", board)
+    assert machine.machine()["cpu"] == "NVIDIA Jetson Nano Developer Kit"
+
+
+def test_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "BOARD", tmp_path / "none")
+    monkeypatch.setattr(machine, "CPUS", tmp_path / "none")
+    assert machine.machine()["cpu"]
