@@ -22,6 +22,7 @@ MAX_PIXELS = 64_000_000  # a 50-megapixel phone photo passes; decoded to RGBA it
 MAX_JPEG_SCANS = (
     100  # a progressive JPEG has about ten; each one costs a pass over all pixels, even if it holds nothing
 )
+MAX_RLE_BYTES = 1_000_000  # Pillow decodes run-length encoded BMP in Python, at about 5 MB/s
 
 # decode() has its own limit, which refuses. Pillow's would warn, and refuse only at twice its number.
 Image.MAX_IMAGE_PIXELS = None
@@ -91,13 +92,15 @@ def decode(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 
 def _check_file(kind: str, data: bytes) -> None:
-    """Refuse what Pillow would take: a PNG without its end, a GIF screen of 0 pixels, a JPEG of endless scans."""
+    """Refuse what Pillow would take: unfinished or empty images, and those that keep a decoder busy for seconds."""
     if kind == "PNG" and b"IEND" not in data:
         raise BadRequest("the PNG image is truncated: send the complete file")
     if kind == "GIF" and 0 in struct.unpack("<HH", data[6:10].ljust(4, b"\0")):
         raise BadRequest("the GIF image has 0 pixels: send one of at least 1 x 1")
     if kind == "JPEG" and _jpeg_scans(data) > MAX_JPEG_SCANS:
         raise BadRequest(f"the JPEG image has more than {MAX_JPEG_SCANS} scans: save it as a plain JPEG")
+    if kind == "BMP" and data[30:31] in (b"\1", b"\2") and len(data) > MAX_RLE_BYTES:
+        raise BadRequest(f"the BMP image is run-length encoded and above {MAX_RLE_BYTES:,} bytes: save it as PNG")
 
 
 def _jpeg_scans(data: bytes) -> int:
@@ -151,7 +154,9 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would cut at 255
         return Image.fromarray(np.rint(np.asarray(image) / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
+        if image.mode != "RGBA":  # else this would be a copy
+            image = image.convert("RGBA")
+        page = Image.new("RGB", image.size, (255, 255, 255))
+        page.paste(image, mask=image.getchannel("A"))
+        return page
     return image.convert("RGB")

@@ -82,6 +82,12 @@ def test_gif_first_frame() -> None:
     assert (pixels_of(encode(red, "GIF", save_all=True, append_images=[blue])) == (255, 0, 0)).all()
 
 
+def test_a_phones_jpeg_with_a_second_picture_in_it() -> None:
+    data = encode(gradient(800, 600), "MPO", save_all=True, append_images=[noise()])
+    decoded = images.decode(data, SIZE)
+    assert (decoded.width, decoded.height) == (800, 600) and decoded.image.size == (100, 75)
+
+
 def test_grey() -> None:
     for mode in ("L", "1"):
         pixels = pixels_of(encode(gradient().convert(mode), "PNG"))
@@ -250,6 +256,21 @@ def test_the_limit_is_the_callers() -> None:
 def test_endless_scans() -> None:
     with pytest.raises(BadRequest, match="more than 100 scans"):
         images.decode(encode(gradient(), "JPEG") + b"\xff\xda" * 200, SIZE)
+
+
+def run_length_bmp(width: int, height: int, runs: bytes) -> bytes:
+    """A grey 8-bit BMP; `runs` are pairs of a length and a level."""
+    palette = b"".join(bytes([level, level, level, 0]) for level in range(256))
+    start = 14 + 40 + len(palette)
+    sizes = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(runs), 0, 0, start) + sizes + palette + runs
+
+
+def test_run_length_encoding() -> None:
+    data = run_length_bmp(8, 2, b"\x08\x07\0\0\x08\x09\0\0\0\1")
+    assert pixels_of(data)[:, 0, 0].tolist() == [9, 7]  # the lowest row comes first
+    with pytest.raises(BadRequest, match="run-length encoded"):
+        images.decode(run_length_bmp(2000, 2000, b"\1\5" * 1_000_000), SIZE)
 
 
 def photo_12_megapixels() -> bytes:
