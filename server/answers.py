@@ -41,11 +41,11 @@ class LayerReport(BaseModel):
     layout: int = Field(1, alias="schema", description="Version of this report's layout.", examples=[1])
     latency_ms: float = Field(examples=[1.80])
     sum_ms: float = Field(examples=[1.84])
-    unattributed_ms: float = Field(description="Profiled, but of no known layer.", examples=[0.02])
+    unattributed_ms: float = Field(description="Profiled work that belongs to no layer.", examples=[0.02])
     profiled_ms: float = Field(description="Total of the profiled runs.", examples=[2.01])
     runs: int = Field(examples=[10])
     conditions: Dict[str, Any] = Field(description="Machine and versions.", examples=[{"backend": "onnxruntime"}])
-    items: List[Layer] = Field(description="One without onnx_nodes could be attributed to no layer.")
+    items: List[Layer] = Field(description="One without onnx_nodes is work that belongs to no layer.")
     note: Optional[str] = Field(None, description="Only where the sums and profiled_ms differ by more than 10 %.")
 
 
