@@ -46,6 +46,7 @@ def test_batches_are_normalised_planes() -> None:
     assert class_ids.tolist() == [1, 3]
     assert pixels.shape == (2, 3, 8, 8)
     assert pixels.is_contiguous()
-    expected = (images[[3, 1]].astype(np.float32) - np.array([100, 110, 120], np.float32)) / np.array([50, 60, 70], np.float32)
+    mean, std = np.array([[100, 110, 120], [50, 60, 70]], np.float32)
+    expected = (images[[3, 1]].astype(np.float32) - mean) / std
     assert np.array_equal(pixels.numpy(), expected.transpose(0, 3, 1, 2))
     assert [len(ids) for _, ids in batches.in_order(np.arange(5), 2)] == [2, 2, 1]

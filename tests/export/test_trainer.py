@@ -1,0 +1,147 @@
+"""The loop itself: interrupted at any step it ends as if it had not been; the best epoch is kept; nonsense stops it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from export import trainer as trainer_module
+from export.datasets import Dataset, load_dataset
+from export.interruption import Interruption
+from export.learner import Learner, parameter_groups
+from export.models import build_model
+from export.trainer import Interrupted, Trainer
+from export.training_data import Batches, mean_and_std, split_holdout
+from export.training_options import parse_options
+from export.training_state import RunFolder, TrainingError, load_state
+from tests.export.gpu import without_gpu
+from tests.export.training_runs import SMALL, log_rows, small_pack
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads that wait for each other's next word become very slow where other work holds the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return load_dataset(small_pack(tmp_path_factory.mktemp("data") / "pack.bin"), 8)
+
+
+def make_trainer(dataset: Dataset, build: Path, *arguments: str, device: str = "cpu") -> Trainer:
+    options = parse_options([*SMALL, "--data", "d", "--build", str(build), "--epochs", "2", *arguments])
+    batches = Batches(dataset.train, *mean_and_std(dataset.train.images), torch.device(device))
+    split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
+    return Trainer(options, batches, split, 10, RunFolder(build, options.name), {})
+
+
+class InterruptionAt(Interruption):
+    """Requested from the given question on; a trainer asks once a step and once an epoch."""
+
+    def __init__(self, question: int) -> None:
+        self.left = question
+
+    @property
+    def requested(self) -> bool:  # type: ignore[override]
+        self.left -= 1
+        return self.left < 0
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return trainer.learner.judged_model().state_dict()
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--ema", "0.5", "--precision", "bf16", "--cutout", "3", "--holdout", "0"]])
+def test_interrupted_after_every_step_it_ends_the_same(dataset: Dataset, tmp_path: Path, arguments: list[str]) -> None:
+    whole = make_trainer(dataset, tmp_path / "whole", *arguments)
+    whole.run(InterruptionAt(1000))
+    parts, interruptions = make_trainer(dataset, tmp_path / "parts", *arguments), 0
+    while True:
+        try:
+            parts.run(InterruptionAt(1))  # lets one step or epoch pass
+            break
+        except Interrupted:
+            interruptions += 1
+            parts = make_trainer(dataset, tmp_path / "parts", *arguments)
+            parts.load_state(load_state(parts.folder.last))
+    assert interruptions >= whole.steps
+    assert same(weights(whole), weights(parts))
+    assert log_rows(whole.folder.log) == log_rows(parts.folder.log)
+    assert same(load_state(whole.folder.best)["model"], load_state(parts.folder.best)["model"])
+
+
+def test_the_best_epoch_is_kept_of_equals_the_later(dataset: Dataset, tmp_path: Path, monkeypatch: Any) -> None:
+    right = iter([2, 5, 5, 3])
+    monkeypatch.setattr(trainer_module, "count_correct", lambda *_: next(right))
+    trainer = make_trainer(dataset, tmp_path, "--epochs", "4")
+    trainer.run(InterruptionAt(1000))
+    best = load_state(trainer.folder.best)
+    assert (best["epoch"], best["heldout_accuracy"]) == (3, 0.5)
+    assert [row["heldout_accuracy"] for row in log_rows(trainer.folder.log)] == ["0.2", "0.5", "0.5", "0.3"]
+    assert not same(best["model"], weights(trainer))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_state(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = make_trainer(dataset, tmp_path)
+    with pytest.raises(Interrupted):
+        trainer.run(InterruptionAt(3))
+    before = trainer.folder.last.read_bytes()
+    trainer.learner.model.get_parameter("classifier.bias").data.fill_(math.nan)
+    with pytest.raises(TrainingError, match=r"no longer a number in epoch 2.*lower --lr than 0\.0125"):
+        trainer.run(InterruptionAt(1000))
+    assert trainer.folder.last.read_bytes() == before
+
+
+def test_a_batch_larger_than_the_data_is_the_data(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = make_trainer(dataset, tmp_path, "--batch-size", "4096")
+    assert (trainer.batch_size, trainer.steps) == (50, 1)
+
+
+def test_thresholds_biases_and_batchnorm_do_not_decay() -> None:
+    model = build_model("fwht_mf_mobilenet_v2")
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decaying, free = ({names[id(p)] for p in group["params"]} for group in parameter_groups(model, 0.1))
+    assert decaying | free == set(names.values())
+    assert "blocks.17.expand.thresholds" in free
+    assert all(name.endswith(".weight") for name in decaying)
+    assert not any("_bn" in name for name in decaying)
+    assert {"stem.weight", "blocks.17.depthwise.weight", "classifier.weight"} <= decaying
+
+
+def test_the_seed_decides_the_first_weights() -> None:
+    def first(seed: str) -> dict[str, torch.Tensor]:
+        return Learner(
+            parse_options([*SMALL, "--data", "d", "--seed", seed]), 10, 1, torch.device("cpu")
+        ).model.state_dict()
+
+    assert same(first("1"), first("1"))
+    assert not same(first("1"), first("2"))
+
+
+@pytest.mark.gpu
+@without_gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_gpu_run_is_resumed_on_the_gpu(dataset: Dataset, tmp_path: Path, precision: str) -> None:
+    trainer = make_trainer(dataset, tmp_path, "--precision", precision, device="cuda")
+    with pytest.raises(Interrupted):
+        trainer.run(InterruptionAt(4))
+    resumed = make_trainer(dataset, tmp_path, "--precision", precision, device="cuda")
+    resumed.load_state(load_state(resumed.folder.last))
+    assert same(weights(trainer), weights(resumed))
+    resumed.run(InterruptionAt(1000))
+    assert len(resumed.rows) == 2
+    assert np.isfinite([row[2] or 0.0 for row in resumed.rows]).all()
