@@ -11,13 +11,18 @@ from .answers import Problem
 from .problems import MEDIA_TYPE
 
 FILE = {"type": "string", "format": "binary"}
-FILES = {"type": "array", "items": FILE, "description": "One image file, repeated for a batch."}
+FILES = {"type": "array", "minItems": 1, "items": FILE, "description": "One image file, repeated for a batch."}
+FORM = {
+    "type": "object",
+    "properties": {"file": FILES, "image": FILES},
+    "anyOf": [{"required": ["file"]}, {"required": ["image"]}],
+}
 
 IMAGE_BODY: Dict[str, Any] = {
     "required": True,
     "description": "JPEG, PNG, WebP, BMP, or the first frame of a GIF.",
     "content": {
-        "multipart/form-data": {"schema": {"type": "object", "properties": {"file": FILES, "image": FILES}}},
+        "multipart/form-data": {"schema": FORM},
         "image/*": {"schema": FILE},
         "application/octet-stream": {"schema": FILE},
     },

@@ -173,6 +173,7 @@ def markdown(rows: Sequence[Any] = TABLE) -> str:
         "<!-- Written by `python -m server.settings > docs/settings.md`. -->",
         "A flag goes before an environment variable, which goes before the default.",
         "`python -m server --print-config` shows the values in use and where each came from.",
+        "Uploads take at most (FWHT_CONCURRENCY + FWHT_MAX_WAITING) x FWHT_MAX_BODY_BYTES of memory.",
         "",
         "| variable | flag | default | unit | meaning |",
         "|---|---|---|---|---|",
