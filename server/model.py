@@ -171,3 +171,5 @@ def _check_outputs(path: Path, backend: Backend, card: Dict[str, Any]) -> None:
             f"{path} has {len(card['labels'])} labels and outputs of shape {logits.shape}:"
             " export it with one label per output"
         )
+    if not np.isfinite(logits).all():
+        raise StartupError(f"{path} answers a grey image with {logits[0]}: its weights are damaged, export it again")

@@ -36,12 +36,7 @@ class OnnxRuntimeBackend:
         self._providers = _wanted_providers(provider)
         self._session = self._new_session(self._options())
         self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
-        self.problem: Optional[str] = None
-        if provider == "cuda" and self.provider == "cpu":
-            self.problem = (
-                "CUDA was asked for and ONNX Runtime fell back to the CPU: install onnxruntime-gpu and its CUDA"
-                f" libraries (it offers {', '.join(onnxruntime.get_available_providers())}), or choose provider cpu"
-            )
+        self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
         self._input = self._session.get_inputs()[0]
 
     @property
@@ -74,6 +69,7 @@ class OnnxRuntimeBackend:
             "backend": self.name,
             "onnxruntime": onnxruntime.__version__,
             "provider": self.provider,
+            "clock": "host" if self.provider == "cpu" else "host: a CUDA kernel may run on after its time has ended",
             "precision": self.precision,
             "threads": self._threads or "one per physical core",
             "batch": len(batch),
@@ -104,6 +100,15 @@ class OnnxRuntimeBackend:
             return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
         except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
             raise StartupError(_cure(self.path, str(error))) from error
+
+
+def _fallback() -> str:
+    """Why CUDA that was asked for is not used, and the cure."""
+    if PROVIDERS["cuda"] in onnxruntime.get_available_providers():
+        cure = "install the CUDA and cuDNN libraries that ONNX Runtime named on stderr as the model was loaded"
+    else:
+        cure = "this ONNX Runtime has no CUDA, install onnxruntime-gpu in place of onnxruntime"
+    return f"CUDA was asked for and ONNX Runtime fell back to the CPU: {cure}, or choose provider cpu"
 
 
 def _wanted_providers(provider: str) -> List[str]:

@@ -115,6 +115,15 @@ def test_no_metadata_at_all(tmp_path: Path) -> None:
         load_model(str(tmp_path / "plain.onnx"))
 
 
+def test_damaged_weights(tmp_path: Path) -> None:
+    model = tiny_models.tiny_model()
+    for weight in model.graph.initializer:
+        if weight.name == "classifier.bias":
+            weight.raw_data = np.full(4, np.nan, np.float32).tobytes()
+    with pytest.raises(StartupError, match="weights are damaged"):
+        load_model(str(tiny_models.write_tiny_model(tmp_path / "nan.onnx", model)))
+
+
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build, models = tmp_path / "build", tmp_path / "models"
     monkeypatch.setattr(model_module, "FOLDERS", (build, models))
