@@ -13,7 +13,9 @@ Reshapes that move nothing. What depends on weights and attributes alone is cons
 
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and
-after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; blocks near the square root of n.
+after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; BatchNormalization rather than Sub, since Sub
+is slow where a channel has few pixels (momentum = 1, or onnx's reference evaluator mixes in the batch's own mean);
+blocks near the square root of n.
 
 Integers that shape something are tensors of one element made from Shape(thresholds) by arithmetic: ONNX Runtime 1.10
 refuses constants with value_ints in a function, 1.14 those with a tensor where they reach a Reshape.
@@ -28,6 +30,7 @@ from export.hadamard import is_power_of_two
 from export.onnx_text import ACTIVATION, DOMAIN, OPSET, function_from_text
 
 LARGEST_N = 4096
+EPSILON = 2.0**-10  # BatchNormalization's; with a variance of 1 - 2^-10 it divides by 1 exactly
 
 
 def _hadamard(name: str, rows: str, columns: str) -> str:
@@ -103,12 +106,14 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     s = Conv <group: int = @forward_groups> (u, weight_2)
 
     # smooth threshold
-    minus_huge = Constant <value_float = {-(2.0**40)}> ()
-    thresholds_dc = Where (is_dc, minus_huge, thresholds)
-    thresholds_shape = Concat <axis = 0> (n, single, single, single)
-    limits = Reshape (thresholds_dc, thresholds_shape)
+    huge = Constant <value_float = {2.0**40}> ()
+    minus_thresholds = Neg (thresholds)
+    minus_limits = Where (is_dc, huge, minus_thresholds)
+    zeros = ConstantOfShape (n)
+    ones = ConstantOfShape <value = float[1] {{1.0}}> (n)
+    variance = ConstantOfShape <value = float[1] {{{1 - EPSILON}}}> (n)
     size = LeakyRelu <alpha = -1.0> (s)
-    over = Sub (size, limits)
+    over = BatchNormalization <epsilon = {EPSILON}, momentum = 1.0> (size, ones, minus_limits, zeros, variance)
     kept = Relu (over)
     bent = Tanh (s)
     v = Mul (bent, kept)
