@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from export.augment import augment
 from export.models import build_model
@@ -22,6 +22,7 @@ from export.training_options import Options
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATION_BATCH = 256
+CALIBRATION_IMAGES = 2048
 
 
 class Learner:
@@ -78,6 +79,19 @@ class Learner:
             self.average.update_parameters(self.model)
         correct = (logits.detach().argmax(1) == class_ids).sum()
         return torch.stack([loss.detach().double() * len(class_ids), correct.double()])
+
+    def calibrate(self, batches: Batches, positions: np.ndarray) -> None:
+        """Measure BatchNorm's running mean and variance anew, with the present weights, on some of the images.
+
+        The running values of training lag behind, and a hybrid does not forgive it: for small u its threshold is nearly
+        quadratic, tanh(u) |u|, so that from layer to layer the error of the scale grows. After a few dozen steps the
+        last blocks' variances were seen a thousand times too large, and every image got the same answer.
+        """
+        random = np.random.default_rng((self.options.seed, 2))
+        chosen = random.permutation(positions)[:CALIBRATION_IMAGES]
+        parts = np.array_split(chosen, -(-len(chosen) // EVALUATION_BATCH))  # of equal size: each counts the same
+        with self.autocast():
+            update_bn((batches.batch(part)[0] for part in parts), self.judged_model())
 
     def judged_model(self) -> nn.Module:
         """What the epochs are judged by and what is kept: the running average where there is one."""

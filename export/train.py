@@ -36,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TrainingError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except torch.cuda.OutOfMemoryError:
+        print(
+            f"error: the GPU's memory does not hold batches of {options.batch_size}: lower --batch-size",
+            file=sys.stderr,
+        )
+        return 1
     except Interrupted:
         print("interrupted; the state is saved: the same command, without --overwrite, goes on from here")
         return 130

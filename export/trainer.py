@@ -117,6 +117,7 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         position, begin = self.position, time.perf_counter()
+        self.learner.calibrate(self.batches, self.train)
         accuracy = self._heldout_accuracy()
         if accuracy is None or accuracy >= self.best:  # of equals the later: the learning rate was lower
             self.best = -1.0 if accuracy is None else accuracy
