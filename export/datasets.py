@@ -184,4 +184,5 @@ def _faults(faults: Iterable[str]) -> str:
     faults = list(faults)
     more = [f"... and {len(faults) - LISTED_FAULTS} more"] if len(faults) > LISTED_FAULTS else []
     listed = "\n  ".join(faults[:LISTED_FAULTS] + more)
-    return f"{len(faults)} images cannot be used (mend or remove them, or leave them out with --skip-bad):\n  {listed}"
+    count = f"{len(faults)} image{'s' if len(faults) > 1 else ''}"
+    return f"{count} cannot be used (mend or remove, or leave out with --skip-bad):\n  {listed}"
