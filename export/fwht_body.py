@@ -13,9 +13,9 @@ Reshapes that move nothing. What depends on weights and attributes alone is cons
 
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and
-after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; BatchNormalization rather than Sub, since Sub
-is slow where a channel has few pixels (momentum = 1, or onnx's reference evaluator mixes in the batch's own mean);
-blocks near the square root of n.
+after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; blocks near the square root of n;
+BatchNormalization rather than Sub, which is slow where a channel has few pixels (momentum = 1, or onnx's reference
+evaluator mixes in the batch's own mean).
 
 Integers that shape something are tensors of one element made from Shape(thresholds) by arithmetic: ONNX Runtime 1.10
 refuses constants with value_ints in a function, 1.14 those with a tensor where they reach a Reshape.
