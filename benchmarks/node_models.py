@@ -50,10 +50,9 @@ class Layer:
     def tolerance(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """How far float32 may be from `reference`."""
         attributes = {a.name: a.i for a in self.node("layer", "x", "y").attribute}
-        forward_block = self.n // attributes["forward_groups"]
         even = self.pool & -self.pool
         backward_block = even * self.out_channels // attributes["backward_groups"]
-        forward = self.in_channels // forward_block + forward_block
+        forward = attributes["forward_groups"] + self.in_channels // attributes["forward_groups"]
         backward = self.n // backward_block + backward_block
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
         return fwht_layer_tolerance(x, thresholds, scale, gain, bias, forward, backward, self.keep_dc)

@@ -1,11 +1,12 @@
 """The ONNX function body of FWHTLayer: standard ops that compute what `export.reference.fwht_layer` defines.
 
-With n = a b, H_n is the Kronecker product of H_a and H_b, so a transform is two 1x1 convolutions: one across the a
-blocks (channels seen as (a, b), b an axis like height and width), one within each block (`group` = a). Between them lie
-Reshapes that move nothing. What depends on weights and attributes alone is constant and folds when a session is made:
+With n = a b, H_n is the Kronecker product of H_a and H_b, so a transform is two 1x1 convolutions: one within each block
+of b channels (`group`), one across the blocks (channels seen as (a, b), b an axis like height and width). Between them
+lie Reshapes that move nothing. On the way in the blocks that hold channels are transformed first, then spread over all
+n coefficients; on the way out only the blocks that are kept are left for the last factor. What depends on weights and
+attributes alone is constant and folds when a session is made:
 
-* zero padding: the first factor has only the C_in / b columns that meet the input;
-* scale: multiplied into the second factor, which has a matrix for each block;
+* zero padding: the factor across has only the C_in / b columns that meet the input;
 * keep_dc: coefficient 0 gets the scale e = 2^-40 and the threshold -1 / e. tanh(e u) (|e u| + 1 / e) is u in float32
   wherever |u| < 1e8: e u is too small to change 1 / e, or for tanh to bend;
 * truncation, pooling and gain: the factors of the way back have only the rows kept, averaged and scaled;
@@ -14,8 +15,8 @@ Reshapes that move nothing. What depends on weights and attributes alone is cons
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and
 after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; blocks near the square root of n;
-BatchNormalization rather than Sub, which is slow where a channel has few pixels (momentum = 1, or onnx's reference
-evaluator mixes in the batch's own mean).
+BatchNormalization rather than Mul and Sub, which are slow where a channel has few pixels (momentum = 1, or onnx's
+reference evaluator mixes in the batch's own mean).
 
 Integers that shape something are tensors of one element made from Shape(thresholds) by arithmetic: ONNX Runtime 1.10
 refuses constants with value_ints in a function, 1.14 those with a tensor where they reach a Reshape.
@@ -81,37 +82,37 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     bits = Cast <to = 1> (bits_int)
     bits_across = Transpose <perm = [1, 0]> (bits)
 
-    # forward, n = groups block
-    block = Div (n, groups)
-    in_blocks = Div (c_in, block)
-{_hadamard("across", "groups", "in_blocks")}
-    across_normed = Div (across, root)
-    weight_1_shape = Concat <axis = 0> (groups, in_blocks, single, single, single)
-    weight_1 = Reshape (across_normed, weight_1_shape)
+    # forward, in_channels = groups block, n = blocks block
+    block = Div (c_in, groups)
+    blocks = Div (n, block)
 {_hadamard("within", "block", "block")}
-    tiny = Constant <value_float = {2.0**-40}> ()
-    is_dc = Less (k, keep_dc_0)
-    scale_dc = Where (is_dc, tiny, scale)
-    per_row_shape = Concat <axis = 0> (groups, block, single)
-    scale_per_row = Reshape (scale_dc, per_row_shape)
-    within_scaled = Mul (scale_per_row, within)
-    weight_2_shape = Concat <axis = 0> (n, block, single, single, single)
-    weight_2 = Reshape (within_scaled, weight_2_shape)
+    within_repeats = Concat <axis = 0> (groups, single)
+    within_all = Tile (within, within_repeats)
+    weight_1_shape = Concat <axis = 0> (c_in, block, single, single, single)
+    weight_1 = Reshape (within_all, weight_1_shape)
+{_hadamard("across", "blocks", "groups")}
+    across_normed = Div (across, root)
+    weight_2_shape = Concat <axis = 0> (blocks, groups, single, single, single)
+    weight_2 = Reshape (across_normed, weight_2_shape)
     x = Unsqueeze (X, third)
-    x_shape = Concat <axis = 0> (first, in_blocks, last, first, first)
-    x_blocks = Reshape (x, x_shape)
-    u_blocks = Conv (x_blocks, weight_1)
+    x_within = Conv <group: int = @forward_groups> (x, weight_1)
+    x_shape = Concat <axis = 0> (first, groups, last, first, first)
+    x_blocks = Reshape (x_within, x_shape)
+    u_blocks = Conv (x_blocks, weight_2)
     u_shape = Concat <axis = 0> (first, n, last, first, first)
     u = Reshape (u_blocks, u_shape)
-    s = Conv <group: int = @forward_groups> (u, weight_2)
 
     # smooth threshold
+    tiny = Constant <value_float = {2.0**-40}> ()
     huge = Constant <value_float = {2.0**40}> ()
+    is_dc = Less (k, keep_dc_0)
+    scales = Where (is_dc, tiny, scale)
     minus_thresholds = Neg (thresholds)
     minus_limits = Where (is_dc, huge, minus_thresholds)
     zeros = ConstantOfShape (n)
     ones = ConstantOfShape <value = float[1] {{1.0}}> (n)
     variance = ConstantOfShape <value = float[1] {{{1 - EPSILON}}}> (n)
+    s = BatchNormalization <epsilon = {EPSILON}, momentum = 1.0> (u, scales, zeros, zeros, variance)
     size = LeakyRelu <alpha = -1.0> (s)
     over = BatchNormalization <epsilon = {EPSILON}, momentum = 1.0> (size, ones, minus_limits, zeros, variance)
     kept = Relu (over)
@@ -196,7 +197,6 @@ def fwht_layer_node(
         raise ValueError(f"{name}: pool {pool} leaves fewer than {out_channels} of {in_channels} channels")
     if activation not in (0, 1, 6):
         raise ValueError(f"{name}: activation is 0 (none), 1 (ReLU) or 6 (ReLU6), not {activation}")
-    forward_block = in_channels // _blocks(n, in_channels)
     # Groups of an odd number of channels straddle the blocks, so only a power of two is averaged inside them.
     backward_groups = _blocks(n, out_channels) if is_power_of_two(pool) else out_channels
     return helper.make_node(
@@ -210,7 +210,7 @@ def fwht_layer_node(
         keep_dc=keep_dc,
         pool=pool,
         activation=activation,
-        forward_groups=n // forward_block,
+        forward_groups=_blocks(n, in_channels),
         backward_groups=backward_groups,
         plugin_version="1",
         plugin_namespace="",
