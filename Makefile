@@ -59,8 +59,8 @@ classify: $(SERVING) ## classify IMAGE=file without a server
 	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
 
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
-	@$(if $(DATA),,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
-	@$(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
+	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@exec $(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
 
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
 	@$(RUN) -m export.onnx_from_checkpoint $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from export.files import write_atomically
 from export.models import build_model, total_parameters, weights
 
 REQUIRED = ("architecture", "labels", "preprocessing", "sha256")
@@ -25,17 +25,6 @@ REQUIRED = ("architecture", "labels", "preprocessing", "sha256")
 
 class CheckpointError(Exception):
     """Weights or a card that cannot be used: what is wrong with which file, and how to mend it."""
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, then rename: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, model: nn.Module, card: dict[str, Any], dtype: torch.dtype = torch.float32) -> None:

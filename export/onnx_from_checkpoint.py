@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.checkpoint import CheckpointError, model_from_checkpoint, write_atomically
+from export.checkpoint import CheckpointError, model_from_checkpoint
+from export.files import write_atomically
 from export.onnx_from_model import onnx_from_model
 from export.parity import ParityError, check_parity, real_images, run_onnx
 from server.errors import ServerError

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator, List, Optional, Sequence
 
+from export.files import write_atomically
 from export.image_folder import list_folder
 
 HEADER = struct.Struct("<I")  # bytes of the prefix that every image shares
@@ -71,7 +72,7 @@ def write_packed(path: Path, images: Iterable[PackedImage]) -> None:
         if not 0 <= image.class_id < MAX_CLASSES:
             raise ValueError(f"image {number} has class {image.class_id}; a packed file holds classes 0 to 255")
         parts += [RECORD.pack(image.is_test, image.class_id, len(body)), body]
-    replace_bytes(path, b"".join(parts))
+    write_atomically(path, b"".join(parts))
 
 
 def labels_path(path: Path) -> Path:
@@ -101,21 +102,11 @@ def read_labels(path: Path, classes: int) -> List[str]:
     return names
 
 
-def replace_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def pack_folder(folder: Path, out: Path) -> int:
     """Pack the files of train/<class>/ and test/<class>/ as they are, names beside it; returns how many."""
     listing = list_folder(folder)
     write_packed(out, (PackedImage(entry.is_test, entry.class_id, entry.path.read_bytes()) for entry in listing.images))
-    replace_bytes(labels_path(out), (json.dumps(listing.labels, ensure_ascii=False) + "\n").encode())
+    write_atomically(labels_path(out), (json.dumps(listing.labels, ensure_ascii=False) + "\n").encode())
     return len(listing.images)
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from export.checkpoint import save_checkpoint, write_atomically
+from export.checkpoint import save_checkpoint
 from export.datasets import Dataset, load_dataset
+from export.files import write_atomically
 from export.interruption import Interruption
 from export.learner import count_correct
 from export.models import build_model

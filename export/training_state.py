@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from export.checkpoint import write_atomically
+from export.files import write_atomically
 
 FORMAT = 1
 COLUMNS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "heldout_accuracy", "seconds")

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Dict, List
 
-from export.packed_images import CIFAR10_LABELS, PackedImage, read_packed, replace_bytes, write_packed
+from export.files import write_atomically
+from export.packed_images import CIFAR10_LABELS, PackedImage, read_packed, write_packed
 
 FOLDER = Path(__file__).parent
 # Position among the test images of the class: the first beyond the pack of 1,000 that all shipped models get right.
@@ -28,7 +29,7 @@ def main(source: str) -> None:
     few = [image for c in classes for image in train[c][:30]] + [image for c in classes for image in test[c][:10]]
     write_packed(FOLDER / "cifar10_train_400.bin", few)
     for label, position in SAMPLES.items():
-        replace_bytes(FOLDER / f"{label}.jpg", test[CIFAR10_LABELS.index(label)][position].data)
+        write_atomically(FOLDER / f"{label}.jpg", test[CIFAR10_LABELS.index(label)][position].data)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from export.augment import AUGMENTS, augment
-from tests.export.gpu import without_gpu
 
 IMAGES = torch.arange(1, 40 * 3 * 16 * 16 + 1, dtype=torch.float32).reshape(40, 3, 16, 16)  # no pixel like another
 
@@ -67,7 +66,6 @@ def test_the_seed_decides(kind: str) -> None:
 
 
 @pytest.mark.gpu
-@without_gpu
 def test_a_gpu_makes_the_same_images() -> None:
     torch.manual_seed(1)
     expected = augment(IMAGES, "crop+flip", cutout=4)

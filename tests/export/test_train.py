@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -18,11 +19,15 @@ import torch
 from export.checkpoint import model_from_checkpoint
 from export.datasets import load_dataset
 from export.learner import count_correct
+from export.onnx_from_checkpoint import main as export_onnx
 from export.packed_images import CIFAR10_LABELS
 from export.train import main
 from export.training_data import Batches, mean_and_std
 from export.training_state import RunFolder
-from tests.export.training_runs import SMALL, TRAIN_400, finish, log_rows, small_pack, start
+from server.images import decode
+from server.preprocess import Preprocessing, tensor
+from tests.export.training_runs import ROOT, SMALL, TRAIN_400, finish, log_rows, small_pack, start
+from tests.server.http_server import http_server
 
 CPU = torch.device("cpu")
 
@@ -51,18 +56,8 @@ def small(pack: Path, build: Path, *more: str) -> list[str]:
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     build = tmp_path_factory.mktemp("smoke")
-    arguments = [
-        "--data",
-        str(TRAIN_400),
-        "--name",
-        "smoke",
-        "--build",
-        str(build),
-        "--image-size",
-        "16",
-        "--batch-size",
-        "32",
-    ]
+    arguments = ["--data", str(TRAIN_400), "--name", "smoke", "--build", str(build)]
+    arguments += ["--image-size", "16", "--batch-size", "32"]
     learning = ["--epochs", "12", "--lr", "0.1", "--augment", "none", "--label-smoothing", "0", "--holdout", "0"]
     process = start(*arguments, *learning, "--device", "cpu")
     output = finish(process)
@@ -102,6 +97,27 @@ def test_the_card_says_what_was_made_of_what(smoke: RunFolder) -> None:
     assert abs(card["accuracy"]["top1"] - right / 100) <= 0.01
     assert card["training"]["epochs"] == card["training"]["chosen_epoch"] == 12
     assert card["training"]["command"].startswith("python -m export.train --data ")
+
+
+@pytest.mark.slow
+def test_what_was_trained_is_exported_served_and_answers_with_its_labels(smoke: RunFolder, tmp_path: Path) -> None:
+    """The README's walk: train -> onnx -> serve -> label, the label being PyTorch's."""
+    onnx_file = tmp_path / "smoke.onnx"
+    command = ["smoke", "--checkpoint", str(smoke.artefact), "--data", str(TRAIN_400), "--out", str(onnx_file)]
+    assert export_onnx(command) == 0
+    model, card = model_from_checkpoint(smoke.artefact)
+    image = ROOT / "tests/data/cat.jpg"
+    with http_server(tmp_path / "log", "--models", str(onnx_file)) as server:
+        files = {"file": image.read_bytes()}
+        answer = httpx.post(f"{server.url}/v1/classify?layers=true", files=files, timeout=60).raise_for_status().json()
+    preprocessing = Preprocessing.from_json(json.dumps(card["preprocessing"]))
+    picture = tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
+    with torch.inference_mode():
+        scores = model(torch.from_numpy(picture[None])).softmax(dim=1)[0]
+    assert answer["model"] == "smoke"
+    assert answer["results"][0]["predictions"][0]["label"] == card["labels"][int(scores.argmax())]
+    assert answer["results"][0]["predictions"][0]["score"] == pytest.approx(float(scores.max()), abs=1e-4)
+    assert {"FWHTLayer", "Conv", "Gemm"} <= {item["op"] for item in answer["layers"]["items"]}
 
 
 # Interrupted by kill -9, SIGTERM and Ctrl-C, each at a random moment.

@@ -22,7 +22,6 @@ from export.trainer import Interrupted, Trainer
 from export.training_data import Batches, mean_and_std, split_holdout
 from export.training_options import parse_options
 from export.training_state import RunFolder, TrainingError, load_state
-from tests.export.gpu import without_gpu
 from tests.export.training_runs import SMALL, log_rows, small_pack
 
 
@@ -164,7 +163,6 @@ def test_the_seed_decides_the_first_weights() -> None:
 
 
 @pytest.mark.gpu
-@without_gpu
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_a_gpu_run_is_resumed_on_the_gpu(dataset: Dataset, tmp_path: Path, precision: str) -> None:
     trainer = make_trainer(dataset, tmp_path, "--precision", precision, device="cuda")

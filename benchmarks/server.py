@@ -1,0 +1,125 @@
+"""What HTTP, decoding and preprocessing add to a bare session: python -m benchmarks.server
+
+One client with one kept connection, a 32x32 JPEG as a form (as curl sends it), against `session.run` on the same image
+already prepared, in turns; the server is a process of its own on the same machine. Both must give the same label, or
+nothing is timed. See benchmarks/timing.py for the method.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import onnxruntime
+
+from benchmarks.timing import alternate, write
+from server.images import decode
+from server.model import load_model
+from server.preprocess import tensor
+
+IMAGE = Path("tests/data/cat.jpg")
+MODELS = ("mobilenet_v2", "fwht_mobilenet_v2")
+BOUNDARY = "benchmark-boundary"
+START_S = 60
+
+
+@contextmanager
+def served(name: str) -> Iterator[int]:
+    """The port of a server process with this model."""
+    command = [sys.executable, "-m", "server", "--port", "0", "--models", f"models/{name}.onnx"]
+    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        try:
+            for line in process.stderr:
+                log.write(line)
+                found = re.search(r"serving at http://[^:]+:(\d+)", line)
+                if found:
+                    break
+            else:
+                raise SystemExit(f"the server did not start: {log.seek(0) or log.read()}")
+            yield int(found[1])
+        finally:
+            process.terminate()
+            process.communicate(timeout=START_S)
+
+
+def form(data: bytes) -> bytes:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n'
+    return f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def http_caller(port: int, body: bytes, media: str) -> Callable[[], Any]:
+    """A function that posts the body over one kept connection and returns the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def call() -> Any:
+        connection.request("POST", "/v1/classify", body, {"Content-Type": media})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        if response.status != 200:
+            raise SystemExit(f"the server answered {response.status}: {answer}")
+        return answer
+
+    return call
+
+
+def bare_caller(name: str) -> tuple[Callable[[], Any], str]:
+    """A function that runs a session on the prepared image, and the label it finds."""
+    model = load_model(f"models/{name}.onnx")
+    preprocessing, labels = model.preprocessing, model.labels
+    model.backend.close()
+    x = tensor(decode(IMAGE.read_bytes(), preprocessing.size).image, preprocessing)[None]
+    session = onnxruntime.InferenceSession(f"models/{name}.onnx", providers=["CPUExecutionProvider"])
+    label = labels[int(session.run(None, {"image": x})[0].argmax())]
+    return lambda: session.run(None, {"image": x}), label
+
+
+def row(name: str, rounds: int, seconds: float) -> dict[str, Any]:
+    data = IMAGE.read_bytes()
+    bodies = {
+        "form": (form(data), f"multipart/form-data; boundary={BOUNDARY}"),
+        "raw body": (data, "image/jpeg"),
+    }
+    with served(name) as port:
+        _, label = bare_caller(name)
+        answers = {kind: http_caller(port, *body)() for kind, body in bodies.items()}
+        found = {kind: answer["results"][0]["predictions"][0]["label"] for kind, answer in answers.items()}
+        if set(found.values()) != {label}:
+            raise SystemExit(f"{name} is wrong: the session says {label}, the server {found}; nothing was timed")
+        makers: dict[str, Any] = {"bare session": lambda: bare_caller(name)[0]}
+        makers.update({kind: (lambda body=body: http_caller(port, *body)) for kind, body in bodies.items()})
+        times = alternate(makers, rounds, seconds)
+    bare = times["bare session"]["median_ms"]
+    added = {kind: times[kind]["median_ms"] - bare for kind in bodies}
+    return {"model": name, "label": label, "times": times, "added_ms": added}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.server", description=(__doc__ or "").split(":")[0])
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each side (default 10)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="seconds a turn (default 0.5)")
+    parser.add_argument("--out", type=Path, help="JSON file (default build/bench/server.json)")
+    arguments = parser.parse_args()
+    rows = []
+    print("model, side: median ms (p10 to p90), more than the bare session")
+    for name in MODELS:
+        rows.append(row(name, arguments.rounds, arguments.seconds))
+        for side, t in rows[-1]["times"].items():
+            spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
+            print(f"{name:20} {side:14} {t['median_ms']:7.2f} {spread:18} {rows[-1]['added_ms'].get(side, 0):+.2f}")
+    print(f"written: {write('server', {'rows': rows}, arguments.out)}")
+
+
+if __name__ == "__main__":
+    main()

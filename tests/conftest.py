@@ -1,0 +1,24 @@
+"""What all tests share: the versions at the head of a run, and the rule for tests that need a GPU."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+
+import pytest
+
+PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "fastapi", "starlette", "pydantic", "pillow")
+
+
+def pytest_report_header() -> str:
+    return "packages: " + ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked `gpu` where there is none, unless FWHT_REQUIRE_GPU=1 wants it to fail."""
+    if item.get_closest_marker("gpu") is None or os.environ.get("FWHT_REQUIRE_GPU") == "1":
+        return
+    import torch  # late: most tests of the server do without
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU; FWHT_REQUIRE_GPU=1 turns this skip into a failure")
