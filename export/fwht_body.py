@@ -19,7 +19,8 @@ BatchNormalization rather than Mul and Sub, which are slow where a channel has f
 reference evaluator mixes in the batch's own mean).
 
 Integers that shape something are tensors of one element made from Shape(thresholds) by arithmetic: ONNX Runtime 1.10
-refuses constants with value_ints in a function, 1.14 those with a tensor where they reach a Reshape.
+refuses constants with value_ints in a function, 1.14 those with a tensor where they reach a Reshape. 1.12 alone cannot
+load the body: it loses the name of an attribute that refers to one with another name (`group` to `forward_groups`).
 """
 
 from __future__ import annotations
