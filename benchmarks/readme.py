@@ -8,7 +8,6 @@ build/bench/; what is kept in the repository are medians, spread and conditions.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def accuracy() -> str:
 
 
 def node() -> str:
-    """The row of the large layer, and the range over the layers of the real model."""
+    """The large layer, then those of the real models."""
     rows = result("fwht_node")["rows"]
     lines = []
     for row in rows:
@@ -99,51 +98,50 @@ def conditions() -> str:
     machine = result("models")["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
     return (
-        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}, {machine['time'][:10]}."
-        " Medians, in brackets the 10th to the 90th percentile; both sides of a row in turns, in one run."
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages};"
+        f" {machine['time'][:10]}. Medians, in brackets the 10th to the 90th percentile; the sides of a row in turns,"
+        " in one run."
     )
 
 
-def tables() -> str:
-    big = result("fwht_node")["rows"][0]
-    batch_1 = result("models")["rows"][0]["ratio"]["fwht_mobilenet_v2"]
-    return f"""Accuracy is that of **stand-ins trained for about four minutes each**, on all 10,000 test images of CIFAR-10 as JPEG
-copies (quality 75), which cost a little against the lossless set; float32. Times are ONNX Runtime's on two cores of
-a laptop-class CPU, not a Jetson's.
-
-{accuracy()}
-
-**On a CPU the hybrids are smaller, not faster**: `fwht_mobilenet_v2` takes {batch_1:.2f} times the baseline's time at batch 1,
-since its layers meet maps of 8x8 and 4x4 pixels, where a convolution is a single small product and a transform several
-passes. On a large tensor (1024 -> 1024 channels, 10x1024x32x32) the complete layer is {big["speedup"]:.2f} times as fast as the
-convolution with ReLU6.
-
-{overhead()}
-
-One client, one kept connection, a 32x32 JPEG. Decoding large photos, by JPEG DCT scaling:
-
-{decoding()}
-
-<details><summary>Every FWHT layer against the 1x1 convolution it replaces</summary>
-
-{node()}
-
-</details>
-
-{conditions()}"""
+def verdict() -> str:
+    """The two ratios that matter, in words."""
+    batch_1, batch_16 = (row["ratio"]["fwht_mobilenet_v2"] for row in result("models")["rows"])
+    big = result("fwht_node")["rows"][0]["speedup"]
+    return (
+        f"**On a CPU the hybrids are smaller, not faster**: `fwht_mobilenet_v2` takes {batch_1:.2f} times the\n"
+        f"baseline's time at batch 1 and {batch_16:.2f} times at batch 16. Its layers meet maps of 8x8 and 4x4 pixels, where a\n"
+        "convolution is one small product and a transform several passes. On a large tensor (1024 -> 1024 channels,\n"
+        f"10x1024x32x32) the complete layer is {big:.2f} times as fast as the convolution with ReLU6."
+    )
 
 
 def answer() -> str:
-    """A real answer, kept by hand as docs/answer.json."""
+    """A real answer, kept as docs/answer.json."""
     text = (ROOT / "docs" / "answer.json").read_text()
     return "    " + text.rstrip().replace("\n", "\n    ")
 
 
+PARTS = {
+    "answer": answer,
+    "models": accuracy,
+    "verdict": verdict,
+    "server": overhead,
+    "decoding": decoding,
+    "layers": node,
+    "conditions": conditions,
+}
+
+
 def renewed(readme: str) -> str:
-    """The README with both parts between their markers made anew."""
-    for name, text in (("tables", tables()), ("answer", answer())):
-        pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)"
-        readme = re.sub(pattern, lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", readme, flags=re.DOTALL)  # type: ignore[misc]
+    """The README with every part between `<!-- NAME -->` and `<!-- /NAME -->` made anew."""
+    for name, make in PARTS.items():
+        start, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+        head, found, rest = readme.partition(start)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"README.md lacks the lines {start.strip()} and {end.strip()}")
+        readme = f"{head}{start}\n{make()}\n{end}{tail}"
     return readme
 
 
