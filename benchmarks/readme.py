@@ -109,10 +109,10 @@ def verdict() -> str:
     batch_1, batch_16 = (row["ratio"]["fwht_mobilenet_v2"] for row in result("models")["rows"])
     big = result("fwht_node")["rows"][0]["speedup"]
     return (
-        f"**On a CPU the hybrids are smaller, not faster**: `fwht_mobilenet_v2` takes {batch_1:.2f} times the\n"
-        f"baseline's time at batch 1 and {batch_16:.2f} times at batch 16. Its layers meet maps of 8x8 and 4x4 pixels, where a\n"
-        "convolution is one small product and a transform several passes. On a large tensor (1024 -> 1024 channels,\n"
-        f"10x1024x32x32) the complete layer is {big:.2f} times as fast as the convolution with ReLU6."
+        f"**On a CPU the hybrids are smaller, not faster**: `fwht_mobilenet_v2` takes {batch_1:.2f} times as long as\n"
+        f"the baseline at batch 1 and {batch_16:.2f} times at batch 16. Its layers meet maps of 8x8 and 4x4 pixels,\n"
+        "where a convolution is one small product and a transform several passes. On a large tensor (1024 -> 1024\n"
+        f"channels, 10x1024x32x32) the complete layer is {big:.2f} times as fast as the convolution with ReLU6."
     )
 
 

@@ -35,11 +35,11 @@ def find_checkpoint(name: str) -> Path:
     raise CheckpointError(f"there are no weights called {name!r}; there are {', '.join(there)}")
 
 
-def golden_npz(onnx_bytes: bytes, batch: np.ndarray) -> bytes:
-    """`image` (8, 3, S, S) and ONNX Runtime's `logits` for it: parity on a machine without ONNX Runtime."""
+def golden_npz(onnx_bytes: bytes, batch: np.ndarray, tolerance: float) -> bytes:
+    """`image` (8, 3, S, S), ONNX Runtime's `logits` for it and float32's `tolerance`: parity on any other machine."""
     image = batch[:: max(1, len(batch) // GOLDEN_IMAGES)][:GOLDEN_IMAGES]
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, image=image, logits=run_onnx(onnx_bytes, image))
+    np.savez_compressed(buffer, image=image, logits=run_onnx(onnx_bytes, image), tolerance=tolerance)
     return buffer.getvalue()
 
 
@@ -49,7 +49,7 @@ def export(checkpoint: Path, out: Path, data: Path, count: int) -> str:
     batch = real_images(data, Preprocessing.from_json(json.dumps(card["preprocessing"])), count)
     onnx_bytes = onnx_from_model(model, card).SerializeToString()
     parity = check_parity(model, onnx_bytes, batch)
-    write_atomically(out.with_name(f"{out.stem}.golden.npz"), golden_npz(onnx_bytes, batch))
+    write_atomically(out.with_name(f"{out.stem}.golden.npz"), golden_npz(onnx_bytes, batch, parity.tolerance))
     write_atomically(out, onnx_bytes)
     classes, pixels = len(card["labels"]), batch.shape[-1]
     what = f"{card['architecture']}, {classes} classes, {pixels}x{pixels} pixels, {len(onnx_bytes):,} bytes"
