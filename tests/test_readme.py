@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from benchmarks.readme import renewed
 
+from benchmarks.readme import renewed
 from export.training_options import parse_options
 
 ROOT = Path(__file__).resolve().parents[1]
