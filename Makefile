@@ -75,7 +75,7 @@ lint: $(TESTING) ## ruff, mypy, and vermin for Python 3.8 on the device
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -m vermin --quiet --no-tips --no-parse-comments -t=3.8- --violations server
+	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments -t=3.8- --violations server
 
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
