@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib import metadata
 
+import onnxruntime
 import pytest
 
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "fastapi", "starlette", "pydantic", "pillow")
@@ -26,7 +27,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked `gpu` where there is none, unless FWHT_REQUIRE_GPU=1 wants it to fail."""
     if item.get_closest_marker("gpu") is None or os.environ.get("FWHT_REQUIRE_GPU") == "1":
         return
-    import torch  # late: most tests of the server do without
-
-    if not torch.cuda.is_available():
+    if not has_gpu():
         pytest.skip("needs an NVIDIA GPU; FWHT_REQUIRE_GPU=1 turns this skip into a failure")
+
+
+def has_gpu() -> bool:
+    try:
+        import torch  # late: most tests of the server do without
+    except ImportError:
+        return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return torch.cuda.is_available()
