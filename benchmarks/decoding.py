@@ -8,15 +8,13 @@ agree to 2 grey levels. See benchmarks/timing.py for the method.
 
 from __future__ import annotations
 
-import argparse
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.timing import alternate, write
+from benchmarks.timing import alternate, arguments, write
 from server.images import decode
 from server.preprocess import Preprocessing, tensor
 
@@ -55,18 +53,14 @@ def row(grain: int, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.decoding", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="seconds a turn (default 0.5)")
-    parser.add_argument("--out", type=Path, help="JSON file (default build/bench/decoding.json)")
-    arguments = parser.parse_args()
+    options = arguments("decoding", __doc__, rounds=5, seconds=0.5)
     rows = []
     print("file, ms plain, ms server: medians; share")
     for grain in GRAINS:
-        rows.append(row(grain, arguments.rounds, arguments.seconds))
+        rows.append(row(grain, options.rounds, options.seconds))
         medians = [rows[-1]["times"][side]["median_ms"] for side in ("plain", "server")]
         print(f"{rows[-1]['bytes'] / 1e6:5.1f} MB {medians[0]:8.1f} {medians[1]:8.1f} {rows[-1]['share']:6.2f}")
-    print(f"written: {write('decoding', {'size': [WIDTH, HEIGHT], 'rows': rows}, arguments.out)}")
+    print(f"written: {write('decoding', {'size': [WIDTH, HEIGHT], 'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

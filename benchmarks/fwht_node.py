@@ -7,8 +7,6 @@ is wrong ends the run. Both models get the same image and two threads; see bench
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -16,7 +14,7 @@ import onnx
 import onnxruntime
 
 from benchmarks.node_models import Layer, Weights, convolution_model, fwht_layer_model
-from benchmarks.timing import alternate, write
+from benchmarks.timing import alternate, arguments, write
 
 THREADS = 2
 CHECKED_PIXELS = 64
@@ -93,18 +91,14 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fwht_node", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each model (default 10)")
-    parser.add_argument("--seconds", type=float, default=0.1, help="seconds a turn (default 0.1)")
-    parser.add_argument("--out", type=Path, help="JSON file (default build/bench/fwht_node.json)")
-    arguments = parser.parse_args()
+    options = arguments("fwht_node", __doc__, rounds=10, seconds=0.1)
     print("layer, input, ms of convolution + ReLU6, ms of FWHT layer: median (p10 to p90); how many times as fast")
     rows = []
     for batch, layers in ((10, [BIG]), (1, REAL), (16, REAL)):
         for name, layer, pixels in layers:
-            rows.append(row(name, layer, pixels, batch, arguments.rounds, arguments.seconds))
+            rows.append(row(name, layer, pixels, batch, options.rounds, options.seconds))
             show(rows[-1])
-    print(f"written: {write('fwht_node', {'threads': THREADS, 'rows': rows}, arguments.out)}")
+    print(f"written: {write('fwht_node', {'threads': THREADS, 'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,12 @@ ends the run. See benchmarks/timing.py for the method.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
 import onnxruntime
 
-from benchmarks.timing import alternate, write
+from benchmarks.timing import alternate, arguments, write
 
 BASELINE = "mobilenet_v2"
 HYBRIDS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
@@ -51,21 +49,17 @@ def row(batch: int, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each model (default 10)")
-    parser.add_argument("--seconds", type=float, default=0.3, help="seconds a turn (default 0.3)")
-    parser.add_argument("--out", type=Path, help="JSON file (default build/bench/models.json)")
-    arguments = parser.parse_args()
+    options = arguments("models", __doc__, rounds=10, seconds=0.3)
     differences = {name: check(name) for name in (BASELINE, *HYBRIDS)}
     rows = []
     print("model, batch: median ms (p10 to p90), times the baseline's")
     for batch in (1, 16):
-        rows.append(row(batch, arguments.rounds, arguments.seconds))
+        rows.append(row(batch, options.rounds, options.seconds))
         for name, t in rows[-1]["times"].items():
             spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
             print(f"{name:24} {batch:3} {t['median_ms']:8.2f} {spread:18} {rows[-1]['ratio'][name]:.2f}")
     results = {"threads": THREADS, "largest_difference": differences, "rows": rows}
-    print(f"written: {write('models', results, arguments.out)}")
+    print(f"written: {write('models', results, options.out)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ nothing is timed. See benchmarks/timing.py for the method.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import socket
@@ -21,7 +20,7 @@ from typing import Any, Callable, Iterator
 
 import onnxruntime
 
-from benchmarks.timing import alternate, write
+from benchmarks.timing import alternate, arguments, write
 from server.images import decode
 from server.model import load_model
 from server.preprocess import tensor
@@ -126,19 +125,15 @@ def row(name: str, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.server", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each side (default 10)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="seconds a turn (default 0.5)")
-    parser.add_argument("--out", type=Path, help="JSON file (default build/bench/server.json)")
-    arguments = parser.parse_args()
+    options = arguments("server", __doc__, rounds=10, seconds=0.5)
     rows = []
     print("model, side: median ms (p10 to p90), more than the bare session")
     for name in MODELS:
-        rows.append(row(name, arguments.rounds, arguments.seconds))
+        rows.append(row(name, options.rounds, options.seconds))
         for side, t in rows[-1]["times"].items():
             spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
             print(f"{name:20} {side:14} {t['median_ms']:7.2f} {spread:18} {rows[-1]['added_ms'].get(side, 0):+.2f}")
-    print(f"written: {write('server', {'rows': rows}, arguments.out)}")
+    print(f"written: {write('server', {'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

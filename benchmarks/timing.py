@@ -11,6 +11,7 @@ Times are wall-clock. Compare by the ratio of medians; a wide gap between p10 an
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import os
@@ -101,6 +102,15 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def arguments(name: str, purpose: str | None, rounds: int, seconds: float) -> argparse.Namespace:
+    """The options every benchmark has: rounds, seconds, out. `purpose` is its docstring, of which the head is shown."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=(purpose or "").split(":")[0])
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"turns of each side ({rounds})")
+    parser.add_argument("--seconds", type=float, default=seconds, help=f"seconds a turn ({seconds})")
+    parser.add_argument("--out", type=Path, help=f"JSON file ({RESULTS / name}.json)")
+    return parser.parse_args()
 
 
 def write(name: str, results: dict[str, Any], path: Path | None = None) -> Path:
