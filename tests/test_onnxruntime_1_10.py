@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("onnxruntime_1_10.sh")
-PYTHON = os.environ.get("FWHT_PYTHON_FOR_ONNXRUNTIME_1_10")
+PYTHON = os.environ.get("PYTHON_FOR_ONNXRUNTIME_1_10")
 
 
 @pytest.mark.skipif(
     not PYTHON,
-    reason="needs an interpreter of Python 3.6 to 3.9: FWHT_PYTHON_FOR_ONNXRUNTIME_1_10=python3.9, "
+    reason="needs an interpreter of Python 3.6 to 3.9: PYTHON_FOR_ONNXRUNTIME_1_10=python3.9, "
     "or run tests/onnxruntime_1_10.sh python3.9",
 )
 def test_shipped_files_in_onnxruntime_1_10() -> None:
