@@ -10,6 +10,9 @@ NAME ?= $(MODEL)
 SHIPPED := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
 RUNTIME ?= cpu
+OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
+$(if $(filter cpu gpu,$(RUNTIME)),,$(error RUNTIME is cpu or gpu, not $(RUNTIME)))
+comma := ,
 PIP_FLAGS := --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 ifdef PYTHON
@@ -35,20 +38,25 @@ help: ## list the targets
 	@python3 -m venv .venv || { rm -rf .venv; \
 	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
 
-.venv/.serving-%: pyproject.toml | .venv/bin/python
+# $(call install,EXTRAS): the two onnxruntime packages hold the same files, so a change of RUNTIME takes both out first.
+define install
+@if compgen -G '.venv/.*-$(OTHER_RUNTIME)' >/dev/null; then rm -f .venv/.*-*pu; \
+  .venv/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu; fi
+@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$(1)]'
+@touch $@
+endef
+
+.venv/.serving-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what serving needs into .venv (about 200 MB, once)"
-	@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$*]'
-	@touch $@
+	$(call install,$(RUNTIME))
 
-.venv/.training-%: pyproject.toml | .venv/bin/python
+.venv/.training-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
-	@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$*,train]'
-	@touch $@
+	$(call install,$(RUNTIME)$(comma)train)
 
-.venv/.testing-%: pyproject.toml | .venv/bin/python
+.venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$*,train,dev]'
-	@touch $@
+	$(call install,$(RUNTIME)$(comma)train$(comma)dev)
 
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 

@@ -67,7 +67,9 @@ def train(options: Options, command: str) -> None:
     split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
     batches = Batches(dataset.train, mean, std, device)
     trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity)
-    if state is not None:
+    if state is None:
+        folder.clear()  # not before this run is known to be possible: a mistyped option costs no old one
+    else:
         trainer.load_state(state)
         print(f"{folder.last}: goes on at epoch {trainer.position.epoch + 1}, step {trainer.position.step + 1}")
     write_config(folder, options, dataset, command)
@@ -91,14 +93,12 @@ def choose_device(options: Options) -> torch.device:
 def start_or_resume(folder: RunFolder, overwrite: bool) -> dict[str, Any] | None:
     """The state to go on from, None for a fresh run. Raises TrainingError where that would overwrite a finished one."""
     if overwrite:
-        folder.clear()
         return None
     state = load_state(folder.last) if folder.last.exists() else None
     if state is not None and not state.get("finished"):
         return state
     if folder.artefact.exists():
         raise TrainingError(f"{folder.artefact} is there already: choose another --name, or --overwrite it")
-    folder.clear()
     return None
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from .errors import BadRequest, ServerError
-from .model import Model, load_model
+from .model import DEFAULT_TOP_K, Model, load_model
 from .stages import Stages
-
-DEFAULT_TOP_K = 5
 
 
 def main(arguments: List[str]) -> int:
@@ -40,9 +38,8 @@ def run(options: argparse.Namespace) -> int:
     Raises StartupError where the model cannot be loaded.
     """
     model = load_model(options.model)
-    top_k = options.top_k if options.top_k is not None else min(DEFAULT_TOP_K, len(model.labels))
     try:
-        model.check_top_k(top_k)
+        top_k = model.check_top_k(options.top_k)
     except BadRequest as error:
         print(f"error: --top-k: {error}", file=sys.stderr)
         return 2

@@ -20,8 +20,6 @@ from .service import Service, service_of
 from .stages import Stages
 from .uploads import read_images
 
-DEFAULT_TOP_K = 5
-
 
 class DirectRoute(APIRoute):
     """Calls its function with the request and nothing else.
@@ -54,8 +52,7 @@ async def classify(request: Request) -> Response:
     service = service_of(request)
     query = classify_query(request.query_params)
     chosen = service.catalogue.get(query.model)
-    default = min(DEFAULT_TOP_K, len(chosen.labels))
-    wanted = default if query.top_k is None else chosen.check_top_k(query.top_k)
+    wanted = chosen.check_top_k(query.top_k)
     if query.layers:
         service.check_layers(request)
     with service.workers.place():

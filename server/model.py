@@ -15,6 +15,7 @@ from .preprocess import Preprocessing
 from .stages import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_TOP_K = 5
 FOLDERS = (ROOT / "build", ROOT / "models")  # in this order: what the user made comes before what is shipped
 
 
@@ -40,8 +41,10 @@ class Model:
         """Why the model is not ready, None where it is."""
         return self.backend.problem
 
-    def check_top_k(self, top_k: int) -> int:
-        """Return `top_k`; BadRequest unless it is 1 to the number of classes."""
+    def check_top_k(self, top_k: Optional[int]) -> int:
+        """Return `top_k`, or for None the default; BadRequest unless it is 1 to the number of classes."""
+        if top_k is None:
+            return min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise BadRequest(f"top_k is {top_k}, it must be from 1 to {len(self.labels)}, the number of classes")
         return top_k

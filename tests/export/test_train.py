@@ -226,6 +226,13 @@ def test_a_wanted_gpu_that_is_not_there_is_an_error(
     assert "torch sees no GPU here" in capsys.readouterr().err
 
 
+def test_overwrite_with_bad_data_costs_nothing(pack: Path, tmp_path: Path) -> None:
+    assert main(small(pack, tmp_path)) == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(small(tmp_path / "mistyped.bin", tmp_path, "--overwrite")) == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_an_unreadable_state_is_refused_with_the_cure(
     pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
