@@ -32,7 +32,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        workers.close()  # first what uses the engines, then the engines
+        await workers.close()  # first what uses the engines, then the engines
         catalogue.close()
 
     app = FastAPI(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, TypeVar
+from functools import partial
+from typing import Any, Callable, Iterator, Optional, TypeVar
+
+import anyio
+from anyio import to_thread
 
 from .errors import Busy
 
@@ -13,10 +15,15 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """`concurrency` threads, and places for `max_waiting` requests more. Use it from one event loop."""
+    """`concurrency` threads, and places for `max_waiting` requests more. Use it from one event loop.
+
+    Work goes to the thread that was idle last, whose core still has the engine in its caches; a ThreadPoolExecutor
+    takes turns, which cost a lone client 0.2 to 0.4 ms a request.
+    """
 
     def __init__(self, concurrency: int, max_waiting: int) -> None:
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="worker")
+        self._threads = concurrency
+        self._limit: Optional[anyio.CapacityLimiter] = None  # made within the event loop
         self._places = concurrency + max_waiting
         self.taken = 0
 
@@ -33,8 +40,14 @@ class Workers:
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """The result of `work(*arguments)`, computed in a thread as soon as one is free."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        return await to_thread.run_sync(partial(work, *arguments), limiter=self._limiter())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for the threads to finish what they have begun."""
-        self._pool.shutdown()
+        for _ in range(self._threads):
+            await self._limiter().acquire_on_behalf_of(object())
+
+    def _limiter(self) -> anyio.CapacityLimiter:
+        if self._limit is None:
+            self._limit = anyio.CapacityLimiter(self._threads)
+        return self._limit
