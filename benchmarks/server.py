@@ -125,7 +125,7 @@ def row(name: str, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = arguments("server", __doc__, rounds=10, seconds=0.5)
+    options = arguments("server", __doc__, rounds=24, seconds=0.25)
     rows = []
     print("model, side: median ms (p10 to p90), more than the bare session")
     for name in MODELS:

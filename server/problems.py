@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any, Dict, Mapping, Optional
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,12 +15,6 @@ from .errors import Busy, ServerError, SlowUpload, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_DETAIL = 500  # characters: a message quotes values, and a client may send long ones
-
-WANTED = {  # pydantic's types of error, for the parameters the routes declare
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number of fewer digits",
-    "bool_parsing": "true or false",
-}
 
 ROUTES_HINT = "the routes are listed at /docs"
 
@@ -82,14 +75,6 @@ def from_http_exception(scope: Scope, error: HTTPException) -> Response:
     return problem(scope, error.status_code, title, detail, error.headers)
 
 
-def from_validation(scope: Scope, error: RequestValidationError) -> Response:
-    """The first wrong query parameter, as one sentence."""
-    first = error.errors()[0]
-    wanted = WANTED.get(first["type"], str(first["msg"]))
-    detail = f"{first['loc'][-1]} is {str(first.get('input'))[:80]!r}, it must be {wanted}"
-    return problem(scope, 400, "Bad request", detail)
-
-
 def add_handlers(app: FastAPI) -> None:
     async def server_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServerError)
@@ -99,10 +84,5 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return from_http_exception(request.scope, error)
 
-    async def validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return from_validation(request.scope, error)
-
     app.add_exception_handler(ServerError, server_error)
     app.add_exception_handler(HTTPException, http_exception)
-    app.add_exception_handler(RequestValidationError, validation)
