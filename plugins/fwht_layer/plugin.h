@@ -1,0 +1,34 @@
+// FWHTLayer, and with a residual FWHTLayerAdd, for TensorRT.
+#pragma once
+
+#include "../tensorrt/layer_creator.h"
+#include "op.h"
+
+namespace fwht {
+
+class FwhtLayerPlugin final : public LayerPlugin {
+public:
+    FwhtLayerPlugin(const Op& op, const Values& values);
+
+private:
+    LayerPlugin* copy() const override;
+    void check(const Shape* inputs, Format format) const override;
+    nvinfer1::DimsExprs output_of(const nvinfer1::DimsExprs* inputs, nvinfer1::IExprBuilder& builder) const override;
+    cudaError_t launch(const Run& run) const override;
+
+    void check_weights(const Shape* inputs) const;
+    void check_residual(const Shape* inputs) const;
+    FwhtLayerParams sizes_of(const Shape* inputs, Format format) const;
+};
+
+class FwhtLayerCreator final : public LayerCreator {
+public:
+    FwhtLayerCreator();
+};
+
+class FwhtLayerAddCreator final : public LayerCreator {
+public:
+    FwhtLayerAddCreator();
+};
+
+}  // namespace fwht
