@@ -25,7 +25,7 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship test lint bench clean
+.PHONY: help setup serve classify train onnx ship plugin test lint bench clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -78,6 +78,9 @@ ship: $(TRAINING) ## export the shipped weights again into models/ and tests/dat
 	@set -e; for name in $(SHIPPED); do \
 	  $(RUN) -m export.onnx_from_checkpoint $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
 	  mv models/$$name.golden.npz tests/data/; done
+
+plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
+	@$(MAKE) --no-print-directory -f plugins/Makefile
 
 lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the device, 3.9 for the rest
 	@$(RUN) -m ruff check .
