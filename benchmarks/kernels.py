@@ -57,7 +57,7 @@ CALLS: dict[str, list[Any]] = {
     "fwht_copy_in": [POINTER, POINTER, SIZE],
     "fwht_copy_out": [POINTER, POINTER, SIZE],
     "fwht_copy_device": [POINTER, POINTER, SIZE, POINTER],
-    "fwht_memset": [POINTER, ctypes.c_int, SIZE],
+    "fwht_memset": [POINTER, ctypes.c_int, SIZE, POINTER],
     "fwht_stream_create": [TO_POINTER],
     "fwht_stream_destroy": [POINTER],
     "fwht_stream_synchronize": [POINTER],
@@ -168,21 +168,16 @@ class Buffer(Resource):
         if offset + values.nbytes > self.size:
             raise ValueError(f"{values.nbytes} bytes at {offset} do not fit in a buffer of {self.size}")
         self.library.call("fwht_copy_in", self.pointer + offset, values.ctypes.data, values.nbytes)
-        self._settle()
 
     def fill(self, byte: int) -> None:
-        self.library.call("fwht_memset", self.pointer, byte, self.size)
-        self._settle()
+        self.library.call("fwht_memset", self.pointer, byte, self.size, None)
+        self.bytes(1)  # waits: filling goes on after the call, and other streams would not wait for it
 
     def bytes(self, size: int | None = None) -> np.ndarray:
         """A copy of all of it, or of the first `size` bytes."""
         values = np.empty(self.size if size is None else size, np.uint8)
         self.library.call("fwht_copy_out", values.ctypes.data, self.pointer, values.size)
         return values
-
-    def _settle(self) -> None:
-        """Wait: filling, and copying in, may end after the call does, and other streams would not wait for them."""
-        self.bytes(1)
 
 
 class Stream(Resource):
@@ -218,13 +213,15 @@ def stored(values: np.ndarray, kind: int, layout: int) -> np.ndarray:
 
 
 def stored_shape(shape: tuple[int, ...], layout: int) -> tuple[int, ...]:
-    """Of (N, C, H, W)."""
+    """Of (N, C, H, W); in NCHW of any shape."""
+    if layout == NCHW:
+        return shape
     batch, channels, height, width = shape
-    return shape if layout == NCHW else (batch, height, width, -(-channels // CHANNELS) * CHANNELS)
+    return (batch, height, width, -(-channels // CHANNELS) * CHANNELS)
 
 
 def loaded(memory: np.ndarray, shape: tuple[int, ...], kind: int, layout: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes as (N, C, H, W), and the channels that fill up (none in NCHW)."""
+    """Bytes as `shape`, and the channels that fill up (none in NCHW)."""
     values = memory.view(DTYPES[kind]).reshape(stored_shape(shape, layout))
     if layout == NCHW:
         return values, values[:0]
