@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The kernels under compute-sanitizer: memory out of bounds or unwritten, races in shared memory, wrong barriers.
+#
+#     plugins/sanitize.sh      build/libfwht_kernels.so has to be there; PYTHON=interpreter with NumPy and onnx
+#
+# Each tool runs small launches of every kernel instance in a process of its own, as a sanitized launch is slow.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+tool=$(command -v compute-sanitizer || ls -d /usr/local/cuda*/bin/compute-sanitizer /usr/local/cuda*/compute-sanitizer/compute-sanitizer 2>/dev/null | head -n 1 || true)
+if [ -z "$tool" ]; then
+  echo "compute-sanitizer was not found: it comes with the CUDA toolkit (cuda-sanitizer package), from CUDA 11.0 on" >&2
+  exit 2
+fi
+status=0
+for check in memcheck racecheck synccheck; do
+  echo "== compute-sanitizer --tool $check"
+  "$tool" --tool "$check" --error-exitcode 9 --print-limit 5 "$python" -m tests.plugins.small_launches || status=1
+done
+exit $status
