@@ -1,0 +1,65 @@
+// Which kernel takes which parameters, and with how many blocks. Host code without CUDA: the CPU tests go through it.
+#pragma once
+
+#include "hwc8.h"
+#include "instances.h"
+#include "nchw.h"
+
+namespace fwht {
+
+// One launch is `blocks` blocks in the first dimension, whose limit is 2^31 - 1. Beyond some ten thousand threads for
+// each of a large GPU's 132 multiprocessors more blocks would only repeat what a block does first (HWC8: turn its
+// weights over), so from there on the threads take several tasks each.
+enum : int { kMfMostBlocks = 1 << 14 };
+
+inline int64_t blocks_for(int64_t tasks, int tasks_of_a_block, int64_t most) {
+    const int64_t blocks = (tasks - 1) / tasks_of_a_block + 1;
+    return blocks < most ? blocks : most < 1 ? 1 : most;
+}
+
+template <int kRows>
+int64_t nchw_blocks(const MfDepthwiseConvParams& p) {
+    return blocks_for(MfNchwTask<kRows>::count(p), kMfNchwThreads, kMfMostBlocks);
+}
+
+template <int kColumns>
+int64_t hwc8_blocks(const MfDepthwiseConvParams& p) {
+    const int channel_blocks = MfHwc8Block::channel_blocks(p);
+    return channel_blocks * blocks_for(MfHwc8Task<kColumns>::count(p), kMfLanes, kMfMostBlocks / channel_blocks);
+}
+
+template <typename T>
+struct MfType;
+template <>
+struct MfType<float> {
+    enum : int { kType = kFloat32 };
+};
+template <>
+struct MfType<Half> {
+    enum : int { kType = kFloat16 };
+};
+
+// `Run` has the members nchw and hwc8 with the kernels' template parameters. Calls one of them and returns true, or
+// returns false where no kernel fits: parameters that check_mf_depthwise_conv refuses.
+template <typename Run>
+bool dispatch_mf_depthwise_conv(const MfDepthwiseConvParams& p, const Run& run) {
+    const int rows = p.stride_h == 1 ? 4 : 1;
+    const int columns = p.stride_w == 1 ? 2 : 1;
+#define FWHT_MF_NCHW(T, size, op_, rows_)                                                                    \
+    if (p.layout == kNCHW && p.type == MfType<T>::kType && p.kernel_size == size && p.op == op_ && rows == rows_) { \
+        run.template nchw<T, size, op_, rows_>(p, nchw_blocks<rows_>(p));                                    \
+        return true;                                                                                         \
+    }
+#define FWHT_MF_HWC8(T, size, op_, columns_)                                                                 \
+    if (p.layout == kHWC8 && p.type == MfType<T>::kType && p.kernel_size == size && p.op == op_ && columns == columns_) { \
+        run.template hwc8<size, op_, columns_>(p, hwc8_blocks<columns_>(p));                                 \
+        return true;                                                                                         \
+    }
+    FWHT_MF_NCHW_INSTANCES(FWHT_MF_NCHW)
+    FWHT_MF_HWC8_INSTANCES(FWHT_MF_HWC8)
+#undef FWHT_MF_NCHW
+#undef FWHT_MF_HWC8
+    return false;
+}
+
+}  // namespace fwht
