@@ -67,10 +67,11 @@ void MfDepthwiseConvPlugin::check_weights(const Shape* inputs) const {
 }
 
 int MfDepthwiseConvPlugin::output_extent(const char* axis, int extent, int window, int pads, int stride) const {
-    if (int64_t{extent} + pads < window) {
-        refuse(axis, " of X is ", extent, " and ", pads, " with the pads; the window needs at least ", window);
+    const int64_t padded = int64_t{extent} + pads;
+    if (padded < window) {
+        refuse(axis, " of X is ", extent, " and ", padded, " with the pads; the window needs at least ", window);
     }
-    return static_cast<int>((int64_t{extent} + pads - window) / stride + 1);
+    return static_cast<int>((padded - window) / stride + 1);
 }
 
 MfDepthwiseConvParams MfDepthwiseConvPlugin::sizes_of(const Shape* inputs, Format format) const {
