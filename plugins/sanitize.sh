@@ -7,8 +7,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
-tool=$(command -v compute-sanitizer || ls -d /usr/local/cuda*/bin/compute-sanitizer /usr/local/cuda*/compute-sanitizer/compute-sanitizer 2>/dev/null | head -n 1 || true)
-if [ -z "$tool" ]; then
+for tool in "$(command -v compute-sanitizer || true)" /usr/local/cuda*/bin/compute-sanitizer /usr/local/cuda*/compute-sanitizer/compute-sanitizer; do
+  [ -x "$tool" ] && break
+done
+if [ ! -x "$tool" ]; then
   echo "compute-sanitizer was not found: it comes with the CUDA toolkit (cuda-sanitizer package), from CUDA 11.0 on" >&2
   exit 2
 fi

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.kernel_run import Format, run_fwht_layer, run_mf_depthwise_conv
-from benchmarks.kernels import FLOAT16, FLOAT32, HWC8, NCHW, Library
+from benchmarks.kernels import NCHW, Library
 from benchmarks.node_models import Layer
+from benchmarks.plugin_cases import FORMATS
 
-FORMATS = (Format(FLOAT32, NCHW), Format(FLOAT16, NCHW), Format(FLOAT16, HWC8))
 SHAPES = ((1, 4, 4), (2, 8, 8), (1, 5, 7), (3, 1, 1))  # N, H, W: whole tiles and such as fit none
 
 

@@ -9,20 +9,19 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Iterator
 
 import numpy as np
 import pytest
 
 from benchmarks.kernel_run import Format, FwhtLayerRun, run_fwht_layer, run_mf_depthwise_conv
 from benchmarks.kernel_tolerance import Error, fwht_layer_error, mf_depthwise_conv_error
-from benchmarks.kernels import FLOAT16, FLOAT32, HWC8, KERNELS, NCHW, Library, Stream
+from benchmarks.kernels import KERNELS, NCHW, Library, Stream
 from benchmarks.node_models import Layer, Weights
+from benchmarks.plugin_cases import FORMATS, some_pixels
 
 pytestmark = pytest.mark.gpu
 
 SEED = int(os.environ.get("FWHT_SEED", time.time_ns() % 2**32))
-FORMATS = [Format(FLOAT32, NCHW), Format(FLOAT16, NCHW), Format(FLOAT16, HWC8)]
 SIZES = [2**k for k in range(1, 13)]
 RANDOM_CASES = 12  # for each format
 VALUES_AT_MOST = 2**18  # in a random tensor of n channels: the float64 reference costs n times that
@@ -83,8 +82,8 @@ def takes(form: Format, n: int) -> bool:
     return form.layout == NCHW or n >= 8
 
 
-def all_sizes() -> Iterator[tuple[Format, int]]:
-    return ((form, n) for form in FORMATS for n in SIZES if takes(form, n))
+def all_sizes() -> list[tuple[Format, int]]:
+    return [(form, n) for form in FORMATS for n in SIZES if takes(form, n)]
 
 
 @pytest.mark.parametrize(("form", "n"), all_sizes(), ids=str)
@@ -94,6 +93,20 @@ def test_every_size(library: Library, form: Format, n: int) -> None:
         layer = Layer(n, n, n, activation=6)
         made = case(generator, layer, (1, 7, 5), form, residual)
         show_and_hold(made, made.run(library))
+
+
+@pytest.mark.parametrize(("form", "n"), all_sizes(), ids=str)
+def test_large_maps(library: Library, form: Format, n: int) -> None:
+    """Enough pixels to fill a large GPU, which takes other tiles than small maps do, even and odd in number."""
+    generator = np.random.default_rng([SEED, n])
+    layer = Layer(n, n, n, activation=6)
+    weights, pool = layer.weights(generator), form.rounded(generator.normal(0, 1, 2**20 - 3))
+    for height, width in ((76, 76), (77, 75)) if n <= 256 else ((38, 38), (39, 37)):
+        x = np.resize(pool, (3, n, height, width))  # three less than a power of two: no two rows are alike
+        y = run_fwht_layer(library, layer, weights, x, form)
+        pixels = generator.choice(3 * height * width, 256, replace=False)
+        error = fwht_layer_error(layer, weights, some_pixels(x, pixels), some_pixels(y, pixels), form.kind)
+        show_and_hold(f"{layer} on {x.shape} {form}, FWHT_SEED={SEED}", error)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)
