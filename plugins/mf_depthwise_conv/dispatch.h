@@ -32,11 +32,11 @@ template <typename T>
 struct MfType;
 template <>
 struct MfType<float> {
-    enum : int { kType = kFloat32 };
+    static constexpr DataType kType = kFloat32;
 };
 template <>
 struct MfType<Half> {
-    enum : int { kType = kFloat16 };
+    static constexpr DataType kType = kFloat16;
 };
 
 // `Run` has the members nchw and hwc8 with the kernels' template parameters. Calls one of them and returns true, or
@@ -45,15 +45,18 @@ template <typename Run>
 bool dispatch_mf_depthwise_conv(const MfDepthwiseConvParams& p, const Run& run) {
     const int rows = p.stride_h == 1 ? 4 : 1;
     const int columns = p.stride_w == 1 ? 2 : 1;
-#define FWHT_MF_NCHW(T, size, op_, rows_)                                                                    \
-    if (p.layout == kNCHW && p.type == MfType<T>::kType && p.kernel_size == size && p.op == op_ && rows == rows_) { \
-        run.template nchw<T, size, op_, rows_>(p, nchw_blocks<rows_>(p));                                    \
-        return true;                                                                                         \
+    const auto is = [&p](Layout layout, DataType type, int size, int op) {
+        return p.layout == layout && p.type == type && p.kernel_size == size && p.op == op;
+    };
+#define FWHT_MF_NCHW(T, size, op, rows_)                                     \
+    if (is(kNCHW, MfType<T>::kType, size, op) && rows == rows_) {            \
+        run.template nchw<T, size, op, rows_>(p, nchw_blocks<rows_>(p));     \
+        return true;                                                         \
     }
-#define FWHT_MF_HWC8(T, size, op_, columns_)                                                                 \
-    if (p.layout == kHWC8 && p.type == MfType<T>::kType && p.kernel_size == size && p.op == op_ && columns == columns_) { \
-        run.template hwc8<size, op_, columns_>(p, hwc8_blocks<columns_>(p));                                 \
-        return true;                                                                                         \
+#define FWHT_MF_HWC8(T, size, op, columns_)                                  \
+    if (is(kHWC8, MfType<T>::kType, size, op) && columns == columns_) {      \
+        run.template hwc8<size, op, columns_>(p, hwc8_blocks<columns_>(p));  \
+        return true;                                                         \
     }
     FWHT_MF_NCHW_INSTANCES(FWHT_MF_NCHW)
     FWHT_MF_HWC8_INSTANCES(FWHT_MF_HWC8)

@@ -88,7 +88,8 @@ FWHT_HD void run_nchw_task(const MfDepthwiseConvParams& p, int64_t index) {
     FWHT_UNROLL
     for (int r = 0; r < kRows; ++r) {
         if (task.row + r < p.out_height) {
-            y[static_cast<int64_t>(r) * p.out_width] = from_float<T>(activate(gain * sums[r].total() + bias, p.activation));
+            const float value = activate(gain * sums[r].total() + bias, p.activation);
+            y[static_cast<int64_t>(r) * p.out_width] = from_float<T>(value);
         }
     }
 }

@@ -1,4 +1,5 @@
-// Everything one launch of the multiplication-free depthwise convolution needs; contract.json says what the fields mean.
+// Everything one launch of the multiplication-free depthwise convolution needs; see contract.json for the meaning of
+// the fields.
 #pragma once
 
 #include "../host_device.h"
