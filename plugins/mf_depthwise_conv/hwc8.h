@@ -4,7 +4,7 @@
 // first turns them into (tap, channel) in shared memory, where they serve all its tasks.
 #pragma once
 
-#include "../fwht_layer/memory.h"
+#include "../memory.h"
 #include "operators.h"
 #include "params.h"
 

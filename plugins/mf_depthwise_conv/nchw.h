@@ -3,7 +3,7 @@
 // outputs whose windows it lies in: with k = 3 and kRows = 4, 18 values instead of 36.
 #pragma once
 
-#include "../fwht_layer/memory.h"
+#include "../memory.h"
 #include "operators.h"
 #include "params.h"
 

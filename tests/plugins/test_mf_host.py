@@ -6,8 +6,6 @@ mf_host.cpp runs them as the kernels do, by loops over blocks and threads. Every
 from __future__ import annotations
 
 import ctypes
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,44 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.kernels import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, MfDepthwiseConvParams, loaded, stored, stored_shape
+from tests.plugins.host import Memory, compiled
 from tests.plugins.mf_case import CONTRACT, WEIGHTS, Arrays, Case
 
 FOLDER = Path(__file__).parent
 FORMATS = [(FLOAT32, NCHW), (FLOAT16, NCHW), (FLOAT16, HWC8)]
-GUARD = 256  # bytes beside a tensor, a multiple of 16
-POISON = 0xFF  # in every byte: NaN in float32 and float16
 NO_LIMIT = 2**31 - 1
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    if shutil.which("g++") is None:
-        pytest.skip("needs g++")
-    path = tmp_path_factory.mktemp("mf_host") / "mf_host.so"
-    flags = ["-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    subprocess.run(["g++", *flags, str(FOLDER / "mf_host.cpp"), "-o", str(path)], check=True)
-    library = ctypes.CDLL(str(path))
+    library = compiled(tmp_path_factory.mktemp("mf_host"), FOLDER / "mf_host.cpp")
     library.mf_check.restype = ctypes.c_char_p
     library.mf_run.restype = library.mf_run_last_image.restype = ctypes.c_bool
     library.mf_run.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int64]
     library.mf_blocks.restype = ctypes.c_int64
     return library
-
-
-class Memory:
-    """The bytes of a tensor between two guards, all of them poisoned."""
-
-    def __init__(self, size: int) -> None:
-        spare = np.full(size + 2 * GUARD + 16, POISON, np.uint8)
-        self.bytes = spare[-spare.ctypes.data % 16 :][: size + 2 * GUARD]
-        self.inside = self.bytes[GUARD : GUARD + size]
-
-    @property
-    def pointer(self) -> int:
-        return self.inside.ctypes.data
-
-    def guards_hold(self) -> bool:
-        return bool((self.bytes[:GUARD] == POISON).all() and (self.bytes[-GUARD:] == POISON).all())
 
 
 def run(library: ctypes.CDLL, case: Case, arrays: Arrays, most_blocks: int = NO_LIMIT) -> np.ndarray:

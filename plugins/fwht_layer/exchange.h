@@ -1,0 +1,82 @@
+// A tile's values in shared memory, where the threads of a pixel exchange columns for rows.
+#pragma once
+
+#include "../memory.h"
+#include "tile.h"
+
+namespace fwht {
+
+template <typename T>
+struct Exchange {
+    using Values = float[T::kRows][T::kVec];
+
+    float* shared;
+    int group;
+
+    FWHT_HD float* place(int slot, int e) const {
+        return T::kLayout == kNCHW ? shared + slot * T::kPixels + group * T::kVec + e
+                                   : shared + (group * T::kVec + e) * T::kSlots + slot;
+    }
+
+    FWHT_HD void put_column(int column, const Values& v) const {
+        FWHT_UNROLL
+        for (int row = 0; row < T::kRows; ++row) {
+            put(T::slot(row, column), v[row]);
+        }
+    }
+
+    FWHT_HD void get_column(int column, Values& v) const {
+        FWHT_UNROLL
+        for (int row = 0; row < T::kRows; ++row) {
+            get(T::slot(row, column), v[row]);
+        }
+    }
+
+    // The rows of a thread; v[m] is element m of them, row by row.
+    FWHT_HD void put_rows(int thread, const Values& v) const {
+        FWHT_UNROLL
+        for (int m = 0; m < T::kRows; ++m) {
+            put(T::slot_of_rows(thread, m), v[m]);
+        }
+    }
+
+    FWHT_HD void get_rows(int thread, Values& v) const {
+        FWHT_UNROLL
+        for (int m = 0; m < T::kRows; ++m) {
+            get(T::slot_of_rows(thread, m), v[m]);
+        }
+    }
+
+    FWHT_HD void put(int slot, const float (&values)[T::kVec]) const {
+        if (T::kLayout == kNCHW) {
+            Pack<float, T::kVec> pack;
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                pack.at[e] = values[e];
+            }
+            write(place(slot, 0), pack);
+        } else {
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                *place(slot, e) = values[e];
+            }
+        }
+    }
+
+    FWHT_HD void get(int slot, float (&values)[T::kVec]) const {
+        if (T::kLayout == kNCHW) {
+            const Pack<float, T::kVec> pack = *reinterpret_cast<const Pack<float, T::kVec>*>(place(slot, 0));
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                values[e] = pack.at[e];
+            }
+        } else {
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                values[e] = *place(slot, e);
+            }
+        }
+    }
+};
+
+}  // namespace fwht

@@ -1,0 +1,59 @@
+// The tiles that are compiled. One list, for the launch, the register checks and the CPU tests.
+//
+// Columns of X(width, type, layout, rows, columns, pixels, vec): n = rows * columns. `width` is what the launch chooses by:
+//   kWide    most pixels a block, for type float16 in NCHW, whose 32-byte sectors hold 16 pixels; more than 48 KiB of
+//            shared memory, which a block can have from sm_70 on
+//   kNormal  8192 values a block, 33 to 37 KiB of shared memory: what every GPU takes
+//   kNarrow  two pixels a block, for small maps, so that every multiprocessor gets a block
+// vec 2 needs an even H * W.
+#pragma once
+
+#include "tile.h"
+
+namespace fwht {
+
+enum Width : int { kNarrow = 0, kNormal = 1, kWide = 2 };
+
+}  // namespace fwht
+
+#define FWHT_LAYER_NCHW_INSTANCES(X, type)     \
+    X(kNormal, type, kNCHW, 2, 1, 128, 1)      \
+    X(kNormal, type, kNCHW, 4, 1, 128, 1)      \
+    X(kNormal, type, kNCHW, 8, 1, 128, 1)      \
+    X(kNormal, type, kNCHW, 16, 1, 128, 1)     \
+    X(kNormal, type, kNCHW, 8, 4, 64, 1)       \
+    X(kNormal, type, kNCHW, 8, 8, 32, 1)       \
+    X(kNormal, type, kNCHW, 16, 8, 32, 1)      \
+    X(kNormal, type, kNCHW, 16, 16, 16, 1)     \
+    X(kNormal, type, kNCHW, 16, 16, 32, 2)     \
+    X(kNormal, type, kNCHW, 32, 16, 8, 1)      \
+    X(kNormal, type, kNCHW, 32, 16, 16, 2)     \
+    X(kNormal, type, kNCHW, 32, 32, 8, 1)      \
+    X(kNormal, type, kNCHW, 32, 32, 8, 2)      \
+    X(kNormal, type, kNCHW, 64, 32, 4, 1)      \
+    X(kNormal, type, kNCHW, 64, 64, 2, 1)      \
+    X(kNarrow, type, kNCHW, 16, 16, 2, 1)      \
+    X(kNarrow, type, kNCHW, 32, 16, 2, 1)      \
+    X(kNarrow, type, kNCHW, 32, 32, 2, 1)      \
+    X(kNarrow, type, kNCHW, 64, 32, 2, 1)
+
+#define FWHT_LAYER_HWC8_INSTANCES(X)           \
+    X(kNormal, Half, kHWC8, 8, 1, 128, 1)      \
+    X(kNormal, Half, kHWC8, 8, 2, 64, 1)       \
+    X(kNormal, Half, kHWC8, 8, 4, 32, 1)       \
+    X(kNormal, Half, kHWC8, 8, 8, 16, 1)       \
+    X(kNormal, Half, kHWC8, 16, 8, 16, 1)      \
+    X(kNormal, Half, kHWC8, 16, 16, 8, 1)      \
+    X(kNormal, Half, kHWC8, 32, 16, 8, 1)      \
+    X(kNormal, Half, kHWC8, 32, 32, 8, 2)      \
+    X(kNormal, Half, kHWC8, 64, 32, 4, 1)      \
+    X(kNormal, Half, kHWC8, 64, 64, 2, 1)      \
+    X(kNarrow, Half, kHWC8, 32, 16, 2, 1)      \
+    X(kNarrow, Half, kHWC8, 32, 32, 2, 1)      \
+    X(kNarrow, Half, kHWC8, 64, 32, 2, 1)
+
+#define FWHT_LAYER_INSTANCES(X)                \
+    FWHT_LAYER_NCHW_INSTANCES(X, float)        \
+    FWHT_LAYER_NCHW_INSTANCES(X, Half)         \
+    X(kWide, Half, kNCHW, 32, 32, 16, 2)       \
+    FWHT_LAYER_HWC8_INSTANCES(X)

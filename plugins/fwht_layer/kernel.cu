@@ -1,0 +1,60 @@
+#include "kernel.cuh"
+
+#include "choose.h"
+#include "kernel.h"
+
+namespace fwht {
+namespace {
+
+using Kernel = void (*)(const FwhtLayerParams);
+
+#define FWHT_KERNEL(width, type, layout, rows, columns, pixels, vec) \
+    fwht_layer_kernel<Tile<type, layout, rows, columns, pixels, vec>>,
+
+const Kernel kKernels[] = {FWHT_LAYER_INSTANCES(FWHT_KERNEL)};
+
+cudaError_t current_device(Device& device) {
+    int id = 0;
+    cudaError_t error = cudaGetDevice(&id);
+    if (error == cudaSuccess) {
+        error = cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount, id);
+    }
+    if (error == cudaSuccess) {
+        error = cudaDeviceGetAttribute(&device.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, id);
+    }
+    return error;
+}
+
+}  // namespace
+
+cudaError_t launch_fwht_layer(const FwhtLayerParams& params, cudaStream_t stream) {
+    if (check_fwht_layer(params) != nullptr) {
+        return cudaErrorInvalidValue;
+    }
+    if (params.batch == 0) {
+        return cudaSuccess;
+    }
+    Device device{};
+    cudaError_t error = current_device(device);
+    if (error != cudaSuccess) {
+        return error;
+    }
+    const int index = choose(kTiles, params, device);
+    if (index < 0) {
+        return cudaErrorInvalidValue;
+    }
+    const TileFacts& tile = kTiles[index];
+    const void* kernel = reinterpret_cast<const void*>(kKernels[index]);
+    if (tile.shared_bytes > 48 * 1024) {  // more than every block has must be asked for, once per device; it costs little
+        error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, tile.shared_bytes);
+        if (error != cudaSuccess) {
+            return error;
+        }
+    }
+    FwhtLayerParams copy = params;
+    void* arguments[] = {&copy};
+    const dim3 blocks(static_cast<unsigned>(blocks_of(tile, params)));
+    return cudaLaunchKernel(kernel, blocks, dim3(tile.threads), arguments, tile.shared_bytes, stream);
+}
+
+}  // namespace fwht

@@ -1,0 +1,71 @@
+// How one block cuts its part of the tensor: kPixels pixels, all n = kRows * kColumns channels of each.
+//
+// The n values of a pixel are a matrix. In the first and last step a thread holds a column of it (kRows values) and
+// transforms along it; in between it holds kRows / kColumns rows and transforms along those. H_n = H_rows (x) H_columns,
+// so the two together are the whole transform, and one exchange through shared memory lies between them. The second
+// transform goes the other way round, from rows to columns.
+#pragma once
+
+#include "../float16.h"
+
+namespace fwht {
+
+template <typename Io_, Layout kLayout_, int kRows_, int kColumns_, int kPixels_, int kVec_>
+struct Tile {
+    using Io = Io_;
+    static constexpr Layout kLayout = kLayout_;
+    static constexpr int kRows = kRows_;        // values of a thread, per pixel
+    static constexpr int kColumns = kColumns_;  // threads of a pixel
+    static constexpr int kPixels = kPixels_;
+    static constexpr int kVec = kVec_;  // pixels of a thread; neighbours in memory where the layout is NCHW
+    static constexpr int kN = kRows * kColumns;
+    static constexpr int kGroups = kPixels / kVec;
+    static constexpr int kThreads = kGroups * kColumns;
+
+    // Shared memory has 32 banks of 4 bytes. Threads that hold neighbouring rows would meet in one bank; a gap after
+    // every kRows values moves each to the next banks: one value in NCHW, where the pixels lie side by side, and one
+    // vector of four in HWC8, where each pixel has a plane of its own.
+    static constexpr int kGap = kLayout == kNCHW ? 1 : 4;
+    static constexpr int kSlots = kN + kN / kRows * kGap;
+    static constexpr int kSharedBytes = kSlots * kPixels * static_cast<int>(sizeof(float));
+
+    // Blocks a multiprocessor of 65,536 registers should hold, which is what bounds a thread's registers: its values and
+    // 64 more (128 where a thread has 64 rows to address). Left alone the compiler reads all weights ahead and takes twice
+    // as many. No multiprocessor holds fewer than 16 blocks.
+    static constexpr int kRegisters = kRows * kVec + (kRows == 64 ? 128 : 64);
+    static constexpr int kMostBlocks = 65536 / (kThreads * kRegisters);
+    static constexpr int kBlocks = kMostBlocks < 16 ? kMostBlocks : 16;
+
+    static_assert(kRows % kColumns == 0, "a thread holds whole rows in the middle step");
+    static_assert(kPixels % kVec == 0, "a thread holds whole vectors of pixels");
+    static_assert(kLayout == kNCHW || kRows % 8 == 0, "HWC8 is read in vectors of 8 channels");
+
+    static constexpr int kThreadRows = kRows / kColumns;  // rows of a thread in the middle step
+
+    // Place of element (row, column) within its pixel. (Only `row` is divided: where it is known when this is compiled,
+    // all places of a column are one address with different offsets.)
+    static FWHT_HD constexpr int slot(int row, int column) {
+        return row * kColumns + column + row / kThreadRows * kGap;
+    }
+
+    // The same for element m of the rows of a thread, counted row by row.
+    static FWHT_HD constexpr int slot_of_rows(int thread, int m) {
+        return thread * (kRows + kGap) + m;
+    }
+
+    // Channel, and coefficient, of element (row, column): any bijection that only reorders the bits will do, since
+    // H_n is the same under it. In HWC8 the 8 channels of a vector are 8 rows of one column.
+    static FWHT_HD constexpr int channel(int row, int column) {
+        return kLayout == kNCHW ? row * kColumns + column : row / 8 * (8 * kColumns) + column * 8 + row % 8;
+    }
+
+    static FWHT_HD constexpr int row_of_channel(int c) {
+        return kLayout == kNCHW ? c / kColumns : c / (8 * kColumns) * 8 + c % 8;
+    }
+
+    static FWHT_HD constexpr int column_of_channel(int c) {
+        return kLayout == kNCHW ? c % kColumns : c / 8 % kColumns;
+    }
+};
+
+}  // namespace fwht

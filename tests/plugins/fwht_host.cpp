@@ -1,0 +1,81 @@
+// The FWHT layer's device functions, run by loops over blocks, steps and threads. A barrier is the end of a loop.
+#include <vector>
+
+#include "../../plugins/fwht_layer/check.h"
+#include "../../plugins/fwht_layer/choose.h"
+#include "../../plugins/fwht_layer/steps.h"
+
+namespace {
+
+using namespace fwht;
+
+constexpr int kCount = sizeof(kTiles) / sizeof(kTiles[0]);
+constexpr float kPoison = -1.0e30f;
+
+template <typename T>
+void run_block(const FwhtLayerParams& params, int64_t block) {
+    alignas(16) static float shared[T::kSharedBytes / sizeof(float)];
+    for (float& value : shared) {
+        value = kPoison;
+    }
+    std::vector<Steps<T>> threads;
+    for (int thread = 0; thread < T::kThreads; ++thread) {
+        threads.emplace_back(params, shared, block, thread);
+    }
+    // From both ends: what one thread reads before another has written would show in one of the two orders.
+    for (int i = 0; i < T::kThreads; ++i) {
+        threads[i].load_columns();
+    }
+    for (int i = T::kThreads; i-- > 0;) {
+        threads[i].threshold_rows();
+    }
+    for (int i = 0; i < T::kThreads; ++i) {
+        threads[i].store_columns();
+    }
+    for (int i = T::kThreads; params.pool > 1 && i-- > 0;) {
+        threads[i].store_pooled();
+    }
+}
+
+template <typename T>
+void run(const FwhtLayerParams& params, int64_t blocks) {
+    for (int64_t block = 0; block < blocks; ++block) {
+        run_block<T>(params, block);
+    }
+}
+
+#define FWHT_RUN(width, type, layout, rows, columns, pixels, vec) run<Tile<type, layout, rows, columns, pixels, vec>>,
+
+using Run = void (*)(const FwhtLayerParams&, int64_t);
+const Run kRuns[] = {FWHT_LAYER_INSTANCES(FWHT_RUN)};
+
+}  // namespace
+
+extern "C" {
+
+int fwht_tile_count() {
+    return kCount;
+}
+
+const TileFacts* fwht_tile(int index) {
+    return &kTiles[index];
+}
+
+const char* fwht_check(const FwhtLayerParams* params) {
+    return check_fwht_layer(*params);
+}
+
+int fwht_choose(const FwhtLayerParams* params, int multiprocessors, int shared_bytes) {
+    return choose(kTiles, *params, Device{multiprocessors, shared_bytes});
+}
+
+// False where this tile is not for these parameters.
+bool fwht_run(const FwhtLayerParams* params, int index) {
+    if (!fits(kTiles[index], *params, Device{1, 1 << 20})) {
+        return false;
+    }
+    kRuns[index](*params, blocks_of(kTiles[index], *params));
+    return true;
+}
+
+}  // extern "C"

@@ -1,0 +1,212 @@
+"""The device functions of the FWHT layer, compiled for the host, against the float64 reference: every tile.
+
+fwht_host.cpp runs them as the kernel does, by loops over blocks and threads. Every output is poisoned beforehand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.kernel_tolerance import fwht_layer_error
+from benchmarks.kernels import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, FwhtLayerParams, loaded, stored, stored_shape
+from benchmarks.node_models import WEIGHTS, Layer, Weights
+from tests.plugins.host import Memory, compiled
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+CONTRACT = json.loads((PLUGINS / "fwht_layer/contract.json").read_text())
+SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
+
+
+class TileFacts(ctypes.Structure):
+    NAMES = ("width", "type", "layout", "n", "vec", "pixels", "threads", "shared_bytes")
+    _fields_ = [(name, ctypes.c_int) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    sources = (Path(__file__).parent / "fwht_host.cpp", PLUGINS / "fwht_layer/check.cpp")
+    library = compiled(tmp_path_factory.mktemp("fwht_host"), *sources)
+    library.fwht_tile.restype = ctypes.POINTER(TileFacts)
+    library.fwht_check.restype = ctypes.c_char_p
+    library.fwht_run.restype = ctypes.c_bool
+    return library
+
+
+def tiles(library: ctypes.CDLL) -> list[TileFacts]:
+    return [library.fwht_tile(i).contents for i in range(library.fwht_tile_count())]
+
+
+def params_of(layer: Layer, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
+    """All but the pointers; shape is X's."""
+    return FwhtLayerParams(
+        batch=shape[0],
+        pixels=shape[2] * shape[3],
+        in_channels=layer.in_channels,
+        out_channels=layer.out_channels,
+        n=layer.n,
+        pool=layer.pool,
+        keep_dc=layer.keep_dc,
+        activation=layer.activation,
+        type=kind,
+        layout=layout,
+    )
+
+
+def run(
+    library: ctypes.CDLL,
+    tile: int,
+    layer: Layer,
+    weights: Weights,
+    x: np.ndarray,
+    residual: np.ndarray | None = None,
+    kind: int = FLOAT32,
+    layout: int = NCHW,
+) -> np.ndarray:
+    """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
+    shape = (x.shape[0], layer.out_channels, *x.shape[2:])
+    params = params_of(layer, x.shape, kind, layout)
+    tensors = {"x": Memory.of(stored(x, kind, layout)), **{name: Memory.of(weights[name]) for name in WEIGHTS}}
+    tensors["y"] = Memory(int(np.prod(stored_shape(shape, layout))) * DTYPES[kind].itemsize)
+    if residual is not None:
+        tensors["residual"] = Memory.of(stored(residual, kind, layout))
+    for name, memory in tensors.items():
+        setattr(params, name, memory.pointer)
+    assert library.fwht_check(ctypes.byref(params)) is None, library.fwht_check(ctypes.byref(params))
+    assert library.fwht_run(ctypes.byref(params), tile), "this tile does not take these parameters"
+    assert tensors["y"].guards_hold(), "bytes beside the output were overwritten"
+    y, fill = loaded(tensors["y"].inside, shape, kind, layout)
+    assert not fill.any(), "the channels that fill HWC8 up are not 0"
+    return y
+
+
+def layers(n: int, generator: np.random.Generator) -> list[Layer]:
+    """Full width; cut at both ends by no round number; pooled."""
+    some, few = (int(generator.integers(1, n + 1)) for _ in range(2))
+    pool = int(generator.integers(2, 5))
+    pooled = [Layer(n - 1, (n - 1) // pool, n, 1, pool, 1)] if n - 1 >= pool else []
+    return [Layer(n, n, n, 0, 1, 6), Layer(some, few, n), *pooled]
+
+
+def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: Layer, generator: np.random.Generator) -> float:
+    """The share of the tolerance used. Two images, with more pixels than a tile has and no whole number of tiles."""
+    width = 2 * (tile.pixels // 4 + 1) + (1 if tile.vec == 1 else 0)
+    x = generator.normal(0, 1, (2, layer.in_channels, 1, width)).astype(DTYPES[tile.type])
+    weights = layer.weights(generator)
+    added = generator.normal(0, 1, (2, layer.out_channels, 1, width)).astype(DTYPES[tile.type])
+    residual = added if layer.keep_dc else None
+    y = run(library, index, layer, weights, x, residual, tile.type, tile.layout)
+    error = fwht_layer_error(layer, weights, x, y, tile.type, residual)
+    assert error.share <= 1, f"tile {index}, {layer}, {x.shape}: {error}"
+    return error.share
+
+
+def test_every_tile(library: ctypes.CDLL) -> None:
+    generator = np.random.default_rng(1)
+    for index, tile in enumerate(tiles(library)):
+        shares = [check(library, index, tile, layer, generator) for layer in layers(tile.n, generator)]
+        name = f"{('narrow', 'normal', 'wide')[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
+        print(f"{name} {('NCHW', 'HWC8')[tile.layout]} vec {tile.vec}: up to {max(shares):.0%} of the tolerance used")
+
+
+@pytest.mark.parametrize(("kind", "layout"), [(FLOAT32, NCHW), (FLOAT16, NCHW), (FLOAT16, HWC8)])
+def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int) -> None:
+    """The short form that contract.json gives holds for values and weights as they come in models."""
+    layer, generator = Layer(1024, 1024, 1024), np.random.default_rng(2)
+    formula = CONTRACT["tolerances"][("float32", "float16")[kind]].replace("^", "**")
+    allowed = eval(formula, {"log2": np.log2, "n": layer.n})
+    weights = layer.weights(generator)
+    weights["thresholds"] = np.arange(1024, dtype=np.float32) / 10240
+    x = generator.normal(0, 1, (1, 1024, 4, 4)).astype(DTYPES[kind])
+    for index, tile in enumerate(tiles(library)):
+        if (tile.n, tile.type, tile.layout) == (1024, kind, layout):
+            error = fwht_layer_error(
+                layer, weights, x, run(library, index, layer, weights, x, None, kind, layout), kind
+            )
+            print(f"{error.relative / allowed:.0%} of the contract's tolerance used")
+            assert error.relative <= allowed
+
+
+def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL) -> None:
+    layer, generator = Layer(32, 32, 32, activation=6), np.random.default_rng(3)
+    x = generator.normal(0, 1, (1, 32, 2, 3)).astype(np.float32)
+    x[0, 5, 1, 1] = np.nan
+    (index,) = (i for i, tile in enumerate(tiles(library)) if (tile.n, tile.type) == (32, FLOAT32))
+    y = run(library, index, layer, layer.weights(generator), x)
+    assert np.isnan(y[0, :, 1, 1]).all()
+    assert np.isnan(y).sum() == 32
+
+
+def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: tuple[int, int], kind: int) -> TileFacts:
+    index = library.fwht_choose(ctypes.byref(params_of(layer, shape, kind)), *device)
+    assert index >= 0, f"no tile for {layer} on {shape}"
+    return tiles(library)[index]
+
+
+NANO, ORIN, H100 = (1, SMALLEST_BOARD), (8, 163 * 1024), (132, 227 * 1024)
+NARROW, NORMAL, WIDE = range(3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "device", "kind", "width"),
+    [
+        ((10, 1024, 32, 32), NANO, FLOAT16, NORMAL),
+        ((10, 1024, 32, 32), ORIN, FLOAT16, WIDE),
+        ((10, 1024, 32, 32), H100, FLOAT16, WIDE),
+        ((10, 1024, 32, 32), H100, FLOAT32, NORMAL),
+        ((1, 960, 4, 4), H100, FLOAT32, NARROW),
+        ((1, 960, 4, 4), NANO, FLOAT32, NORMAL),
+        ((16, 576, 8, 8), H100, FLOAT16, NARROW),
+        ((32, 576, 8, 8), H100, FLOAT16, NORMAL),
+    ],
+)
+def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: tuple[int, int], kind: int, width: int) -> None:
+    tile = chosen(library, Layer(shape[1], 96, 1024), shape, device, kind)
+    assert tile.width == width
+    assert tile.vec == (1 if width == NARROW else 2)
+
+
+@pytest.mark.parametrize("kind", [FLOAT32, FLOAT16])
+@pytest.mark.parametrize("n", [2**k for k in range(1, 13)])
+@pytest.mark.parametrize("size", [(1, 1), (7, 7), (16, 16)])
+def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, int], n: int, kind: int) -> None:
+    """On the smallest board, whose blocks have 48 KiB of shared memory, and on the largest."""
+    for device in (NANO, H100):
+        tile = chosen(library, Layer(n, n, n), (3, n, *size), device, kind)
+        assert tile.shared_bytes <= device[1] and tile.threads <= 1024
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"x": 0}, "null"),
+        ({"bias": 0}, "null"),
+        ({"y": 8}, "16 bytes"),
+        ({"n": 1000}, "power of two"),
+        ({"n": 8192}, "power of two"),
+        ({"in_channels": 1025}, "channels"),
+        ({"out_channels": 0}, "out_channels"),
+        ({"pool": 0}, "pool"),
+        ({"pool": 2, "out_channels": 513}, "pool"),
+        ({"keep_dc": 2}, "keep_dc"),
+        ({"activation": 2}, "activation"),
+        ({"type": 2}, "type"),
+        ({"layout": 1}, "layout"),
+        ({"layout": 1, "type": 1, "n": 4, "in_channels": 4, "out_channels": 4}, "layout"),
+        ({"pixels": 0}, "2^31"),
+        ({"batch": 2**31}, "2^31"),
+    ],
+)
+def test_what_is_refused(library: ctypes.CDLL, change: dict[str, int], words: str) -> None:
+    params = params_of(Layer(1024, 1024, 1024), (1, 1024, 2, 2))
+    for name in ("x", "y", *WEIGHTS):
+        setattr(params, name, 4096)
+    assert library.fwht_check(ctypes.byref(params)) is None
+    for name, value in change.items():
+        setattr(params, name, value)
+    sentence = library.fwht_check(ctypes.byref(params))
+    assert sentence is not None and words in sentence.decode()
