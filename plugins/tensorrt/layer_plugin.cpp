@@ -14,13 +14,6 @@ using nvinfer1::PluginTensorDesc;
 
 namespace {
 
-// What TensorRT takes for a shape that does not exist.
-DimsExprs no_shape() {
-    DimsExprs shape{};
-    shape.nbDims = -1;
-    return shape;
-}
-
 void require_tensors(const Op& op, int inputs, int outputs) {
     if (inputs != op.input_count || outputs != 1) {
         refuse("the node has ", inputs, " inputs and ", outputs, " outputs; ", op.input_count, " and 1 are needed");
@@ -70,7 +63,8 @@ nvinfer1::DataType LayerPlugin::getOutputDataType(int32_t, const nvinfer1::DataT
 
 DimsExprs LayerPlugin::getOutputDimensions(int32_t, const DimsExprs* inputs, int32_t count,
                                            nvinfer1::IExprBuilder& builder) noexcept {
-    return guarded_here(no_shape(), [&] {
+    // A shape that cannot be becomes a scalar, which whatever follows refuses.
+    return guarded_here(DimsExprs{}, [&] {
         require_tensors(op_, count, 1);
         Shape shapes[kMaxInputs];
         for (int i = 0; i < count; ++i) {

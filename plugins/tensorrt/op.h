@@ -71,7 +71,7 @@ inline void check_value(const Attribute& attribute, int32_t value) {
     }
 }
 
-// For values that come from an engine file.
+// For a layer to be made, from a node or from an engine file.
 inline void check_values(const Op& op, const Values& values) {
     if (static_cast<int>(values.size()) != value_count(op)) {
         refuse("there are ", values.size(), " attribute values; ", value_count(op), " are needed");

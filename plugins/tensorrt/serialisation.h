@@ -15,7 +15,7 @@ size_t serialised_size(const Op& op);
 // Writes exactly serialised_size(op) bytes.
 void serialise(const Op& op, const Values& values, void* buffer);
 
-// Refuses what is of another length, op or version, and values that the op does not allow.
+// Refuses what is of another length, op or version. The values are checked by the layer made of them.
 Values deserialise(const Op& op, const void* data, size_t length);
 
 }  // namespace fwht

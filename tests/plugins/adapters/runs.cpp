@@ -63,7 +63,7 @@ CHECK_THAT(fwht_layer_add_hands_on_the_residual) {
 
 CHECK_THAT(mf_depthwise_conv_hands_on_sizes_and_addresses) {
     fwht::MfDepthwiseConvCreator creator;
-    const Layer layer = created(creator, {{"strides", {2, 1}}, {"pads", {1, 0, 2, 1}}, {"group", {32}},
+    const Layer layer = created(creator, {{"strides", {2, 1}}, {"pads", {0, 1, 2, 0}}, {"group", {32}},
                                           {"operator", {3}}, {"activation", {6}}});
     expect_equal(enqueued(*layer, mf_tensors(DataType::kHALF), memory, kStream), 0, "the result");
     const Launches all = launched();
@@ -75,7 +75,7 @@ CHECK_THAT(mf_depthwise_conv_hands_on_sizes_and_addresses) {
     const std::vector<int> actual{p.channels, p.height,  p.width,    p.out_height, p.out_width, p.kernel_size,
                                   p.stride_h, p.stride_w, p.pad_top, p.pad_left,   p.op,        p.activation,
                                   p.type,     p.layout};
-    const std::vector<int> expected{32, 9, 7, 5, 6, 3, 2, 1, 1, 0, 3, 6, fwht::kFloat16, fwht::kNCHW};
+    const std::vector<int> expected{32, 9, 7, 5, 6, 3, 2, 1, 0, 1, 3, 6, fwht::kFloat16, fwht::kNCHW};
     expect(actual == expected && p.batch == 10, "a size");
 }
 
