@@ -138,7 +138,9 @@ check_architecture() {
   case $1 in
     *[!0-9]*) stop "CUDA_ARCH holds $1: an architecture is written as a number, 87 for compute capability 8.7." ;;
   esac
-  echo "$known" | grep -qx "sm_$1" && return
+  if [ -z "$known" ] || echo "$known" | grep -qx "sm_$1"; then
+    return
+  fi
   case $1 in
     53 | 62 | 72) reason="CUDA 12.9 was the last one to know 53 (Nano, TX1), 62 (TX2) and 72 (Xavier)" ;;
     87) reason="87 (Orin) needs CUDA 11.4 or newer: JetPack 5" ;;

@@ -1,0 +1,95 @@
+"""`make plugin` in a copy of what it needs, with the CUDA of this machine: the library without TensorRT."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cuda_compilers import ROOT, CompilerMissing, Nvcc
+from server import __version__
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("make") is None, reason="needs make")]
+KERNELS = "build/libfwht_kernels.so"
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # not what the make that runs the tests was told
+    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def settings() -> list[str]:
+    """An architecture that the compiler knows; TensorRT not even where this machine has it."""
+    try:
+        compiler = Nvcc()
+    except CompilerMissing as missing:
+        pytest.skip(str(missing))
+    newest = max(architecture for architecture in compiler.architectures if architecture <= 90)
+    return [f"CUDA_ARCH={newest}", "TENSORRT_INCLUDE=none"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, settings: list[str]) -> tuple[Path, str]:
+    """The folder, and what was said."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "plugins", folder / "plugins")
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / "server").mkdir()
+    shutil.copy(ROOT / "server" / "__init__.py", folder / "server")
+    done = make(folder, "-j2", "plugin", *settings)
+    assert (folder / KERNELS).exists(), done.stdout + done.stderr
+    assert done.returncode != 0
+    return folder, done.stderr
+
+
+def test_the_kernels_are_built_and_the_missing_plugin_is_explained(built: tuple[Path, str]) -> None:
+    folder, said = built
+    assert "build/libfwht_plugin.so was not built: NvInfer.h was not found in none" in said
+    assert sorted(path.name for path in (folder / "build").iterdir()) == ["libfwht_kernels.so", "plugins"]
+    assert not [path for path in folder.rglob("*") if path.suffix in (".new", ".headers")]
+
+
+def test_the_library_answers_without_a_gpu(built: tuple[Path, str]) -> None:
+    library = ctypes.CDLL(str(built[0] / KERNELS))
+    library.fwht_version.restype = library.fwht_error_string.restype = ctypes.c_char_p
+    assert library.fwht_version().decode() == __version__
+    assert library.fwht_error_string(1) == b"invalid argument"
+
+
+def test_only_the_c_interface_is_visible(built: tuple[Path, str]) -> None:
+    if shutil.which("nm") is None:
+        pytest.skip("needs nm of binutils")
+    command = ["nm", "-D", "--defined-only", str(built[0] / KERNELS)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = {line.split()[2] for line in lines if line.split()[1] == "T"}
+    assert names == {name for name in names if name.startswith(("fwht_", "mf_depthwise_conv_"))}
+    assert "fwht_layer_launch" in names
+
+
+def test_a_second_run_compiles_nothing(built: tuple[Path, str], settings: list[str]) -> None:
+    again = make(built[0], "plugin", *settings)
+    assert f"'{KERNELS}' is up to date" in again.stdout
+    assert "compiling" not in again.stdout
+
+
+def test_a_changed_header_rebuilds_what_includes_it(built: tuple[Path, str]) -> None:
+    as_if_new = make(built[0], "-n", "-f", "plugins/Makefile", "-W", "plugins/mf_depthwise_conv/params.h", KERNELS)
+    compiled = {word.strip('"') for word in as_if_new.stdout.split() if word.strip('"').endswith((".cu", ".cpp"))}
+    assert {"plugins/mf_depthwise_conv/kernel.cu", "plugins/c_interface.cu"} <= compiled
+    assert "plugins/fwht_layer/kernel.cu" not in compiled
+
+
+def test_another_architecture_is_refused_before_anything_is_touched(built: tuple[Path, str]) -> None:
+    before = (built[0] / KERNELS).stat().st_mtime_ns
+    refused = make(built[0], "plugin", "CUDA_ARCH=20")
+    assert refused.returncode != 0
+    assert "does not know the architecture 20" in refused.stderr
+    assert (built[0] / KERNELS).stat().st_mtime_ns == before
