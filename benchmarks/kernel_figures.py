@@ -143,16 +143,20 @@ def source_hash() -> str:
     return hashlib.sha256(b"\0".join([Path(__file__).read_bytes(), *texts])).hexdigest()[:16]
 
 
+def cache_of(compiler: Compiler, op: str, architecture: int) -> Path:
+    return CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}-{source_hash()}.json"
+
+
 def figures_of(compiler: Compiler, op: str, architecture: int) -> list[Figures]:
-    path = CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}-{source_hash()}.json"
+    path = cache_of(compiler, op, architecture)
     if path.exists():
         return [Figures(**kernel) for kernel in json.loads(path.read_text())]
     ptx = compiler.ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
     figures = figures_of_report(op, compiler.name, architecture, ptx, compiler.report(ptx, architecture))
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
-        old.unlink(missing_ok=True)
-    write_json(path, [asdict(kernel) for kernel in figures])
+    if path == cache_of(compiler, op, architecture):  # else a source was edited meanwhile
+        for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
+            old.unlink()
+        write_json(path, [asdict(kernel) for kernel in figures])
     return figures
 
 
