@@ -25,11 +25,11 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint bench clean
+.PHONY: help setup serve classify train onnx ship plugin test lint bench bench-plugin clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "architectures: $(SHIPPED)"
 
 .venv/bin/python:
@@ -98,6 +98,9 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.models
 	@$(RUN) -m benchmarks.server
 	@$(RUN) -m benchmarks.decoding
+
+bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time it (benchmarks/on_gpu.sh)
+	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
 
 clean: ## remove .venv and caches; build/ with what you trained stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

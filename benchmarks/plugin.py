@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -99,6 +100,15 @@ def run_part(name: str, modules: tuple[str, ...]) -> str | None:
     return None if done.returncode == 0 else f"it ended with status {done.returncode}"
 
 
+def gpu() -> str | None:
+    """Name, driver and clock limits, as nvidia-smi tells them; Jetsons have none."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    query = "--query-gpu=name,driver_version,clocks.max.sm,clocks.max.mem"
+    told = subprocess.run(["nvidia-smi", query, "--format=csv,noheader"], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
 def main() -> int:
     missing = {name: why for name, modules in PARTS.items() if (why := run_part(name, modules))}
     judged = []
@@ -106,7 +116,7 @@ def main() -> int:
         judged += list(JUDGES[name](json.loads((RESULTS / f"{name}.json").read_text())))
     judged.sort(key=lambda one: not one.passed)
     rows = [{**vars(one), "passed": one.passed} for one in judged]
-    write("plugin", {"rows": rows, "missing": missing})
+    write("plugin", {"gpu": gpu(), "rows": rows, "missing": missing})
     for one in judged:
         print(one)
     for name, why in missing.items():

@@ -17,6 +17,6 @@ fi
 status=0
 for check in memcheck racecheck synccheck; do
   echo "== compute-sanitizer --tool $check"
-  "$tool" --tool "$check" --error-exitcode 9 --print-limit 5 "$python" -m tests.plugins.small_launches || status=1
+  "$tool" --tool "$check" --target-processes all --error-exitcode 9 --print-limit 5 "$python" -m tests.plugins.small_launches || status=1
 done
 exit $status
