@@ -29,10 +29,11 @@ struct Tile {
     static constexpr int kSlots = kN + kN / kRows * kGap;
     static constexpr int kSharedBytes = kSlots * kPixels * static_cast<int>(sizeof(float));
 
-    // Blocks a multiprocessor of 65,536 registers should hold, which is what bounds a thread's registers: its values and
-    // 64 more (128 where a thread has 64 rows to address). Left alone the compiler reads all weights ahead and takes twice
-    // as many. No multiprocessor holds fewer than 16 blocks.
-    static constexpr int kRegisters = kRows * kVec + (kRows == 64 ? 128 : 64);
+    // Blocks a multiprocessor of 65,536 registers should hold, which is what bounds a thread's registers. Left alone the
+    // compiler reads all weights ahead and takes twice as many as it needs; with this nothing is spilled from sm_53 to
+    // sm_110. Each multiprocessor holds at least 16 blocks.
+    static constexpr int kSpare = kRows == 64 ? 192 : kLayout == kHWC8 ? 96 : 64;
+    static constexpr int kRegisters = kRows * kVec + kSpare;
     static constexpr int kMostBlocks = 65536 / (kThreads * kRegisters);
     static constexpr int kBlocks = kMostBlocks < 16 ? kMostBlocks : 16;
 

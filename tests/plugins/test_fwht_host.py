@@ -38,7 +38,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def tiles(library: ctypes.CDLL) -> list[TileFacts]:
-    return [library.fwht_tile(i).contents for i in range(library.fwht_tile_count())]
+    facts: list[TileFacts] = [library.fwht_tile(i).contents for i in range(library.fwht_tile_count())]
+    return facts
 
 
 def params_of(layer: Layer, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
@@ -142,7 +143,7 @@ def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL) -> None:
 
 
 def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: tuple[int, int], kind: int) -> TileFacts:
-    index = library.fwht_choose(ctypes.byref(params_of(layer, shape, kind)), *device)
+    index: int = library.fwht_choose(ctypes.byref(params_of(layer, shape, kind)), *device)
     assert index >= 0, f"no tile for {layer} on {shape}"
     return tiles(library)[index]
 
