@@ -50,12 +50,10 @@ SOURCES = {
         #include "fwht_layer/instances.h"
         namespace fwht {
         template <typename T> extern __device__ const int shared_bytes = T::kSharedBytes;
-        #define INSTANTIATE(T)                                                   \\
-            template __global__ void fwht_layer_kernel<T>(const FwhtLayerParams); \\
-            template __device__ const int shared_bytes<T>;
-        #define INSTANCE(width, type, layout, rows, columns, pixels, vec) \\
-            INSTANTIATE(FWHT_TILE(type, layout, rows, columns, pixels, vec))
-        #define FWHT_TILE(...) Tile<__VA_ARGS__>
+        #define INSTANTIATE(...)                                                           \\
+            template __global__ void fwht_layer_kernel<__VA_ARGS__>(const FwhtLayerParams); \\
+            template __device__ const int shared_bytes<__VA_ARGS__>;
+        #define INSTANCE(...) INSTANTIATE(FWHT_LAYER_TILE(__VA_ARGS__))
         FWHT_LAYER_INSTANCES(INSTANCE)
         }
     """,

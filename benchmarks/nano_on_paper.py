@@ -131,7 +131,7 @@ In brackets is what bounds the time. On a Nano, unlike on a large GPU, the layer
 
 Kernels for sm_53 that such layers take (ptxas), and how many of their blocks the multiprocessor holds at once with its
 65,536 registers, 64 KiB of shared memory and 2,048 threads. The template arguments are type, layout, rows, columns (n
-is their product), pixels of a block, and pixels of a thread.
+is their product), pixels of a block, pixels of a thread, and whether shared memory is packed.
 
 {table(head, kernel_rows(kernels))}
 """
@@ -151,16 +151,16 @@ def compiled() -> list[dict[str, Any]]:
 
 
 def chosen(kernels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As the launch does: NCHW, shared memory that a block can have, most pixels, then vectors of them."""
-    best: dict[tuple[str, int], tuple[tuple[int, int], dict[str, Any]]] = {}
+    """As the launch does: NCHW, shared memory that a block can have, most pixels, then vectors of them, then packed."""
+    best: dict[tuple[str, int], tuple[tuple[int, int, bool], dict[str, Any]]] = {}
     for kernel in kernels:
-        found = re.search(r"<(\w+), \(?\w*\)?0, (\d+), (\d+), (\d+), (\d+)>", kernel["kernel"])
+        found = re.search(r"<(\w+), \(?\w*\)?0, (\d+), (\d+), (\d+), (\d+), (true|false)>", kernel["kernel"])
         if found is None or kernel["shared_bytes"] > BLOCK_SHARED:
             continue
-        kind, (rows, columns, pixels, vector) = found[1], map(int, found.groups()[1:])
-        key = (kind, rows * columns)
-        if key[1] in {layer.n for _, layer, _, _ in cases()} and (key not in best or (pixels, vector) > best[key][0]):
-            best[key] = ((pixels, vector), kernel)
+        kind, (rows, columns, pixels, vector) = found[1], map(int, found.groups()[1:5])
+        key, order = (kind, rows * columns), (pixels, vector, found[6] == "true")
+        if key[1] in {layer.n for _, layer, _, _ in cases()} and (key not in best or order > best[key][0]):
+            best[key] = (order, kernel)
     return [kernel for _, kernel in (best[key] for key in sorted(best))]
 
 

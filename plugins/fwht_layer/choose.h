@@ -8,7 +8,8 @@ namespace fwht {
 
 struct Device {
     int multiprocessors;
-    int shared_bytes;  // most that a block can have
+    int shared_bytes;     // most that a block can have
+    int shared_together;  // all that the blocks of a multiprocessor have
 };
 
 struct TileFacts {
@@ -33,12 +34,19 @@ inline bool fits(const TileFacts& tile, const FwhtLayerParams& params, const Dev
            tile.shared_bytes <= device.shared_bytes;
 }
 
-// Larger is better. Wide and normal tiles need enough blocks to give every multiprocessor work, the wide one twice,
-// since only two or three of its blocks fit on one; failing that the narrow one has more of them.
+// Whether the tile has blocks enough for every multiprocessor, the wide one twice as many, since two or three of its
+// blocks are at work on each at once.
+inline bool fills(const TileFacts& tile, const FwhtLayerParams& params, const Device& device) {
+    return blocks_of(tile, params) >= static_cast<int64_t>(device.multiprocessors) * (tile.width == kWide ? 2 : 1);
+}
+
+// Larger is better: the widest tile that fills the device, the narrow one if none does; two pixels a thread before one.
 inline int rank(const TileFacts& tile, const FwhtLayerParams& params, const Device& device) {
-    const int64_t wanted = static_cast<int64_t>(device.multiprocessors) * tile.width;  // kNarrow 0, kNormal 1, kWide 2
-    const bool filled = blocks_of(tile, params) >= wanted;
-    return (filled ? 8 + 2 * tile.width : 4 - 2 * tile.width) + (tile.vec > 1 ? 1 : 0);
+    const bool one_block = 2 * tile.shared_bytes > device.shared_together;
+    const int width = tile.width == kPacked || tile.width == kNormal ? (one_block ? kPacked : kNormal) : tile.width;
+    const int plain = tile.width == kPacked ? 0 : 1;  // where both give two blocks, the one that needs fewer registers
+    const int order = tile.width == kNarrow || fills(tile, params, device) ? width : -width;
+    return 4 * order + 2 * (tile.vec > 1 ? 1 : 0) + plain;
 }
 
 // The index of the tile to launch, -1 if none fits.
@@ -54,9 +62,15 @@ int choose(const TileFacts (&tiles)[kCount], const FwhtLayerParams& params, cons
     return best;
 }
 
-#define FWHT_TILE_FACTS(width, type, layout, rows, columns, pixels, vec)                                       \
-    {width, sizeof(type) == 4 ? kFloat32 : kFloat16, layout, rows * columns, vec, pixels,                      \
-     Tile<type, layout, rows, columns, pixels, vec>::kThreads, Tile<type, layout, rows, columns, pixels, vec>::kSharedBytes},
+template <typename T>
+constexpr TileFacts facts_of(int width) {
+    return {width,      sizeof(typename T::Io) == 4 ? kFloat32 : kFloat16,
+            T::kLayout, T::kN,
+            T::kVec,    T::kPixels,
+            T::kThreads, T::kSharedBytes};
+}
+
+#define FWHT_TILE_FACTS(width, ...) facts_of<FWHT_LAYER_TILE(width, __VA_ARGS__)>(width),
 
 static const TileFacts kTiles[] = {FWHT_LAYER_INSTANCES(FWHT_TILE_FACTS)};
 

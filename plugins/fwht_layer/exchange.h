@@ -35,15 +35,47 @@ struct Exchange {
     // The rows of a thread; v[m] is element m of them, row by row.
     FWHT_HD void put_rows(int thread, const Values& v) const {
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; ++m) {
-            put(T::slot_of_rows(thread, m), v[m]);
+        for (int m = 0; m < T::kRows; m += T::kUnit) {
+            put_unit(T::slot_of_rows(thread, m), m, v);
         }
     }
 
     FWHT_HD void get_rows(int thread, Values& v) const {
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; ++m) {
-            get(T::slot_of_rows(thread, m), v[m]);
+        for (int m = 0; m < T::kRows; m += T::kUnit) {
+            get_unit(T::slot_of_rows(thread, m), m, v);
+        }
+    }
+
+    // kUnit elements that are neighbours in shared memory, with one instruction per plane.
+    FWHT_HD void put_unit(int slot, int m, const Values& v) const {
+        if (T::kUnit == 1) {
+            put(slot, v[m]);
+            return;
+        }
+        FWHT_UNROLL
+        for (int e = 0; e < T::kVec; ++e) {
+            Pack<float, T::kUnit> pack;
+            FWHT_UNROLL
+            for (int i = 0; i < T::kUnit; ++i) {
+                pack.at[i] = v[m + i][e];
+            }
+            write(place(slot, e), pack);
+        }
+    }
+
+    FWHT_HD void get_unit(int slot, int m, Values& v) const {
+        if (T::kUnit == 1) {
+            get(slot, v[m]);
+            return;
+        }
+        FWHT_UNROLL
+        for (int e = 0; e < T::kVec; ++e) {
+            const Pack<float, T::kUnit> pack = *reinterpret_cast<const Pack<float, T::kUnit>*>(place(slot, e));
+            FWHT_UNROLL
+            for (int i = 0; i < T::kUnit; ++i) {
+                v[m + i][e] = pack.at[i];
+            }
         }
     }
 

@@ -1,10 +1,11 @@
 // The tiles that are compiled. One list, for the launch, the register checks and the CPU tests.
 //
 // Columns of X(width, type, layout, rows, columns, pixels, vec): n = rows * columns. `width` is what the launch chooses by:
+//   kNarrow  two pixels a block, for small maps, so that every multiprocessor gets a block
+//   kPacked  32 KiB of shared memory to the byte, so that two blocks fit on a multiprocessor with 64 KiB (Nano, TX2)
+//   kNormal  8192 values a block, 33 to 36 KiB of shared memory
 //   kWide    most pixels a block, for type float16 in NCHW, whose 32-byte sectors hold 16 pixels; more than 48 KiB of
 //            shared memory, which a block can have from sm_70 on
-//   kNormal  8192 values a block, 33 to 37 KiB of shared memory: what every GPU takes
-//   kNarrow  two pixels a block, for small maps, so that every multiprocessor gets a block
 // vec 2 needs an even H * W.
 #pragma once
 
@@ -12,9 +13,12 @@
 
 namespace fwht {
 
-enum Width : int { kNarrow = 0, kNormal = 1, kWide = 2 };
+enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3 };
 
 }  // namespace fwht
+
+#define FWHT_LAYER_TILE(width, type, layout, rows, columns, pixels, vec) \
+    Tile<type, layout, rows, columns, pixels, vec, width == kPacked>
 
 #define FWHT_LAYER_NCHW_INSTANCES(X, type)     \
     X(kNormal, type, kNCHW, 2, 1, 128, 1)      \
@@ -30,7 +34,9 @@ enum Width : int { kNarrow = 0, kNormal = 1, kWide = 2 };
     X(kNormal, type, kNCHW, 32, 16, 16, 2)     \
     X(kNormal, type, kNCHW, 32, 32, 8, 1)      \
     X(kNormal, type, kNCHW, 32, 32, 8, 2)      \
+    X(kPacked, type, kNCHW, 32, 32, 8, 2)      \
     X(kNormal, type, kNCHW, 64, 32, 4, 1)      \
+    X(kPacked, type, kNCHW, 64, 32, 4, 1)      \
     X(kNormal, type, kNCHW, 64, 64, 2, 1)      \
     X(kNarrow, type, kNCHW, 16, 16, 2, 1)      \
     X(kNarrow, type, kNCHW, 32, 16, 2, 1)      \

@@ -8,8 +8,7 @@ namespace {
 
 using Kernel = void (*)(const FwhtLayerParams);
 
-#define FWHT_KERNEL(width, type, layout, rows, columns, pixels, vec) \
-    fwht_layer_kernel<Tile<type, layout, rows, columns, pixels, vec>>,
+#define FWHT_KERNEL(...) fwht_layer_kernel<FWHT_LAYER_TILE(__VA_ARGS__)>,
 
 const Kernel kKernels[] = {FWHT_LAYER_INSTANCES(FWHT_KERNEL)};
 
@@ -21,6 +20,9 @@ cudaError_t current_device(Device& device) {
     }
     if (error == cudaSuccess) {
         error = cudaDeviceGetAttribute(&device.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, id);
+    }
+    if (error == cudaSuccess) {
+        error = cudaDeviceGetAttribute(&device.shared_together, cudaDevAttrMaxSharedMemoryPerMultiprocessor, id);
     }
     return error;
 }

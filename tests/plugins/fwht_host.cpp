@@ -44,7 +44,7 @@ void run(const FwhtLayerParams& params, int64_t blocks) {
     }
 }
 
-#define FWHT_RUN(width, type, layout, rows, columns, pixels, vec) run<Tile<type, layout, rows, columns, pixels, vec>>,
+#define FWHT_RUN(...) run<FWHT_LAYER_TILE(__VA_ARGS__)>,
 
 using Run = void (*)(const FwhtLayerParams&, int64_t);
 const Run kRuns[] = {FWHT_LAYER_INSTANCES(FWHT_RUN)};
@@ -65,13 +65,13 @@ const char* fwht_check(const FwhtLayerParams* params) {
     return check_fwht_layer(*params);
 }
 
-int fwht_choose(const FwhtLayerParams* params, int multiprocessors, int shared_bytes) {
-    return choose(kTiles, *params, Device{multiprocessors, shared_bytes});
+int fwht_choose(const FwhtLayerParams* params, int multiprocessors, int shared_bytes, int shared_together) {
+    return choose(kTiles, *params, Device{multiprocessors, shared_bytes, shared_together});
 }
 
 // False where this tile is not for these parameters.
 bool fwht_run(const FwhtLayerParams* params, int index) {
-    if (!fits(kTiles[index], *params, Device{1, 1 << 20})) {
+    if (!fits(kTiles[index], *params, Device{1, 1 << 20, 1 << 20})) {
         return false;
     }
     kRuns[index](*params, blocks_of(kTiles[index], *params));

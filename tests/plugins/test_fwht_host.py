@@ -110,7 +110,7 @@ def test_every_tile(library: ctypes.CDLL) -> None:
     generator = np.random.default_rng(1)
     for index, tile in enumerate(tiles(library)):
         shares = [check(library, index, tile, layer, generator) for layer in layers(tile.n, generator)]
-        name = f"{('narrow', 'normal', 'wide')[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
+        name = f"{('narrow', 'packed', 'normal', 'wide')[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
         print(f"{name} {('NCHW', 'HWC8')[tile.layout]} vec {tile.vec}: up to {max(shares):.0%} of the tolerance used")
 
 
@@ -142,30 +142,31 @@ def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL) -> None:
     assert np.isnan(y).sum() == 32
 
 
-def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: tuple[int, int], kind: int) -> TileFacts:
+def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: tuple[int, int, int], kind: int) -> TileFacts:
     index: int = library.fwht_choose(ctypes.byref(params_of(layer, shape, kind)), *device)
     assert index >= 0, f"no tile for {layer} on {shape}"
     return tiles(library)[index]
 
 
-NANO, ORIN, H100 = (1, SMALLEST_BOARD), (8, 163 * 1024), (132, 227 * 1024)
-NARROW, NORMAL, WIDE = range(3)
+# multiprocessors, and the bytes of shared memory of a block and of a multiprocessor
+NANO, ORIN, H100 = (1, SMALLEST_BOARD, 65536), (8, 163 * 1024, 164 * 1024), (132, 227 * 1024, 228 * 1024)
+NARROW, PACKED, NORMAL, WIDE = range(4)
 
 
 @pytest.mark.parametrize(
     ("shape", "device", "kind", "width"),
     [
-        ((10, 1024, 32, 32), NANO, FLOAT16, NORMAL),
+        ((10, 1024, 32, 32), NANO, FLOAT16, PACKED),
         ((10, 1024, 32, 32), ORIN, FLOAT16, WIDE),
         ((10, 1024, 32, 32), H100, FLOAT16, WIDE),
         ((10, 1024, 32, 32), H100, FLOAT32, NORMAL),
         ((1, 960, 4, 4), H100, FLOAT32, NARROW),
-        ((1, 960, 4, 4), NANO, FLOAT32, NORMAL),
+        ((1, 960, 4, 4), NANO, FLOAT32, PACKED),
         ((16, 576, 8, 8), H100, FLOAT16, NARROW),
         ((32, 576, 8, 8), H100, FLOAT16, NORMAL),
     ],
 )
-def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: tuple[int, int], kind: int, width: int) -> None:
+def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: tuple[int, int, int], kind: int, width: int) -> None:
     tile = chosen(library, Layer(shape[1], 96, 1024), shape, device, kind)
     assert tile.width == width
     assert tile.vec == (1 if width == NARROW else 2)
