@@ -26,8 +26,8 @@ load the body: it loses the name of an attribute that refers to one with another
 from __future__ import annotations
 
 import onnx
-from onnx import helper
 
+from export.contract import contract_node
 from export.hadamard import is_power_of_two
 from export.onnx_text import ACTIVATION, DOMAIN, OPSET, function_from_text
 
@@ -196,23 +196,15 @@ def fwht_layer_node(
         )
     if pool < 1 or (pool > 1 and out_channels > in_channels // pool):
         raise ValueError(f"{name}: pool {pool} leaves fewer than {out_channels} of {in_channels} channels")
-    if activation not in (0, 1, 6):
-        raise ValueError(f"{name}: activation is 0 (none), 1 (ReLU) or 6 (ReLU6), not {activation}")
     # Groups of an odd number of channels straddle the blocks, so only a power of two is averaged inside them.
     backward_groups = _blocks(n, out_channels) if is_power_of_two(pool) else out_channels
-    return helper.make_node(
-        "FWHTLayer",
+    return contract_node(
+        "fwht_layer",
+        name,
         inputs,
-        [output],
-        name=name,
-        domain=DOMAIN,
+        output,
+        {"out_channels": out_channels, "keep_dc": keep_dc, "pool": pool, "activation": activation},
         in_channels=in_channels,
-        out_channels=out_channels,
-        keep_dc=keep_dc,
-        pool=pool,
-        activation=activation,
         forward_groups=_blocks(n, in_channels),
         backward_groups=backward_groups,
-        plugin_version="1",
-        plugin_namespace="",
     )

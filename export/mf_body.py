@@ -14,8 +14,8 @@ As in `export/fwht_body.py`, integers that shape something come from Shape by ar
 from __future__ import annotations
 
 import onnx
-from onnx import helper
 
+from export.contract import contract_node
 from export.onnx_text import ACTIVATION, DOMAIN, OPSET, function_from_text
 
 WINDOW = "strides: ints = @strides, pads: ints = @pads, group: int = @group"
@@ -111,22 +111,12 @@ def mf_depthwise_conv_node(
     padding: int = 1,
     activation: int = 0,
 ) -> onnx.NodeProto:
-    """The node `name`; `inputs` are X, W, gain and bias. Raises ValueError for an unknown operator or activation."""
-    if operator not in (1, 2, 3):
-        raise ValueError(f"{name}: the multiplication-free operators are 1, 2 and 3, not {operator}")
-    if activation not in (0, 1, 6):
-        raise ValueError(f"{name}: activation is 0 (none), 1 (ReLU) or 6 (ReLU6), not {activation}")
-    return helper.make_node(
-        "MFDepthwiseConv",
-        inputs,
-        [output],
-        name=name,
-        domain=DOMAIN,
-        strides=[stride, stride],
-        pads=[padding] * 4,
-        group=channels,
-        operator=operator,
-        activation=activation,
-        plugin_version="1",
-        plugin_namespace="",
-    )
+    """The node `name`; `inputs` are X, W, gain and bias. Raises ValueError for what contract.json does not allow."""
+    attributes = {
+        "strides": [stride, stride],
+        "pads": [padding] * 4,
+        "group": channels,
+        "operator": operator,
+        "activation": activation,
+    }
+    return contract_node("mf_depthwise_conv", name, inputs, output, attributes)

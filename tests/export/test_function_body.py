@@ -135,7 +135,7 @@ def test_all_that_can_fold_folds(layer: Layer, tmp_path: Path) -> None:
 )
 def test_a_node_that_breaks_the_rules_is_refused(options: dict[str, int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        fwht_layer_node("blocks.1", ["x"], "y", in_channels=6, out_channels=5, **options)
+        fwht_layer_node("blocks.1", ["x", "t", "s", "g", "b"], "y", in_channels=6, out_channels=5, **options)
 
 
 def test_names_inside_a_body_carry_a_prefix() -> None:

@@ -5,17 +5,16 @@ The distance is what contract.json says, to first order in 2^-24, and two small 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.kernels import DTYPES, FLOAT16, MfDepthwiseConvParams
+from export.contract import contract
 from export.reference import activate, mf_depthwise_conv
 
-CONTRACT = json.loads((Path(__file__).parents[2] / "plugins/mf_depthwise_conv/contract.json").read_text())
+CONTRACT = contract("mf_depthwise_conv")
 SECOND_ORDER = 1 + 2.0**-16  # the products of two roundings: about 28 / 2 times 2^-24 of the first order
 SMALLEST = 2.0**-148  # two roundings below float32's normal numbers
 WEIGHTS = ("weight", "gain", "bias")

@@ -6,7 +6,6 @@ fwht_host.cpp runs them as the kernel does, by loops over blocks and threads. Ev
 from __future__ import annotations
 
 import ctypes
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,10 @@ import pytest
 from benchmarks.kernel_tolerance import fwht_layer_error
 from benchmarks.kernels import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, FwhtLayerParams, loaded, stored, stored_shape
 from benchmarks.node_models import WEIGHTS, Layer, Weights
+from export.contract import PLUGINS, contract
 from tests.plugins.host import Memory, compiled
 
-PLUGINS = Path(__file__).parents[2] / "plugins"
-CONTRACT = json.loads((PLUGINS / "fwht_layer/contract.json").read_text())
+CONTRACT = contract("fwht_layer")
 SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
 
 
@@ -142,15 +141,16 @@ def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL) -> None:
     assert np.isnan(y).sum() == 32
 
 
-def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: tuple[int, int, int], kind: int) -> TileFacts:
+# multiprocessors, and the bytes of shared memory of a block and of a multiprocessor
+Board = tuple[int, int, int]
+NANO, ORIN, H100 = (1, SMALLEST_BOARD, 65536), (8, 163 * 1024, 164 * 1024), (132, 227 * 1024, 228 * 1024)
+NARROW, PACKED, NORMAL, WIDE = range(4)
+
+
+def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: Board, kind: int) -> TileFacts:
     index: int = library.fwht_choose(ctypes.byref(params_of(layer, shape, kind)), *device)
     assert index >= 0, f"no tile for {layer} on {shape}"
     return tiles(library)[index]
-
-
-# multiprocessors, and the bytes of shared memory of a block and of a multiprocessor
-NANO, ORIN, H100 = (1, SMALLEST_BOARD, 65536), (8, 163 * 1024, 164 * 1024), (132, 227 * 1024, 228 * 1024)
-NARROW, PACKED, NORMAL, WIDE = range(4)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ NARROW, PACKED, NORMAL, WIDE = range(4)
         ((32, 576, 8, 8), H100, FLOAT16, NORMAL),
     ],
 )
-def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: tuple[int, int, int], kind: int, width: int) -> None:
+def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: Board, kind: int, width: int) -> None:
     tile = chosen(library, Layer(shape[1], 96, 1024), shape, device, kind)
     assert tile.width == width
     assert tile.vec == (1 if width == NARROW else 2)
