@@ -130,7 +130,7 @@ def test_all_that_can_fold_folds(layer: Layer, tmp_path: Path) -> None:
         ({"n": 4}, "holds all channels"),
         ({"n": 8, "pool": 3}, "pool 3"),
         ({"n": 8, "pool": 0}, "pool 0"),
-        ({"n": 8, "activation": 2}, "not 2"),
+        ({"n": 8, "activation": 2}, "activation is 2"),
     ],
 )
 def test_a_node_that_breaks_the_rules_is_refused(options: dict[str, int], word: str) -> None:
