@@ -25,7 +25,7 @@ def test_links_lead_to_files(page: Path) -> None:
 
 def make(*arguments: str) -> str:
     """What make would run, without running it."""
-    command = ["make", "--dry-run", "--always-make", "PYTHON=python", *arguments]
+    command = ["make", "--dry-run", "--always-make", "MAKE=true", "PYTHON=python", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
