@@ -1,4 +1,4 @@
-"""The command line: `python -m server [serve]` and `python -m server classify IMAGE...`."""
+"""The command line: `python -m server [serve]`, `python -m server classify IMAGE...`, `python -m server bench URL`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from .errors import StartupError
 from .settings import add_flags, printed, read_settings
 
 EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
-`python -m server classify --help` is the other command: labels of image files, without a server."""
+The other commands: `python -m server classify --help`, labels of image files without a server, and
+`python -m server bench --help`, load on a running server."""
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -23,6 +24,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
             from .classify_command import main as classify
 
             return classify(arguments[1:])
+        if arguments[:1] == ["bench"]:
+            from .bench_command import main as bench
+
+            return bench(arguments[1:])
         return serve_command(arguments[1:] if arguments[:1] == ["serve"] else arguments)
     except StartupError as error:
         print(f"error: {error}", file=sys.stderr)
