@@ -101,7 +101,9 @@ def test_unknown_operators_have_no_body(operators: set[int]) -> None:
         mf_depthwise_conv_function(operators)
 
 
-@pytest.mark.parametrize("options, word", [({"operator": 4}, "not 4"), ({"operator": 1, "activation": 3}, "not 3")])
+@pytest.mark.parametrize(
+    "options, word", [({"operator": 4}, "operator is 4"), ({"operator": 1, "activation": 3}, "activation is 3")]
+)
 def test_a_node_that_breaks_the_rules_is_refused(options: dict[str, int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        mf_depthwise_conv_node("blocks.1", ["x"], "y", channels=4, **options)
+        mf_depthwise_conv_node("blocks.1", ["x", "w", "g", "b"], "y", channels=4, **options)
