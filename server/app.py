@@ -12,6 +12,7 @@ from . import __version__, classify_route, model_routes, openinference, page, pr
 from .access import Access
 from .body_limit import BodyLimit
 from .catalogue import Catalogue
+from .inference import Inference
 from .metrics import Metrics
 from .openapi import describe
 from .problems import add_handlers
@@ -46,7 +47,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
-    app.state.service = Service(settings, catalogue, workers, metrics)
+    app.state.service = Service(settings, catalogue, workers, metrics, Inference(settings, workers, metrics))
     for part in (classify_route, model_routes, probes, openinference, page):
         app.include_router(part.router)
     add_handlers(app)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional
+from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, Tuple
 
 import anyio
+import numpy as np
 from fastapi import APIRouter, Query
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -45,7 +45,7 @@ router = APIRouter(tags=["classify"], route_class=QueryReadHere)
     summary="Classify one image or a batch",
     response_model=ClassifyAnswer,
     response_model_exclude_unset=True,
-    responses=problems(400, 401, 404, 408, 413, 415, 500, 503),
+    responses=problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
     openapi_extra={"requestBody": IMAGE_BODY},
 )
 async def classify(
@@ -69,9 +69,9 @@ async def classify(
         service.check_layers(request)
     with service.workers.place():
         files = await read_in_time(request, service)
-        answer = await answer_of(service, chosen, files, wanted)
+        answer = await answer_of(request, chosen, files, wanted)
         if layers:
-            answer["layers"] = await service.workers.run(chosen.layers, files, service.settings.layer_runs)
+            answer["layers"] = await service.workers.run(chosen.layers, files, service.settings.layer_runs, big=True)
     answer = {"id": request.scope["request_id"], **answer}
     return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timings_ms"])})
 
@@ -86,22 +86,23 @@ async def read_in_time(request: Request, service: Service) -> List[bytes]:
         raise SlowUpload(f"the body did not arrive within {seconds} seconds: send a smaller image") from None
 
 
-async def answer_of(service: Service, model: Model, files: List[bytes], top_k: int) -> Dict[str, Any]:
-    """Classify in a worker thread; `queue` is the wait for that thread."""
+async def answer_of(request: Request, model: Model, files: List[bytes], top_k: int) -> Dict[str, Any]:
+    """Classify the request's images; `queue` is the wait for a thread and for the engine."""
+    service = service_of(request)
     stages = Stages()
-    waiting = ExitStack()
-    waiting.enter_context(stages.measure("queue"))
+    sizes: List[Tuple[int, int]] = []
 
-    def work() -> List[Dict[str, Any]]:
-        waiting.close()
+    def prepare() -> np.ndarray:
         try:
-            return model.classify(files, top_k, stages)
+            tensor, sizes[:] = model.batch(files, stages)
         except ServerError as error:
             if len(files) == 1:
                 error.index = None  # there is no other image it could be
             raise
+        return tensor
 
-    results = await service.workers.run(work)
+    logits = await service.infer(request, model, prepare, stages, sum(map(len, files)))
+    results = model.results(logits, sizes, top_k, stages)
     timings = stages.timings_ms()
     service.metrics.classified(model.name, len(files), timings)
     return {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence
+import weakref
+from typing import Dict, Mapping, Optional, Protocol, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,13 +17,20 @@ from prometheus_client import (
 
 from . import __version__
 from .model import Model
+from .model_statistics import ModelStatistics
 
 # A second series beside each counter and histogram, which nothing here needs.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # Seconds. The default buckets of Prometheus begin at 5 ms, above most of what is measured here.
 BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Queue(Protocol):
+    @property
+    def depth(self) -> int: ...
 
 
 class Metrics:
@@ -30,6 +38,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self._statistics: Dict[str, ModelStatistics] = {}
         ProcessCollector(registry=registry)
         Gauge("fwht_build_info", "Version of the server.", ["version"], registry=registry).labels(__version__).set(1)
         self._requests = Counter(
@@ -52,6 +61,12 @@ class Metrics:
         )
         self._images = Counter("fwht_images", "Images classified.", ["model"], registry=registry)
         self._taken = Gauge("fwht_requests_in_progress", "Requests that upload, wait or compute.", registry=registry)
+        self._batches = Histogram(
+            "fwht_batch_size", "Images in one run of a model.", ["model"], buckets=BATCH_BUCKETS, registry=registry
+        )
+        self._depth = Gauge(
+            "fwht_queue_depth", "Requests decoded and waiting for the model.", ["model"], registry=registry
+        )
         self._ready = Gauge(
             "fwht_model_ready",
             "1 where the model is served as it was asked for.",
@@ -66,14 +81,33 @@ class Metrics:
         if reason:
             self._errors.labels(reason).inc()
 
+    def statistics(self, model: str) -> ModelStatistics:
+        """The sums behind Triton's statistics, kept by name so that they outlast a reload."""
+        return self._statistics.setdefault(model, ModelStatistics())
+
     def classified(self, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
         self._images.labels(model).inc(images)
+        self.statistics(model).succeeded(images, timings_ms)
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(model, stage).observe(milliseconds / 1000)
+
+    def batch(self, model: str, images: int) -> None:
+        self._batches.labels(model).observe(images)
+
+    def watch_queue(self, model: str, queue: Queue) -> None:
+        """Read the queue's depth whenever the metrics are asked for; 0 once the queue is no more."""
+        alive = weakref.ref(queue)
+
+        def depth() -> float:
+            found = alive()
+            return found.depth if found else 0
+
+        self._depth.labels(model).set_function(depth)
 
     def render(self, models: Sequence[Model], taken: int) -> bytes:
         """The text format of Prometheus; the state of models and places is read at this moment."""
         self._taken.set(taken)
+        self._ready.clear()  # a model that was unloaded has no readiness
         for model in models:
             backend = model.backend
             labels = (model.name, model.version, backend.name, backend.precision, backend.provider)

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import images, preprocess
-from .backend import Backend
+from .backend import Backend, infer_in_parts
 from .errors import BadRequest, ServerError, StartupError
 from .preprocess import Preprocessing
 from .stages import Stages
@@ -71,11 +71,17 @@ class Model:
             return np.stack(tensors), sizes
 
     def classify(self, files: Sequence[bytes], top_k: int, stages: Stages) -> List[Dict[str, Any]]:
-        """Classify image files; one entry of the answer's `results` per file, in order."""
+        """Classify image files in this thread; one entry of the answer's `results` per file, in order."""
         self.check_top_k(top_k)
         batch, sizes = self.batch(files, stages)
         with stages.measure("inference"):
-            logits = self.backend.infer(batch)
+            logits = infer_in_parts(self.backend, batch)
+        return self.results(logits, sizes, top_k, stages)
+
+    def results(
+        self, logits: np.ndarray, sizes: Sequence[Tuple[int, int]], top_k: int, stages: Stages
+    ) -> List[Dict[str, Any]]:
+        """The answer's `results` from logits float32 (N, K) and the images' sizes that `batch` returned."""
         with stages.measure("postprocess"):
             scores = softmax(logits)
             return [

@@ -38,6 +38,8 @@ class OnnxRuntimeBackend:
         self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
         self._input = self._session.get_inputs()[0]
+        batch = self._input.shape[0]  # a number where the file fixes it, else a name
+        self.max_batch: Optional[int] = batch if isinstance(batch, int) else None
 
     @property
     def metadata(self) -> Dict[str, str]:

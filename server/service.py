@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from typing import Callable, Optional
 
+import numpy as np
 from starlette.requests import Request
 
 from .catalogue import Catalogue
 from .errors import NotFound, Unauthorized
+from .inference import Inference
 from .metrics import Metrics
+from .model import Model
 from .settings import Settings
+from .stages import Stages
 from .workers import Workers
 
 
@@ -20,6 +25,25 @@ class Service:
     catalogue: Catalogue
     workers: Workers
     metrics: Metrics
+    inference: Inference
+
+    async def infer(
+        self,
+        request: Request,
+        model: Model,
+        prepare: Callable[[], np.ndarray],
+        stages: Optional[Stages] = None,
+        size: int = 0,
+    ) -> np.ndarray:
+        """Logits float32 (N, K) of the images float32 (N, 3, S, S) that `prepare` returns; every route infers by this.
+
+        prepare: runs in a worker thread, for decoding and parsing. The images run together with those of other
+        requests of the model. stages: gets the times of queue and inference. size: bytes of the body, by which big
+        uploads leave threads to small ones. The request's body must have been read, and a place be held.
+
+        Raises what `prepare` or the engine raised; Late past the deadline; ClientDisconnect once the client has gone.
+        """
+        return await self.inference.logits(request, model, prepare, stages or Stages(), size)
 
     def check_layers(self, request: Request) -> None:
         """Raise NotFound where layer times are off, Unauthorized where the admin key is asked for and not there."""

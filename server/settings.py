@@ -39,10 +39,18 @@ class Settings:
         choices=("cpu", "cuda", "auto"),
     )
     threads: int = setting(0, "Threads of one inference; 0 means one per physical core.", low=0, high=1024)
-    concurrency: int = setting(2, "Requests worked on at the same time.", low=1, high=1024)
+    concurrency: int = setting(2, "Threads that decode images and run the models.", "threads", low=1, high=1024)
     max_waiting: int = setting(
         32, "Requests that may arrive or wait beyond those; the next one is answered 503.", low=0, high=100_000
     )
+    deadline_ms: int = setting(
+        10_000, "Time from a request's whole body to its answer; later is answered 504, and does not run.", "ms", low=1
+    )
+    batch_limit: int = setting(16, "Most images in one run of a model.", "images", low=1, high=10_000)
+    batch_delay_ms: int = setting(
+        0, "How long a run waits for images being decoded at that moment; without such it never waits.", "ms", low=0
+    )
+    parallel_batches: int = setting(1, "Runs of one model at the same time.", "runs", low=1, high=1024)
     max_body_bytes: int = setting(16 << 20, "Longest request body; longer ones are answered 413.", "bytes", low=1)
     max_pixels: int = setting(64_000_000, "Most pixels (width x height) of one image; more are 413.", "pixels", low=1)
     max_images: int = setting(16, "Most images in one request.", "images", low=1, high=10_000)

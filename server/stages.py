@@ -26,7 +26,11 @@ class Stages:
         try:
             yield
         finally:
-            self._seconds[stage] += time.perf_counter() - start
+            self.add(stage, time.perf_counter() - start)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count time that was measured elsewhere, as that of a batch for each of its requests."""
+        self._seconds[stage] += seconds
 
     def timings_ms(self) -> Dict[str, float]:
         """Milliseconds by stage in the order of STAGES, then `total` up to this moment."""
