@@ -6,8 +6,8 @@ This module itself needs TensorRT, onnx and NumPy only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
