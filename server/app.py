@@ -13,6 +13,7 @@ from .access import Access
 from .body_limit import BodyLimit
 from .catalogue import Catalogue
 from .inference import Inference
+from .keys import KeyCheck, keys_from
 from .metrics import Metrics
 from .openapi import describe
 from .problems import add_handlers
@@ -28,6 +29,7 @@ This page loads its viewer from a public host; `/openapi.json` and everything el
 def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     """The application; it answers 503 until `catalogue` is loaded, and closes it when it stops."""
     metrics = Metrics()
+    keys = keys_from(settings)
     workers = Workers(settings.concurrency, settings.max_waiting)
 
     @asynccontextmanager
@@ -44,10 +46,11 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(Access, metrics=metrics),
+            *([Middleware(KeyCheck, keys=keys)] if keys.asked_for else []),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
-    app.state.service = Service(settings, catalogue, workers, metrics, Inference(settings, workers, metrics))
+    app.state.service = Service(settings, catalogue, workers, metrics, keys, Inference(settings, workers, metrics))
     for part in (classify_route, model_routes, probes, openinference, page):
         app.include_router(part.router)
     add_handlers(app)

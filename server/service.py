@@ -1,8 +1,7 @@
-"""What every route needs, and who may see layer times."""
+"""What every route needs, and who may see layer times or change models."""
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from .catalogue import Catalogue
 from .errors import NotFound, Unauthorized
 from .inference import Inference
+from .keys import HOW, Keys, key_of
 from .metrics import Metrics
 from .model import Model
 from .settings import Settings
@@ -25,6 +25,7 @@ class Service:
     catalogue: Catalogue
     workers: Workers
     metrics: Metrics
+    keys: Keys
     inference: Inference
 
     async def infer(
@@ -49,21 +50,18 @@ class Service:
         """Raise NotFound where layer times are off, Unauthorized where the admin key is asked for and not there."""
         if self.settings.layers == "off":
             raise NotFound("layer times are off on this server (FWHT_LAYERS)")
-        if self.settings.layers == "admin" and not hmac.compare_digest(key_of(request), self._admin_key):
-            raise Unauthorized("layer times need the admin key: send it as X-API-Key or as a Bearer token")
+        if self.settings.layers == "admin":
+            self.check_admin(request)
 
-    @property
-    def _admin_key(self) -> bytes:
-        return self.settings.admin_key.encode()
+    def check_admin(self, request: Request) -> None:
+        """Raise NotFound where no admin key is set, Unauthorized where the request does not bring it."""
+        if not self.keys.has_admin:
+            raise NotFound("this route is off: the server has no admin key (FWHT_ADMIN_KEY)")
+        if not self.keys.is_admin(key_of(request.scope)):
+            raise Unauthorized(f"this needs the admin key: {HOW}")
 
 
 def service_of(request: Request) -> Service:
     """The service of the app that answers `request`."""
     service: Service = request.app.state.service
     return service
-
-
-def key_of(request: Request) -> bytes:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return request.headers.get("x-api-key", bearer).encode()

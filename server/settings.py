@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, get_type_hints
 
@@ -55,7 +56,26 @@ class Settings:
     max_pixels: int = setting(64_000_000, "Most pixels (width x height) of one image; more are 413.", "pixels", low=1)
     max_images: int = setting(16, "Most images in one request.", "images", low=1, high=10_000)
     upload_timeout: int = setting(30, "Time for a request's body to arrive; later is answered 408.", "s", low=1)
+    max_headers: int = setting(64, "Most header lines of one request; more are answered 431.", "lines", low=1)
+    max_header_bytes: int = setting(
+        16 << 10, "Longest head of one request (its address and headers); longer ones are answered 431.", "bytes", low=1
+    )
+    header_timeout: int = setting(10, "Time for a request's head to arrive; later is answered 408.", "s", low=1)
+    drain_delay: int = setting(
+        0,
+        "Time after SIGTERM in which /readyz already says no and requests are still taken, so that a load balancer "
+        "can look away.",
+        "s",
+        low=0,
+    )
     stop_timeout: int = setting(30, "Time for requests in flight to finish after SIGTERM.", "s", low=0)
+    api_keys: Names = setting(
+        (),
+        "Keys, separated by commas, one of which a client must send, as X-API-Key or as a Bearer token; the health "
+        "routes and the page itself need none. Empty asks nobody. Has no flag.",
+        secret=True,
+    )
+    api_key_file: str = setting("", "File with more of those keys, one on each line; read when the server starts.")
     layers: str = setting(
         "on",
         "Who may ask for layer times (?layers=true): on is everybody, admin is who sends FWHT_ADMIN_KEY.",
@@ -63,17 +83,32 @@ class Settings:
     )
     layer_runs: int = setting(10, "Profiled runs behind one layer report.", "runs", low=1, high=1000)
     admin_key: str = setting(
-        "", "Key for FWHT_LAYERS=admin, sent as X-API-Key or as a Bearer token. Has no flag.", secret=True
+        "",
+        "Key for FWHT_LAYERS=admin and for loading and unloading models, which nobody can do where it is empty; sent "
+        "as X-API-Key or as a Bearer token. Has no flag.",
+        secret=True,
+    )
+    tls_certificate: str = setting(
+        "", "PEM file with the certificate and those up to its root; the server then speaks HTTPS alone, TLS 1.2 on."
+    )
+    tls_key: str = setting("", "PEM file with the certificate's key, without a password; empty: in the same file.")
+    cors_origins: Names = setting(
+        (),
+        "Web origins, separated by commas (https://app.example), whose pages may ask this server; * means all. Empty "
+        "means none but its own page.",
     )
     log_level: str = setting(
         "info",
         "debug also logs requests to the health routes and /metrics.",
         choices=("debug", "info", "warning", "error"),
     )
+    log_format: str = setting("text", "json writes each line of the log as one object.", choices=("text", "json"))
 
 
 TABLE = fields(Settings)
+ROWS = {row.name: row for row in TABLE}
 TYPES = get_type_hints(Settings)
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 
 
 def variable(name: str) -> str:
@@ -112,9 +147,21 @@ def read_settings(
         else:
             sources[name] = "default"
     settings = Settings(**values)
+    refuse_contradictions(settings)
+    return settings, sources
+
+
+def refuse_contradictions(settings: Settings) -> None:
     if settings.layers == "admin" and not settings.admin_key:
         raise StartupError("FWHT_LAYERS is 'admin' but FWHT_ADMIN_KEY is empty: set the key, or FWHT_LAYERS=on or off.")
-    return settings, sources
+    if settings.tls_key and not settings.tls_certificate:
+        raise StartupError("FWHT_TLS_KEY is set but FWHT_TLS_CERTIFICATE is not: name the certificate's file, too.")
+    for origin in settings.cors_origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise StartupError(
+                f"FWHT_CORS_ORIGINS has {origin!r}: write it as a browser does, like https://app.example or "
+                "http://localhost:3000, or * for all."
+            )
 
 
 def refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -129,18 +176,19 @@ def refuse_unknown(environment: Mapping[str, str]) -> None:
 def parse(name: str, key: str, text: str) -> Any:
     """The value that `text`, given as `key`, stands for. Raises StartupError naming key, value and cure."""
     text = text.strip()
-    rule = {row.name: row.metadata for row in TABLE}[name]
+    row = ROWS[name]
+    rule = row.metadata
     shown = "(secret)" if rule.get("secret") else repr(text)
     if TYPES[name] is int:
         return parse_int(text, f"{key} is {shown}", rule.get("low"), rule.get("high"))
     if TYPES[name] is Names:
         names = tuple(part.strip() for part in text.split(",") if part.strip())
-        if not names:
+        if not names and row.default:
             raise StartupError(f"{key} is {shown}: give at least one name.")
         return names
     if "choices" in rule and text not in rule["choices"]:
         raise StartupError(f"{key} is {shown}: it must be one of {', '.join(rule['choices'])}.")
-    if not text and not rule.get("secret"):
+    if not text and row.default != "":
         raise StartupError(f"{key} is empty: give a value, or leave it out for the default.")
     return text
 
@@ -189,7 +237,7 @@ def markdown(rows: Sequence[Any] = TABLE) -> str:
     for row in rows:
         assert row.default is not MISSING
         shown_flag = "" if row.metadata.get("secret") else f"`{flag(row.name)}`"
-        default = f"`{as_text(row.default)}`" if row.default != "" else ""
+        default = f"`{as_text(row.default)}`" if row.default not in ("", ()) else ""
         text = row.metadata["help"]
         if "choices" in row.metadata:
             text += f" One of {', '.join(row.metadata['choices'])}."

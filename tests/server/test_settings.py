@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from server.errors import StartupError
-from server.settings import TABLE, add_flags, flag, markdown, printed, read_settings, variable
+from server.settings import TABLE, Settings, add_flags, flag, markdown, printed, read_settings, variable
 from tests.server.http_server import ROOT
 
 
@@ -35,6 +35,10 @@ def test_models_are_a_list() -> None:
         ({}, {"FWHT_PROT": "8000"}, ["FWHT_PROT", "did you mean FWHT_PORT?"]),
         ({}, {"FWHT_ZZZZZZ": ""}, ["FWHT_ZZZZZZ", "--print-config"]),
         ({}, {"FWHT_LAYERS": "admin"}, ["FWHT_LAYERS", "FWHT_ADMIN_KEY"]),
+        ({}, {"FWHT_TLS_KEY": "key.pem"}, ["FWHT_TLS_KEY", "FWHT_TLS_CERTIFICATE"]),
+        ({"cors_origins": "app.example"}, {}, ["'app.example'", "https://app.example"]),
+        ({}, {"FWHT_CORS_ORIGINS": "https://a.example/path"}, ["FWHT_CORS_ORIGINS", "'https://a.example/path'"]),
+        ({}, {"FWHT_LOG_FORMAT": "xml"}, ["FWHT_LOG_FORMAT", "'xml'", "text, json"]),
     ],
 )
 def test_refusal_names_key_value_and_cure(flags: dict[str, str], environment: dict[str, str], words: list[str]) -> None:
@@ -44,12 +48,13 @@ def test_refusal_names_key_value_and_cure(flags: dict[str, str], environment: di
 
 
 def test_secret_is_neither_a_flag_nor_printed() -> None:
-    settings, sources = read_settings({}, {"FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "hush"})
-    assert settings.admin_key == "hush"
-    assert "hush" not in printed(settings, sources)
+    given = {"FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "hush", "FWHT_API_KEYS": "mum, dumb"}
+    settings, sources = read_settings({}, given)
+    assert settings.admin_key == "hush" and settings.api_keys == ("mum", "dumb")
+    assert not any(word in printed(settings, sources) for word in ("hush", "mum", "dumb"))
     parser = argparse.ArgumentParser()
     add_flags(parser)
-    assert "admin-key" not in parser.format_help()
+    assert "--admin-key" not in parser.format_help() and "--api-keys" not in parser.format_help()
 
 
 def test_printed_settings_read_back_as_the_same() -> None:
@@ -61,6 +66,10 @@ def test_printed_settings_read_back_as_the_same() -> None:
 def test_documentation_is_up_to_date() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert page == markdown(), "run `python -m server.settings > docs/settings.md`"
+
+
+def test_a_list_may_be_empty_where_it_is_by_default() -> None:
+    assert read_settings({}, {"FWHT_CORS_ORIGINS": "", "FWHT_API_KEY_FILE": ""})[0] == Settings()
 
 
 def test_every_setting_is_explained() -> None:
