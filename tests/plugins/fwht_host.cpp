@@ -1,4 +1,7 @@
 // The FWHT layer's device functions, run by loops over blocks, steps and threads. A barrier is the end of a loop.
+#include <algorithm>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "../../plugins/fwht_layer/check.h"
@@ -44,6 +47,38 @@ void run(const FwhtLayerParams& params, int64_t blocks) {
     }
 }
 
+// How often shared memory must be read for one instruction of a warp, at most, where once would do. Threads with accesses
+// of 8 or 16 bytes go in halves or quarters of a warp; a bank gives one word of 4 bytes at a time.
+template <typename T>
+int most_conflicts(bool rows) {
+    const int width = T::kLayout == kNCHW ? T::kVec : rows ? T::kUnit : 1;
+    const int together = 32 / width;
+    int most = 1;
+    for (int first = 0; first + together <= T::kThreads; first += together) {
+        for (int m = 0; m < T::kRows; m += rows ? T::kUnit : 1) {
+            std::map<int, std::set<int>> words;
+            for (int thread = first; thread < first + together; ++thread) {
+                const int column = T::kLayout == kNCHW ? thread / T::kGroups : thread % T::kColumns;
+                const int slot = rows ? T::slot_of_rows(column, m) : T::slot(m, column);
+                const Exchange<T> exchange{nullptr, Steps<T>::group_of(thread)};
+                const auto at = static_cast<int>(reinterpret_cast<intptr_t>(exchange.place(slot, 0)) / 4);
+                for (int word = at; word < at + width; ++word) {
+                    words[word % 32].insert(word);
+                }
+            }
+            for (const auto& bank : words) {
+                most = std::max(most, static_cast<int>(bank.second.size()));
+            }
+        }
+    }
+    return most;
+}
+
+#define FWHT_CONFLICTS(...) most_conflicts<FWHT_LAYER_TILE(__VA_ARGS__)>,
+
+using Conflicts = int (*)(bool);
+const Conflicts kConflicts[] = {FWHT_LAYER_INSTANCES(FWHT_CONFLICTS)};
+
 #define FWHT_RUN(...) run<FWHT_LAYER_TILE(__VA_ARGS__)>,
 
 using Run = void (*)(const FwhtLayerParams&, int64_t);
@@ -67,6 +102,10 @@ const char* fwht_check(const FwhtLayerParams* params) {
 
 int fwht_choose(const FwhtLayerParams* params, int multiprocessors, int shared_bytes, int shared_together) {
     return choose(kTiles, *params, Device{multiprocessors, shared_bytes, shared_together});
+}
+
+int fwht_conflicts(int index, bool rows) {
+    return kConflicts[index](rows);
 }
 
 // False where this tile is not for these parameters.
