@@ -114,7 +114,7 @@ def test_every_tile(library: ctypes.CDLL) -> None:
 
 
 def test_shared_memory_is_read_and_written_at_full_width(library: ctypes.CDLL) -> None:
-    """No two threads of one access meet in a bank, but for HWC8 of fewer than 1,024 channels, which no model here has."""
+    """No two threads of one access meet in a bank, but for HWC8 below 1,024 channels, which no model here has."""
     for index, tile in enumerate(tiles(library)):
         columns, rows = library.fwht_conflicts(index, False), library.fwht_conflicts(index, True)
         small = tile.layout == HWC8 and tile.n < 1024
