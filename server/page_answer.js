@@ -1,0 +1,95 @@
+"use strict";
+// Draws the answer of one model: its labels, and where the time went.
+const at = (id) => document.getElementById(id);
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function milliseconds(value) {
+  return value.toFixed(value < 0.1 ? 3 : value < 10 ? 2 : 1) + " ms";
+}
+
+function percent(share) {
+  return (100 * share).toFixed(1) + " %";
+}
+
+// A piece of a bar, as wide as its share.
+function piece(share, kind) {
+  const made = element("i", undefined, kind);
+  made.style.width = `${100 * share}%`;
+  return made;
+}
+
+function bar(share, kind) {
+  const track = element("div", undefined, "track");
+  track.append(piece(share, kind));
+  return track;
+}
+
+// One bar of several parts {name, kind, ms}, each as wide as its share of `whole`, and the list that names them.
+function strip(parts, whole) {
+  const line = element("div", undefined, "strip"), legend = element("ul", undefined, "legend");
+  for (const part of parts) {
+    const entry = element("li");
+    line.append(piece(whole ? part.ms / whole : 0, part.kind));
+    entry.append(element("i", undefined, part.kind), part.name + " ", element("b", milliseconds(part.ms)));
+    legend.append(entry);
+  }
+  line.setAttribute("aria-hidden", "true"); // the legend says the same in words
+  return [line, legend];
+}
+
+function labelTable(predictions) {
+  const table = element("table", undefined, "labels"), body = element("tbody");
+  for (const found of predictions) {
+    const row = element("tr"), head = element("th", found.label), middle = element("td", undefined, "bar");
+    head.scope = "row";
+    middle.append(bar(found.score));
+    row.append(head, middle, element("td", percent(found.score), "number"));
+    body.append(row);
+  }
+  table.append(body);
+  return table;
+}
+
+// `longest` is the total of the slowest answer on show: strips side by side have one scale.
+function answerCard(answer, longest) {
+  const card = element("article"), {total, ...stages} = answer.timings_ms, size = answer.results[0].image;
+  const parts = Object.entries(stages).map(([name, ms]) => ({name, kind: name, ms}));
+  card.append(
+    element("h2", answer.model),
+    element("p", `${answer.backend}, ${answer.precision}; image of ${size.width} x ${size.height}`, "soft"),
+    labelTable(answer.results[0].predictions),
+    element("h3", `Time on the server: ${milliseconds(total)}`),
+    ...strip(parts, longest));
+  return card;
+}
+
+// Two answers in a sentence or two, "" for one.
+function verdict(answers) {
+  if (answers.length < 2) return "";
+  const [first, second] = answers, [a, b] = answers.map((answer) => answer.results[0].predictions[0].label);
+  const labels = a === b ? `Both say ${a}.` : `They disagree: ${first.model} says ${a}, ${second.model} says ${b}.`;
+  const [mine, theirs] = answers.map((answer) => answer.layers ? answer.layers.latency_ms : answer.timings_ms.inference);
+  const runs = first.layers ? "median of several runs" : "one run each, so take it with care";
+  const [quick, slow] = mine <= theirs ? answers : [second, first];
+  const ratio = Math.max(mine, theirs) / Math.min(mine, theirs);
+  return `${labels} Inference: ${quick.model} ${milliseconds(Math.min(mine, theirs))}, ` +
+    `${slow.model} ${milliseconds(Math.max(mine, theirs))}, ${ratio.toFixed(2)} times as long (${runs}).`;
+}
+
+function showAnswers(answers) {
+  const longest = Math.max(...answers.map((answer) => answer.timings_ms.total));
+  at("cards").replaceChildren(...answers.map((answer) => answerCard(answer, longest)));
+  at("verdict").textContent = verdict(answers);
+  at("verdict").hidden = answers.length < 2;
+  at("top").classList.toggle("comparing", answers.length > 1);
+  at("said").textContent = answers.map((answer) => {
+    const best = answer.results[0].predictions[0];
+    return `${answer.model}: ${best.label}, ${percent(best.score)}, ${milliseconds(answer.timings_ms.total)}`;
+  }).join("; ");
+}

@@ -1,0 +1,253 @@
+"""The page in Chromium: images go in by every way, answers and errors come out, by eye, by keyboard and on a phone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterator
+
+import pytest
+
+from tests.server.browser import Visit, chromium, visit
+from tests.server.conftest import CAT
+from tests.server.http_server import ROOT, HttpServer, http_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Route
+
+MODELS = ["fwht_mobilenet_v2", "mobilenet_v2"]
+NOTE = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"hello"}
+GIVE = """([kind, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)), transfer = new DataTransfer();
+  if (data) transfer.items.add(new File([bytes], "given.jpg", {type: "image/jpeg"}));
+  document.body.dispatchEvent(kind === "drop"
+    ? new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true})
+    : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
+    """Asks for the browser first: without one there is nothing to serve."""
+    log = tmp_path_factory.mktemp("page") / "log"
+    with http_server(log, "--models", ",".join(MODELS), "--threads", "1") as server:
+        yield server
+
+
+@pytest.fixture
+def visitor(browser: Browser, two_models: HttpServer) -> Iterator[Visit]:
+    with visit(browser, two_models.url) as opened:
+        yield opened
+
+
+def test_upload_shows_labels_and_stages(visitor: Visit) -> None:
+    visitor.send(CAT)
+    assert visitor.answered() == MODELS[:1]
+    rows = visitor.page.locator(".labels tr").all_inner_texts()
+    assert len(rows) == 5 and rows[0].startswith("cat")
+    stages = visitor.page.locator("article .legend li").all_inner_texts()
+    assert {"decode", "inference"} <= {stage.split()[0] for stage in stages}
+    share = "fill => fill.offsetWidth / fill.parentNode.offsetWidth"
+    assert 0.8 < visitor.page.locator(".labels .track i").first.evaluate(share) < 1
+    assert visitor.page.locator("#layers").is_hidden() and visitor.messages == []
+
+
+def test_layers_are_bars_in_the_colour_of_their_kind(visitor: Visit) -> None:
+    visitor.page.check("#wanted")
+    visitor.send(CAT)
+    visitor.answered()
+    row = visitor.page.locator("#rows tbody tr", has_text="blocks.14.expand").filter(has_text="FWHTLayer")
+    blue = row.locator("i").evaluate("fill => getComputedStyle(fill).backgroundColor")
+    grey = visitor.page.locator("#rows tbody tr", has_text="stem").locator("i")
+    assert blue != grey.evaluate("fill => getComputedStyle(fill).backgroundColor")
+    assert "FWHT layers" in visitor.page.locator("#kinds").inner_text() and visitor.messages == []
+
+
+def test_two_models_side_by_side(visitor: Visit) -> None:
+    visitor.page.check("#wanted")
+    visitor.page.select_option("#other", MODELS[1])
+    visitor.send(CAT)
+    assert visitor.answered() == MODELS
+    assert visitor.page.locator("#verdict").inner_text().startswith("Both say cat. Inference: ")
+    first, second = visitor.page.locator("article").all()
+    a, b = first.bounding_box(), second.bounding_box()
+    assert a and b and a["y"] == b["y"] and a["x"] + a["width"] < b["x"]
+    assert visitor.page.locator("#rows thead th").all_inner_texts() == ["Layer", *MODELS, "Difference"]
+    cells = visitor.page.locator("#rows tbody tr", has_text="blocks.14.expand").first.locator("td").all_inner_texts()
+    assert "FWHTLayer" in cells[0] and "Conv" in cells[1] and len(cells) == 3
+    names = visitor.page.locator("#rows tbody th").all_inner_texts()
+    layers = [name for name in names if "\u2192" not in name]
+    assert len(layers) == len(set(layers)) and layers[0] == "stem" and layers[-1] == "classifier"
+    assert visitor.messages == []
+
+
+def test_choosing_a_model_sends_the_image_again(visitor: Visit) -> None:
+    visitor.send(CAT)
+    visitor.answered()
+    visitor.page.select_option("#model", MODELS[1])
+    visitor.page.wait_for_selector(f"article h2:text-is('{MODELS[1]}')")
+    assert visitor.page.locator("#other option").all_inner_texts() == ["no other", MODELS[0]]
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_image_that_is_dropped_or_pasted(visitor: Visit, way: str) -> None:
+    visitor.page.evaluate(GIVE, [way, base64.b64encode(CAT.read_bytes()).decode()])
+    assert visitor.answered() == MODELS[:1]
+    assert visitor.page.locator("#invitation").inner_text() == "given.jpg"
+
+
+def test_link_that_is_dropped_is_not_fetched(visitor: Visit) -> None:
+    visitor.page.evaluate(GIVE, ["drop", ""])
+    assert "links are not fetched" in visitor.complaint()
+
+
+def test_camera(visitor: Visit) -> None:
+    visitor.page.click("#open")
+    visitor.page.click("#shoot")
+    assert visitor.answered() == MODELS[:1]
+    assert visitor.page.locator("#invitation").inner_text() == "camera.jpg"
+    assert visitor.page.locator("#camera").is_hidden() and visitor.messages == []
+
+
+def test_file_that_is_no_image(visitor: Visit) -> None:
+    visitor.send(CAT)
+    visitor.answered()
+    visitor.send(NOTE)
+    assert visitor.complaint().startswith("This image cannot be read")
+    assert visitor.page.locator("article").count() == 0
+    visitor.send(CAT)
+    assert visitor.answered() == MODELS[:1] and visitor.page.locator("#wrong").is_hidden()
+
+
+def test_busy_server_can_be_asked_again(visitor: Visit) -> None:
+    problem = {"detail": "too many requests are waiting: try again in a second"}
+    visitor.page.route("**/v1/classify*", lambda route: route.fulfill(status=503, json=problem))
+    visitor.send(CAT)
+    text = visitor.complaint()
+    assert "The server is busy" in text and "Too many requests are waiting" in text
+    visitor.page.unroute("**/v1/classify*")
+    visitor.page.click("#again")
+    assert visitor.answered() == MODELS[:1]
+
+
+def test_server_that_is_gone_and_answer_that_is_no_json(visitor: Visit) -> None:
+    visitor.page.route("**/v1/classify*", lambda route: route.abort())
+    visitor.send(CAT)
+    assert visitor.complaint().startswith("The server did not answer")
+    visitor.page.unroute("**/v1/classify*")
+    visitor.page.route("**/v1/classify*", lambda route: route.fulfill(status=413, body="<html>"))
+    visitor.send(CAT)
+    visitor.page.wait_for_selector("#title:text('The image is too large')")
+
+
+def test_only_the_newest_answer_is_shown(visitor: Visit) -> None:
+    held: list[Route] = []
+    visitor.page.route("**/v1/classify*", lambda route: held.append(route) if not held else route.continue_())
+    visitor.send(NOTE)
+    visitor.send(CAT)
+    assert visitor.answered() == MODELS[:1] and len(held) == 1
+    assert visitor.page.locator("#wrong").is_hidden()
+
+
+@pytest.fixture
+def locked(browser: Browser, tiny: Path, tmp_path: Path) -> Iterator[Visit]:
+    """A visit of a server that wants a key for everything, and the admin key for layer times."""
+    keys = {"FWHT_API_KEYS": "client", "FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "boss"}
+    with http_server(tmp_path / "log", "--models", str(tiny), **keys) as server, visit(browser, server.url) as opened:
+        yield opened
+
+
+def test_keys_are_asked_for_where_the_server_wants_them(locked: Visit) -> None:
+    page = locked.page
+    assert page.locator("#about").inner_text() == "this server asks for a key"
+    locked.send(CAT)
+    assert locked.complaint().startswith("This server asks for a key")
+    page.fill("#key", "client")
+    page.press("#key", "Enter")
+    assert locked.answered() == ["tiny"] and page.locator("#lock").is_hidden() and page.locator("#choices").is_hidden()
+    page.check("#wanted")
+    assert "admin key" in locked.complaint()
+    page.fill("#key", "n\u00f6")
+    page.press("#key", "Enter")
+    page.wait_for_selector("#reason:text('no key has')")
+    page.fill("#key", "boss")
+    page.press("#key", "Enter")
+    assert locked.answered() == ["tiny"] and page.locator("#rows i.mf").count() == 1
+
+
+def test_keyboard_reaches_everything(visitor: Visit) -> None:
+    reached = []
+    for _ in range(7):
+        visitor.page.keyboard.press("Tab")
+        reached.append(visitor.page.evaluate("document.activeElement.id || document.activeElement.pathname"))
+    assert reached == ["/docs", "/metrics", "file", "open", "wanted", "model", "other"]
+    visitor.page.focus("#open")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_selector("#shoot:focus")
+    visitor.page.keyboard.press("Escape")
+    visitor.page.wait_for_selector("#open:focus")
+    outline = "getComputedStyle(document.getElementById('drop')).outlineStyle"
+    assert visitor.page.evaluate(outline) == "none"
+    visitor.page.focus("#file")
+    assert visitor.page.evaluate(outline) == "solid"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024])
+def test_nothing_is_cut_off_in_a_narrow_window(browser: Browser, two_models: HttpServer, width: int) -> None:
+    with visit(browser, two_models.url, width) as visitor:
+        assert visitor.beyond_the_edge() <= 0
+        visitor.page.check("#wanted")
+        visitor.send(CAT)
+        visitor.answered()
+        assert visitor.beyond_the_edge() <= 0
+        visitor.page.select_option("#other", MODELS[1])
+        visitor.page.wait_for_selector("#rows.two")
+        assert visitor.beyond_the_edge() <= 0
+
+
+def findings(visitor: Visit) -> list[str]:
+    """What axe-core calls serious or critical."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    violations = axe.Axe().run(visitor.page).response["violations"]
+    serious = [found for found in violations if found["impact"] in ("serious", "critical")]
+    return [f"{found['id']}: {json.dumps([node['html'] for node in found['nodes']])}" for found in serious]
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, two_models: HttpServer, scheme: str, width: int) -> None:
+    with visit(browser, two_models.url, width, color_scheme=scheme) as visitor:
+        assert findings(visitor) == []
+        visitor.page.check("#wanted")
+        visitor.send(CAT)
+        visitor.answered()
+        assert findings(visitor) == []
+        visitor.page.select_option("#other", MODELS[1])
+        visitor.page.wait_for_selector("#rows.two")
+        assert findings(visitor) == []
+        visitor.send(NOTE)
+        visitor.complaint()
+        assert findings(visitor) == []
+
+
+@pytest.mark.skipif("PAGE_PICTURES" not in os.environ, reason="PAGE_PICTURES=docs writes the pictures of the README")
+def test_pictures(browser: Browser, two_models: HttpServer) -> None:
+    folder = ROOT / os.environ["PAGE_PICTURES"]
+    for scheme, width, name in (("light", 1100, "answer"), ("dark", 1100, "compare"), ("light", 390, "phone")):
+        with visit(browser, two_models.url, width, 1000, color_scheme=scheme) as visitor:
+            visitor.page.check("#wanted")
+            for _ in range(3):  # the first answers of a process are slower
+                visitor.send(CAT)
+                visitor.answered()
+            if name == "compare":
+                visitor.page.select_option("#other", MODELS[1])
+                visitor.page.wait_for_selector("#rows.two")
+            visitor.page.screenshot(path=folder / f"{name}.png")
