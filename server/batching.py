@@ -16,9 +16,13 @@ from .workers import Reply
 
 
 class Item:
-    """One request's images on their way. deadline: in seconds of time.monotonic. stages: gets queue and inference."""
+    """One request's images on their way. deadline: in seconds of time.monotonic. stages: gets queue and inference.
 
-    def __init__(self, reply: Reply[np.ndarray], deadline: float, stages: Stages) -> None:
+    owner: the model, which an item keeps from being closed while it is on its way.
+    """
+
+    def __init__(self, reply: Reply[np.ndarray], deadline: float, stages: Stages, owner: object) -> None:
+        self.owner = owner
         self.reply = reply
         self.deadline = deadline
         self.stages = stages
@@ -47,10 +51,12 @@ class Batcher:
     changes threads once on its way in and once on its way out. A thread that runs the engine goes on until the queue is
     empty, so that the batches grow by themselves with the load. delay_s: how long a batch that is not full waits for
     images which another thread is preparing at that moment; without such there is no wait. observe: gets the images of
-    each batch.
+    each batch, and the seconds it took.
     """
 
-    def __init__(self, backend: Backend, limit: int, delay_s: float, runs: int, observe: Callable[[int], None]) -> None:
+    def __init__(
+        self, backend: Backend, limit: int, delay_s: float, runs: int, observe: Callable[[int, float], None]
+    ) -> None:
         self._backend = backend
         self._limit = min(limit, backend.max_batch or limit)
         self._delay_s = delay_s
@@ -139,13 +145,13 @@ class Batcher:
             item.waited(start)
         try:
             batch = items[0].tensor if len(items) == 1 else np.concatenate([item.tensor for item in items])
-            self._observe(len(batch))
             logits = infer_in_parts(self._backend, batch, self._limit)
+            seconds = time.perf_counter() - start
+            self._observe(len(batch), seconds)
         except BaseException as error:
             for item in items:
                 item.reply.fail(error)
             return
-        seconds = time.perf_counter() - start
         begin = 0
         for item in items:
             item.stages.add("inference", seconds)

@@ -39,17 +39,20 @@ class Inference:
         batcher = self._batcher(model)
         milliseconds = self._settings.deadline_ms
         reply: Reply[np.ndarray] = Reply()
-        item = Item(reply, time.monotonic() + milliseconds / 1000, stages)
+        item = Item(reply, time.monotonic() + milliseconds / 1000, stages, model)
         job = Job(partial(batcher.work, item, prepare), size >= BIG_BYTES)
         self._workers.submit(job)
         try:
             if await waited_for(reply.future, request, item.deadline):
                 return reply.future.result()
+            raise Late(f"there was no answer within {milliseconds} ms: send less at once, or try again later")
+        except Exception:
+            self._metrics.statistics(model.name).failed(stages.timings_ms()["total"])
+            raise
         finally:
             reply.future.cancel()
             self._workers.withdraw(job)
             batcher.withdraw(item)
-        raise Late(f"there was no answer within {milliseconds} ms: send less at once, or try again later")
 
     def _batcher(self, model: Model) -> Batcher:
         batcher = self._batchers.get(model)

@@ -83,7 +83,7 @@ class Metrics:
 
     def statistics(self, model: str) -> ModelStatistics:
         """The sums behind Triton's statistics, kept by name so that they outlast a reload."""
-        return self._statistics.setdefault(model, ModelStatistics())
+        return self._statistics.get(model) or self._statistics.setdefault(model, ModelStatistics())
 
     def classified(self, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
         self._images.labels(model).inc(images)
@@ -91,8 +91,10 @@ class Metrics:
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(model, stage).observe(milliseconds / 1000)
 
-    def batch(self, model: str, images: int) -> None:
+    def batch(self, model: str, images: int, seconds: float) -> None:
+        """Count one run of the engine, on the images of one or several requests."""
         self._batches.labels(model).observe(images)
+        self.statistics(model).executed(images, 1000 * seconds)
 
     def watch_queue(self, model: str, queue: Queue) -> None:
         """Read the queue's depth whenever the metrics are asked for; 0 once the queue is no more."""

@@ -140,16 +140,17 @@ class Workers:
 
     def _serve(self) -> None:
         inbox: SimpleQueue[Optional[Job]] = SimpleQueue()
-        job = self._next(inbox, None)
+        job = self._next(inbox, False)
         while job is not None:
             with suppress(Exception):
                 job.work()
-            job = self._next(inbox, job)
+            big, job = job.big, None  # an idle thread must not keep a request's images
+            job = self._next(inbox, big)
 
-    def _next(self, inbox: SimpleQueue[Optional[Job]], done: Optional[Job]) -> Optional[Job]:
+    def _next(self, inbox: SimpleQueue[Optional[Job]], big_done: bool) -> Optional[Job]:
         """The oldest job that may begin, waited for in `inbox`; None at the end."""
         with self._lock:
-            self._big -= done is not None and done.big
+            self._big -= big_done
             for job in self._waiting:
                 if self._may_begin(job):
                     self._waiting.remove(job)
@@ -157,7 +158,6 @@ class Workers:
             if self._closed:
                 return None
             self._idle.append(inbox)
-        del done  # an idle thread must not keep a request's images
         return inbox.get()
 
     def _may_begin(self, job: Job) -> bool:

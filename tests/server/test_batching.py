@@ -1,0 +1,277 @@
+"""The queue of a model, with an engine that waits for the test: nothing here depends on how long things take."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
+
+import numpy as np
+import pytest
+
+from server.batching import Batcher, Item
+from server.errors import BadRequest, Late
+from server.stages import Stages
+from server.workers import Reply
+from tests.server.gated_engine import GUARD_S, GatedEngine, until
+
+HOUR = 3600.0
+
+
+def images(*values: int, side: int = 2) -> np.ndarray:
+    """One image per value, filled with it."""
+    return np.stack([np.full((3, side, side), value, np.float32) for value in values])
+
+
+class Line:
+    """A batcher, and requests that enter it from threads of their own; use it within an event loop."""
+
+    def __init__(self, engine: GatedEngine, limit: int = 16, delay_s: float = 0.0, runs: int = 1) -> None:
+        self.engine = engine
+        self.observed: list[int] = []
+        self.batcher = Batcher(engine, limit, delay_s, runs, lambda images, _: self.observed.append(images))
+        self.pool = ThreadPoolExecutor(64)
+        self.items: list[Item] = []
+
+    def send(self, given: Callable[[], np.ndarray] | np.ndarray, within_s: float = HOUR) -> asyncio.Future[np.ndarray]:
+        item = Item(Reply(), time.monotonic() + within_s, Stages(), self)
+        self.items.append(item)
+        self.pool.submit(self.batcher.work, item, given if callable(given) else lambda: given)
+        return item.reply.future
+
+    def hold(self) -> asyncio.Future[np.ndarray]:
+        """A request of one image that keeps the engine busy until the gate is set."""
+        self.engine.gate.clear()
+        future = self.send(images(99))
+        until(lambda: len(self.engine.runs) == 1, "the engine is busy")
+        return future
+
+    def queued(self, tensor: np.ndarray, within_s: float = HOUR) -> asyncio.Future[np.ndarray]:
+        """A request that waits in the queue, behind those before it."""
+        before = self.batcher.depth
+        future = self.send(tensor, within_s)
+        until(lambda: self.batcher.depth == before + 1, "it is queued")
+        return future
+
+
+async def values(future: asyncio.Future[np.ndarray]) -> list[float]:
+    """The images' values, as the engine answered them."""
+    logits = await asyncio.wait_for(future, GUARD_S)
+    return [float(value) / 10 for value in logits[:, 0]]
+
+
+def test_a_lone_request_is_prepared_and_run_in_one_thread_and_answered_at_once() -> None:
+    """One way in, one way out: no other thread has a part in it, and the batch is not even copied."""
+
+    async def lone() -> None:
+        line = Line(GatedEngine(), delay_s=HOUR)  # which an idle server does not wait
+        threads: list[int] = []
+
+        def prepare() -> np.ndarray:
+            threads.append(threading.get_ident())
+            return images(1, 2)
+
+        assert await values(line.send(prepare)) == [1, 2]
+        assert line.engine.threads == threads and line.engine.runs == line.observed == [2]
+
+    asyncio.run(lone())
+
+
+def test_what_waits_while_the_engine_runs_is_one_batch_and_each_gets_its_own_answer() -> None:
+    async def crowd() -> None:
+        line = Line(GatedEngine())
+        first = line.hold()
+        rest = [line.queued(images(number, number + 100)) for number in range(6)]
+        assert line.batcher.depth == 6
+        line.engine.gate.set()
+        assert await values(first) == [99]
+        assert [await values(future) for future in rest] == [[n, n + 100] for n in range(6)]
+        assert line.engine.runs == [1, 12] and line.batcher.depth == 0
+        assert all(item.stages.timings_ms()["inference"] > 0 for item in line.items)
+
+    asyncio.run(crowd())
+
+
+def test_no_batch_is_above_the_limit() -> None:
+    async def crowd() -> None:
+        line = Line(GatedEngine(), limit=4)
+        line.hold()
+        rest = [line.queued(images(*range(count))) for count in (2, 1, 2, 4, 1)]
+        line.engine.gate.set()
+        assert [len(await values(future)) for future in rest] == [2, 1, 2, 4, 1]
+        assert line.engine.runs == [1, 3, 2, 4, 1]
+
+    asyncio.run(crowd())
+
+
+@pytest.mark.parametrize("limit, max_batch", [(3, None), (16, 3), (3, 8)])
+def test_a_request_above_the_limit_runs_in_parts(limit: int, max_batch: int | None) -> None:
+    async def large() -> None:
+        line = Line(GatedEngine(max_batch=max_batch), limit=limit)
+        assert await values(line.send(images(*range(8)))) == list(range(8))
+        assert line.engine.runs == [3, 3, 2]
+
+    asyncio.run(large())
+
+
+def test_a_request_past_its_deadline_is_dropped_before_it_runs() -> None:
+    async def late() -> None:
+        line = Line(GatedEngine())
+        line.hold()
+        late, good = line.queued(images(1), within_s=0.05), line.queued(images(2))
+        await asyncio.sleep(0.06)
+        line.engine.gate.set()
+        assert await values(good) == [2]
+        with pytest.raises(Late, match="deadline"):
+            await late
+        assert line.engine.runs == [1, 1]
+
+    asyncio.run(late())
+
+
+def test_a_late_request_is_not_even_prepared() -> None:
+    async def late() -> None:
+        line = Line(GatedEngine())
+        with pytest.raises(Late):
+            await asyncio.wait_for(line.send(lambda: pytest.fail("prepared"), within_s=-1), GUARD_S)
+
+    asyncio.run(late())
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_a_request_that_nobody_waits_for_does_not_run(withdrawn: bool) -> None:
+    async def gone() -> None:
+        line = Line(GatedEngine())
+        line.hold()
+        gone, good = line.queued(images(1)), line.queued(images(2))
+        gone.cancel()
+        if withdrawn:
+            line.batcher.withdraw(line.items[1])
+            assert line.batcher.depth == 1
+        line.engine.gate.set()
+        assert await values(good) == [2]
+        assert line.engine.runs == [1, 1]
+
+    asyncio.run(gone())
+
+
+def test_an_error_of_the_engine_fails_its_batch_alone() -> None:
+    async def broken() -> None:
+        line = Line(GatedEngine(), limit=2)
+        first = line.hold()
+        line.engine.error = RuntimeError("out of memory")
+        rest = [line.queued(images(number)) for number in range(2)]
+        line.engine.gate.set()
+        for future in (first, *rest):
+            with pytest.raises(RuntimeError, match="out of memory"):
+                await asyncio.wait_for(future, GUARD_S)
+        line.engine.error = None
+        assert await values(line.send(images(5))) == [5]
+
+    asyncio.run(broken())
+
+
+def test_a_bad_item_fails_alone() -> None:
+    def refuse() -> np.ndarray:
+        raise BadRequest("no image")
+
+    async def beside() -> None:
+        line = Line(GatedEngine())
+        line.hold()
+        good, odd, more = line.queued(images(1)), line.queued(images(2, side=3)), line.queued(images(3))
+        bad = line.send(refuse)
+        with pytest.raises(BadRequest):
+            await bad
+        line.engine.gate.set()
+        assert [await values(future) for future in (good, odd, more)] == [[1], [2], [3]]
+        assert line.engine.runs == [1, 1, 1, 1]  # another shape is a batch of its own: only the engine can refuse it
+
+    asyncio.run(beside())
+
+
+def test_a_batch_waits_for_images_that_are_being_prepared() -> None:
+    async def wait() -> None:
+        line = Line(GatedEngine(), delay_s=HOUR)
+        begun, gate = threading.Event(), threading.Event()
+
+        def slow() -> np.ndarray:
+            begun.set()
+            assert gate.wait(GUARD_S)
+            return images(2)
+
+        second = line.send(slow)
+        assert begun.wait(GUARD_S)
+        first = line.queued(images(1))
+        assert line.engine.runs == []
+        gate.set()
+        assert [await values(first), await values(second)] == [[1], [2]]
+        assert line.engine.runs == [2]
+
+    asyncio.run(wait())
+
+
+@pytest.mark.parametrize("delay_s, limit", [(0.0, 16), (0.05, 16), (HOUR, 2)])
+def test_a_batch_that_is_full_or_has_waited_enough_runs(delay_s: float, limit: int) -> None:
+    async def enough() -> None:
+        line = Line(GatedEngine(), limit=limit, delay_s=delay_s)
+        begun, gate = threading.Event(), threading.Event()
+
+        def slow() -> np.ndarray:
+            begun.set()
+            assert gate.wait(GUARD_S)
+            return images(3)
+
+        slow_one = line.send(slow)
+        assert begun.wait(GUARD_S)
+        assert await values(line.send(images(1, 2))) == [1, 2]
+        gate.set()
+        assert await values(slow_one) == [3]
+
+    asyncio.run(enough())
+
+
+def test_a_failed_preparation_ends_the_wait_for_it() -> None:
+    async def fail() -> None:
+        line = Line(GatedEngine(), delay_s=HOUR)
+        begun, gate = threading.Event(), threading.Event()
+
+        def refuse() -> np.ndarray:
+            begun.set()
+            assert gate.wait(GUARD_S)
+            raise BadRequest("no image")
+
+        bad = line.send(refuse)
+        assert begun.wait(GUARD_S)
+        good = line.queued(images(1))
+        gate.set()
+        assert await values(good) == [1]
+        with pytest.raises(BadRequest):
+            await bad
+
+    asyncio.run(fail())
+
+
+def test_runs_at_the_same_time() -> None:
+    async def two() -> None:
+        line = Line(GatedEngine(), runs=2)
+        first = line.hold()
+        second = line.send(images(1))
+        until(lambda: len(line.engine.runs) == 2, "the second runs beside the first")
+        third = line.queued(images(2))
+        line.engine.gate.set()
+        assert [await values(future) for future in (first, second, third)] == [[99], [1], [2]]
+
+    asyncio.run(two())
+
+
+def test_many_requests_at_once_all_get_their_own() -> None:
+    async def storm() -> None:
+        line = Line(GatedEngine(), limit=8, runs=2)
+        futures = [line.send(images(number, number + 1)) for number in range(500)]
+        assert [await values(future) for future in futures] == [[n, n + 1] for n in range(500)]
+        assert sum(line.engine.runs) == 1000 and max(line.engine.runs) <= 8
+        assert line.batcher.depth == 0
+
+    asyncio.run(storm())
