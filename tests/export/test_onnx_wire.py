@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.onnx_wire import metadata, nodes, without_functions
+
+MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.onnx"))
+HYBRID = (Path(__file__).parents[2] / "models/fwht_mf_mobilenet_v2.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_the_same_as_the_onnx_package(path: Path) -> None:
+    data, model = path.read_bytes(), onnx.load(path)
+    assert metadata(data) == {entry.key: entry.value for entry in model.metadata_props}
+    assert [tuple(node) for node in nodes(data)] == [(n.name, n.op_type, n.domain) for n in model.graph.node]
+    del model.functions[:]
+    assert onnx.load_from_string(without_functions(data)) == model
+
+
+def test_only_the_functions_go() -> None:
+    slim = without_functions(HYBRID)
+    assert len(slim) < len(HYBRID)
+    assert without_functions(slim) == slim
+    assert nodes(slim) == nodes(HYBRID) and metadata(slim) == metadata(HYBRID)
+
+
+@pytest.mark.parametrize("length", [1, 3, 1000, len(HYBRID) - 1])
+def test_a_truncated_file_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match="truncated"):
+        without_functions(HYBRID[:length])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=64))
+def test_anything_else_is_read_or_refused(data: bytes) -> None:
+    try:
+        without_functions(data), metadata(data), nodes(data)
+    except ValueError as error:
+        assert "no ONNX file" in str(error)
