@@ -1,4 +1,5 @@
-"""Around every request: its id, its line in the log, its place in the metrics, and 500 where all else failed."""
+"""Around every request: its id, the headers of its answer, its line in the log, its place in the metrics, and 500
+where all else failed."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import uuid
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .answer_headers import completed
 from .metrics import Metrics
 from .problems import internal_error
 
@@ -37,7 +39,8 @@ class Access:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode("ascii"))]
+                seconds = time.perf_counter() - start
+                message["headers"] = completed(message["headers"], scope["path"], request_id, seconds)
             await send(message)
 
         try:
@@ -58,8 +61,17 @@ class Access:
         level = logging.DEBUG if route in QUIET_ROUTES and status < 400 else logging.INFO
         if LOG.isEnabledFor(level):
             path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")
-            milliseconds = 1000 * seconds
-            LOG.log(level, "%s %s %d %.1f ms id=%s", scope["method"], path, status, milliseconds, scope["request_id"])
+            fields = {
+                "method": scope["method"],
+                "path": path,
+                "status": status,
+                "ms": round(1000 * seconds, 3),
+                "id": scope["request_id"],
+                "route": route,
+                "client": (scope.get("client") or ("", 0))[0],
+                "problem": scope.get("problem"),
+            }
+            LOG.log(level, "%(method)s %(path)s %(status)d %(ms).1f ms id=%(id)s", fields, extra={"fields": fields})
 
 
 def request_id_of(scope: Scope) -> str:

@@ -12,6 +12,7 @@ from . import __version__, classify_route, model_routes, openinference, page, pr
 from .access import Access
 from .body_limit import BodyLimit
 from .catalogue import Catalogue
+from .cors import cors
 from .inference import Inference
 from .keys import KeyCheck, keys_from
 from .metrics import Metrics
@@ -46,6 +47,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(Access, metrics=metrics),
+            *cors(settings),
             *([Middleware(KeyCheck, keys=keys)] if keys.asked_for else []),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],

@@ -15,6 +15,7 @@ class Catalogue:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._models: Dict[str, Model] = {}
+        self.stopping = False  # the process was told to stop; what still comes is answered
 
     def load(self) -> None:
         """Load every model. Raises StartupError for the first that cannot be served; none is served then."""
@@ -34,6 +35,8 @@ class Catalogue:
     @property
     def problem(self) -> Optional[str]:
         """Why the server is not ready, None where it is."""
+        if self.stopping:
+            return "the server is stopping"
         if not self._models:
             return "the models are still loading"
         problems = [f"{model.name}: {model.problem}" for model in self.models if model.problem]

@@ -16,8 +16,7 @@ from .settings import Settings
 HOW = "send it as X-API-Key or as a Bearer token"
 # What needs no key: machines that watch the process, and the pages, which hold nothing but this project's own text.
 OPEN = frozenset(
-    {"/", "/docs", "/openapi.json", "/page.css", "/page.js"}
-    | {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
+    {"/", "/docs", "/openapi.json"} | {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
 )
 
 

@@ -79,7 +79,11 @@ class Metrics:
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._durations.labels(route).observe(seconds)
         if reason:
-            self._errors.labels(reason).inc()
+            self.refused(reason)
+
+    def refused(self, reason: str) -> None:
+        """Count an error; the answers to what is no HTTP at all come here directly."""
+        self._errors.labels(reason).inc()
 
     def statistics(self, model: str) -> ModelStatistics:
         """The sums behind Triton's statistics, kept by name so that they outlast a reload."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import socket
-import sys
 import threading
 import time
 from contextlib import suppress
-from typing import List
+from typing import Any, List
 
 import uvicorn
 
 from .app import make_app
 from .catalogue import Catalogue
+from .draining import DrainingServer
 from .errors import StartupError
+from .log_lines import start_log
+from .request_head import limited
 from .settings import Settings
+from .tls import refuse_old_versions, tls_options
 
 BACKLOG = 2048
 LOG = logging.getLogger("server")
@@ -28,38 +32,52 @@ def serve(settings: Settings) -> None:
 
     The port is taken first: it costs nothing to try. Models load while /livez already answers and /readyz says no.
     """
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    start_log(settings.log_level, settings.log_format)
+    tls = tls_options(settings)  # before the port: what is wrong with it needs no network
     listener = listen(settings.host, settings.port)
     catalogue = Catalogue(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(settings, catalogue),
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=settings.stop_timeout,
-        )
+    app = make_app(settings, catalogue)
+    protocol = limited(settings, app.state.service.metrics.refused)
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_timeout,
+        **tls,
     )
+    refuse_old_versions(config)
+
+    def drain() -> None:
+        catalogue.stopping = protocol.closing = True
+
+    server = DrainingServer(config, settings.drain_delay, drain)
     failures: List[Exception] = []
 
     def load() -> None:
         try:
             catalogue.load()
-            announce(listener, catalogue)
+            announce(listener, catalogue, "https" if tls else "http")
         except Exception as error:  # of any kind: the process must not go on without its models
             failures.append(error)
             while not server.started:  # told to stop before that, it would leave its start-up half done
                 time.sleep(0.01)
-            server.should_exit = True
+            server.fail()
 
+    signal.signal(signal.SIGTERM, leave)  # uvicorn handles it while it runs, and raises it once more at its end
     threading.Thread(target=load, daemon=True).start()
     with suppress(KeyboardInterrupt):  # uvicorn has finished what was in flight and passes the signal on
         server.run(sockets=[listener])
     if failures:
         raise failures[0]
+
+
+def leave(number: int, frame: Any) -> None:
+    """Being told to stop is no failure: supervisors read the exit status."""
+    raise SystemExit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -84,11 +102,11 @@ def cure(error: OSError) -> str:
     return "choose an address of this machine with --host or FWHT_HOST"
 
 
-def announce(listener: socket.socket, catalogue: Catalogue) -> None:
+def announce(listener: socket.socket, catalogue: Catalogue, scheme: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     for model in catalogue.models:
         LOG.info("model %s: %s on %s", model.name, model.backend.name, model.backend.provider)
         if model.problem:
             LOG.warning("model %s is not ready: %s", model.name, model.problem)
-    LOG.info("serving at http://%s:%d", shown, port)
+    LOG.info("serving at %s://%s:%d", scheme, shown, port)

@@ -62,7 +62,7 @@ def http_server(log: Path, *flags: str, **variables: str) -> Iterator[HttpServer
 def _wait_for_url(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + START_S
     while time.monotonic() < end:
-        found = re.search(r"serving at (\S+)", log.read_text())
+        found = re.search(r"serving at ([^\s\"]+)", log.read_text())
         if found:
             return found[1]
         assert process.poll() is None, f"the server stopped: {log.read_text()}"

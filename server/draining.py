@@ -1,0 +1,36 @@
+"""Stopping without losing a request: say no to readiness first, take what still comes, then close."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Optional
+
+import uvicorn
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server with the phase that load balancers need between SIGTERM and the end of listening.
+
+    drain: called once, when the first signal is seen; requests are still taken for `delay_s` after it.
+    A second Ctrl-C ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, delay_s: float, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._delay_s = delay_s
+        self._drain = drain
+        self._close_at: Optional[float] = None  # of time.monotonic
+
+    def fail(self) -> None:
+        """Stop without a phase of draining: there is nothing to serve."""
+        self._delay_s = 0
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Asked every 0.1 s whether to stop."""
+        if not await super().on_tick(counter):
+            return False
+        if self._close_at is None:
+            self._close_at = time.monotonic() + self._delay_s
+            self._drain()
+        return self.force_exit or time.monotonic() >= self._close_at
