@@ -60,6 +60,8 @@ function labelTable(predictions) {
 function answerCard(answer, longest) {
   const card = element("article"), {total, ...stages} = answer.timings_ms, size = answer.results[0].image;
   const parts = Object.entries(stages).map(([name, ms]) => ({name, kind: name, ms}));
+  const between = total - parts.reduce((sum, part) => sum + part.ms, 0);
+  if (between > total / 50) parts.push({name: "in between", kind: "other", ms: between}); // a busy machine's doing
   card.append(
     element("h2", answer.model),
     element("p", `${answer.backend}, ${answer.precision}; image of ${size.width} x ${size.height}`, "soft"),
@@ -69,25 +71,25 @@ function answerCard(answer, longest) {
   return card;
 }
 
-// Two answers in a sentence or two, "" for one.
+// Two answers in a sentence each on labels and time.
 function verdict(answers) {
-  if (answers.length < 2) return "";
   const [first, second] = answers, [a, b] = answers.map((answer) => answer.results[0].predictions[0].label);
   const labels = a === b ? `Both say ${a}.` : `They disagree: ${first.model} says ${a}, ${second.model} says ${b}.`;
   const [mine, theirs] = answers.map((answer) => answer.layers ? answer.layers.latency_ms : answer.timings_ms.inference);
-  const runs = first.layers ? "median of several runs" : "one run each, so take it with care";
+  const runs = first.layers ? "medians of several runs on this machine, now" : "one run each, so take it with care";
   const [quick, slow] = mine <= theirs ? answers : [second, first];
   const ratio = Math.max(mine, theirs) / Math.min(mine, theirs);
-  return `${labels} Inference: ${quick.model} ${milliseconds(Math.min(mine, theirs))}, ` +
-    `${slow.model} ${milliseconds(Math.max(mine, theirs))}, ${ratio.toFixed(2)} times as long (${runs}).`;
+  return [labels, `Inference: ${quick.model} ${milliseconds(Math.min(mine, theirs))}, ` +
+    `${slow.model} ${milliseconds(Math.max(mine, theirs))}, ${ratio.toFixed(2)} times as long (${runs}).`];
 }
 
 function showAnswers(answers) {
   const longest = Math.max(...answers.map((answer) => answer.timings_ms.total));
   at("cards").replaceChildren(...answers.map((answer) => answerCard(answer, longest)));
-  at("verdict").textContent = verdict(answers);
-  at("verdict").hidden = answers.length < 2;
-  at("top").classList.toggle("comparing", answers.length > 1);
+  const comparing = answers.length > 1, [labels, times] = comparing ? verdict(answers) : ["", ""];
+  at("verdict").replaceChildren(element("strong", labels), " " + times);
+  at("verdict").hidden = !comparing;
+  at("top").classList.toggle("comparing", comparing);
   at("said").textContent = answers.map((answer) => {
     const best = answer.results[0].predictions[0];
     return `${answer.model}: ${best.label}, ${percent(best.score)}, ${milliseconds(answer.timings_ms.total)}`;
