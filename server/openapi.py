@@ -31,30 +31,36 @@ IMAGE_BODY: Dict[str, Any] = {
 TENSOR_BODY: Dict[str, Any] = {
     "required": True,
     "content": {
+        "application/octet-stream": {
+            "schema": {**FILE, "description": "JSON of Inference-Header-Content-Length bytes, then the tensor's bytes."}
+        },
         "application/json": {
             "schema": {
                 "type": "object",
                 "required": ["inputs"],
                 "properties": {
-                    "id": {"type": "string"},
+                    "id": {"type": "string", "maxLength": 256},
+                    "outputs": {"type": "array", "maxItems": 1, "items": {"type": "object"}},
+                    "parameters": {"type": "object", "description": "binary_data_output: bytes instead of JSON."},
                     "inputs": {
                         "type": "array",
                         "minItems": 1,
                         "maxItems": 1,
                         "items": {
                             "type": "object",
-                            "required": ["name", "datatype", "shape", "data"],
+                            "required": ["name", "datatype", "shape"],
                             "properties": {
                                 "name": {"const": "image"},
                                 "datatype": {"const": "FP32"},
                                 "shape": {"type": "array", "items": {"type": "integer"}, "examples": [[1, 3, 32, 32]]},
                                 "data": {"type": "array", "description": "Nested or flat, row by row."},
+                                "parameters": {"type": "object", "description": "binary_data_size: bytes."},
                             },
                         },
                     },
                 },
             }
-        }
+        },
     },
 }
 

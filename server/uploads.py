@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import List
 
+import anyio
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from .errors import BadRequest, UnsupportedMedia
+from .errors import BadRequest, SlowUpload, UnsupportedMedia
 
 FIELDS = ("file", "image")
 OTHER_FIELDS = 16  # a form may hold this many fields beside its images; they are ignored
@@ -33,6 +34,15 @@ async def read_images(request: Request, max_images: int) -> List[bytes]:
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         raise BadRequest(f"the request has no body: {HOW}")
     raise UnsupportedMedia(f"the body's type is {media[:80] or 'not given'!r}, which is no image: {HOW}")
+
+
+async def body_in_time(request: Request, seconds: int) -> bytes:
+    """The whole body, which has that many seconds to arrive. Raises SlowUpload."""
+    try:
+        with anyio.fail_after(seconds):
+            return await request.body()
+    except TimeoutError:
+        raise SlowUpload(f"the body did not arrive within {seconds} seconds: send a smaller one") from None
 
 
 async def read_form(request: Request, max_images: int) -> List[bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import json
+from typing import Any, AsyncIterator, Callable
 
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ def test_id_is_made_where_there_is_none(client: AppClient, tensor: np.ndarray) -
 
 
 def test_metadata(client: AppClient) -> None:
-    assert client.get("/v2").json()["extensions"] == []
+    assert "binary_tensor_data" in client.get("/v2").json()["extensions"]
     assert client.get("/v2/health/live").json() == {"live": True}
     for path in ("/v2/models/tiny", "/v2/models/tiny/versions/1"):
         model = client.get(path).json()
@@ -59,3 +61,67 @@ def test_overflow_is_the_senders(client: AppClient, tensor: np.ndarray, monkeypa
     monkeypatch.setattr(client.service.catalogue.get().backend, "infer", lambda batch: np.array([[np.inf]]))
     response = client.post("/v2/models/tiny/infer", json=body(tensor))
     assert response.status_code == 400 and "normalised" in response.json()["error"]
+
+
+def test_configuration(client: AppClient) -> None:
+    for path in ("/v2/models/tiny/config", "/v2/models/tiny/versions/1/config"):
+        config = client.get(path).json()
+        assert (config["name"], config["max_batch_size"]) == ("tiny", client.service.settings.max_images)
+        assert config["input"][0]["dims"] == [3, SIZE, SIZE] and config["output"][0]["dims"] == [4]
+    assert client.get("/v2/models/tiny/versions/2/config").status_code == 404
+
+
+def test_statistics(client: AppClient, tensor: np.ndarray, cat: bytes) -> None:
+    """Every way to infer counts, and so does every failure once the model is known."""
+    client.post("/v2/models/tiny/infer", json=body(tensor))
+    client.post("/v1/classify", files={"file": cat})
+    client.post("/v1/classify", files={"file": b"no image"})
+    client.post("/v2/models/tiny/infer", json=body(tensor[:, :2]))
+    for path in ("/v2/models/stats", "/v2/models/tiny/stats", "/v2/models/tiny/versions/1/stats"):
+        (told,) = client.get(path).json()["model_stats"]
+        assert (told["name"], told["inference_count"], told["execution_count"]) == ("tiny", 3, 2)
+        assert (told["inference_stats"]["success"]["count"], told["inference_stats"]["fail"]["count"]) == (2, 2)
+    assert client.get("/v2/models/nothing/stats").status_code == 404
+
+
+def test_classification_in_json(client: AppClient, tensor: np.ndarray) -> None:
+    wanted = [{"name": "logits", "parameters": {"classification": 2}}]
+    output = client.post("/v2/models/tiny/infer", json=body(tensor, outputs=wanted)).json()["outputs"][0]
+    assert (output["datatype"], output["shape"]) == ("BYTES", [2, 2])
+    model = client.service.catalogue.get()
+    logits = model.backend.infer(tensor)
+    best = np.argsort(-logits, axis=1)[:, :2]
+    expected = [f"{row[index]:f}:{index}:{model.labels[index]}" for row, two in zip(logits, best) for index in two]
+    assert [name.split(":")[1:] for name in output["data"]] == [name.split(":")[1:] for name in expected]
+
+
+def test_binary_answer(client: AppClient, tensor: np.ndarray) -> None:
+    asked = body(tensor, parameters={"binary_data_output": True})
+    response = client.post("/v2/models/tiny/infer", json=asked)
+    length = int(response.headers["inference-header-content-length"])
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert len(response.content) == int(response.headers["content-length"]) == length + 2 * 4 * 4
+    logits = np.frombuffer(response.content[length:], "<f4").reshape(2, 4)
+    np.testing.assert_allclose(logits, client.service.catalogue.get().backend.infer(tensor), rtol=1e-6)
+
+
+def test_stage_times_travel_along(client: AppClient, tensor: np.ndarray) -> None:
+    timing = client.post("/v2/models/tiny/infer", json=body(tensor)).headers["server-timing"]
+    assert [part.split(";")[0] for part in timing.split(", ")][-1] == "total" and "inference;dur=" in timing
+
+
+def test_half_a_surrogate_pair_is_an_id_too(client: AppClient, tensor: np.ndarray) -> None:
+    """Python reads it from JSON, and UTF-8 cannot write it."""
+    content = json.dumps(body(tensor, id="\ud800")).encode()
+    response = client.post("/v2/models/tiny/infer", content=content)
+    assert response.status_code == 200 and b'"\\ud800"' in response.content
+
+
+def test_slow_body(make_client: Callable[..., AppClient]) -> None:
+    client = make_client(upload_timeout=1)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(60)
+
+    assert client.post("/v2/models/tiny/infer", content=parts()).status_code == 408
