@@ -8,7 +8,7 @@ from typing import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from . import __version__, classify_route, model_routes, openinference, page, probes
+from . import __version__, classify_route, model_routes, openinference, page, probes, repository
 from .access import Access
 from .body_limit import BodyLimit
 from .catalogue import Catalogue
@@ -53,7 +53,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         ],
     )
     app.state.service = Service(settings, catalogue, workers, metrics, keys, Inference(settings, workers, metrics))
-    for part in (classify_route, model_routes, probes, openinference, page):
+    for part in (classify_route, model_routes, probes, openinference, repository, page):
         app.include_router(part.router)
     add_handlers(app)
     describe(app)
