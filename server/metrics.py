@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Dict, Mapping, Optional, Protocol, Sequence
+from typing import Dict, Mapping, Optional, Protocol, Sequence, Tuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from . import __version__
 from .model import Model
+from .model_metrics import models_text
 from .model_statistics import ModelStatistics
 
 # A second series beside each counter and histogram, which nothing here needs.
@@ -67,17 +68,19 @@ class Metrics:
         self._depth = Gauge(
             "fwht_queue_depth", "Requests decoded and waiting for the model.", ["model"], registry=registry
         )
-        self._ready = Gauge(
-            "fwht_model_ready",
-            "1 where the model is served as it was asked for.",
-            ["model", "version", "backend", "precision", "provider"],
-            registry=registry,
-        )
+        # To find a series by its labels costs ten times as much as to count in it.
+        self._answered: Dict[Tuple[str, str, int], Tuple[Counter, Histogram]] = {}
+        self._stage_of: Dict[Tuple[str, str], Histogram] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float, reason: Optional[str]) -> None:
         """Count one answer. route: the path's template; reason: the problem's, None for a good answer."""
-        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
-        self._durations.labels(route).observe(seconds)
+        method = method if method in METHODS else "other"
+        series = self._answered.get((method, route, status))
+        if series is None:
+            series = self._requests.labels(method, route, str(status)), self._durations.labels(route)
+            self._answered[method, route, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
         if reason:
             self.refused(reason)
 
@@ -93,7 +96,10 @@ class Metrics:
         self._images.labels(model).inc(images)
         self.statistics(model).succeeded(images, timings_ms)
         for stage, milliseconds in timings_ms.items():
-            self._stages.labels(model, stage).observe(milliseconds / 1000)
+            series = self._stage_of.get((model, stage))
+            if series is None:
+                series = self._stage_of[model, stage] = self._stages.labels(model, stage)
+            series.observe(milliseconds / 1000)
 
     def batch(self, model: str, images: int, seconds: float) -> None:
         """Count one run of the engine, on the images of one or several requests."""
@@ -110,12 +116,7 @@ class Metrics:
 
         self._depth.labels(model).set_function(depth)
 
-    def render(self, models: Sequence[Model], taken: int) -> bytes:
+    def render(self, models: Sequence[Model], taken: int, layers: bool = False) -> bytes:
         """The text format of Prometheus; the state of models and places is read at this moment."""
         self._taken.set(taken)
-        self._ready.clear()  # a model that was unloaded has no readiness
-        for model in models:
-            backend = model.backend
-            labels = (model.name, model.version, backend.name, backend.precision, backend.provider)
-            self._ready.labels(*labels).set(0 if model.problem else 1)
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + models_text(models, layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -147,6 +148,7 @@ def load_model(name: str, provider: str = "cpu", threads: int = 0, max_pixels: i
         raise StartupError(f"ONNX Runtime is not installed ({error}): pip install onnxruntime") from error
     backend = OnnxRuntimeBackend(path, provider, threads)
     card = _card(path, backend.metadata)
+    card["file_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     _check_outputs(path, backend, card)
     return Model(path.stem, backend, card, max_pixels)
 

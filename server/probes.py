@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from .answers import Live, Ready
 from .errors import Busy
 from .openapi import problems
+from .query import truth
 from .service import service_of
 
 router = APIRouter(tags=["operation"])
@@ -33,10 +34,25 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"ready": True})
 
 
+LAYERS = {
+    "name": "layers",
+    "in": "query",
+    "schema": {"type": "boolean", "default": False},
+    "description": "Also the last layer reports, a series for each layer.",
+}
+
+
 @router.get(
-    "/metrics", summary="Prometheus metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **problems(400, 401, 404)},
+    openapi_extra={"parameters": [LAYERS]},
 )
 async def metrics(request: Request) -> Response:
     service = service_of(request)
-    text = service.metrics.render(service.catalogue.models, service.workers.taken)
+    layers = truth(request.query_params, "layers", False)
+    if layers:
+        service.check_layers(request)
+    text = service.metrics.render(service.catalogue.models, service.workers.taken, layers)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Callable
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -64,6 +66,24 @@ def test_metrics_count_requests_errors_and_stages(client: AppClient, cat: bytes)
     assert sample(client, "fwht_stage_duration_seconds_bucket", model="tiny", stage="total", le="0.00025") >= 0
     assert sample(client, "fwht_model_ready", model="tiny", provider="cpu") == 1
     assert sample(client, "fwht_requests_in_progress") == 0
+
+
+def test_model_info_has_the_hash_of_its_file(client: AppClient, tiny: Path) -> None:
+    digest = hashlib.sha256(tiny.read_bytes()).hexdigest()
+    assert sample(client, "fwht_model_info", model="tiny", backend="onnxruntime", sha256=digest) == 1
+
+
+def test_layers_are_series_only_when_asked_for(make_client: Callable[..., AppClient], cat: bytes) -> None:
+    client = make_client(layer_runs=1, layers="admin", admin_key="chief")
+    admin = {"X-API-Key": "chief"}
+    report = client.post("/v1/classify?layers=true", files={"file": cat}, headers=admin).json()["layers"]
+    assert "fwht_layer" not in client.get("/metrics").text
+    assert client.get("/metrics?layers=true").status_code == 401
+    text = client.get("/metrics?layers=true", headers=admin).text
+    families = {family.name: family.samples for family in text_string_to_metric_families(text)}
+    found = {entry.labels["layer"]: entry.value for entry in families["fwht_layer_duration_seconds"]}
+    assert found == {item["name"]: pytest.approx(item["ms"] / 1000) for item in report["items"]}
+    assert client.get("/metrics?layers=perhaps").status_code == 400
 
 
 def test_series_do_not_grow_with_what_clients_send(client: AppClient) -> None:
