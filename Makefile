@@ -25,7 +25,7 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint bench bench-plugin clean
+.PHONY: help setup serve classify train onnx ship plugin test lint bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -98,6 +98,11 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.models
 	@$(RUN) -m benchmarks.server
 	@$(RUN) -m benchmarks.decoding
+
+soak: $(TESTING) ## half an hour: twice the rate it can bear, then broken requests; JSON into build/bench/
+	@$(RUN) -m benchmarks.overload
+	@$(RUN) -m benchmarks.fuzz
+	@$(RUN) -m benchmarks.schema_fuzz
 
 bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time it (benchmarks/on_gpu.sh)
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)

@@ -1,0 +1,146 @@
+"""Broken inputs from good ones, the same for the same seed: files of bytes, and JSON."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import random
+import struct
+from pathlib import Path
+from typing import Any, Callable
+
+from PIL import Image
+
+SAMPLES = Path("tests/data")
+EDGES = (
+    b"\0",
+    b"\xff",
+    b"\x7f",
+    b"\x80",
+    b"\0\0",
+    b"\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\x80\0\0\0",
+    b"\xff\xff\xff\xff",
+)
+ODD_VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e308, float("inf"), float("nan"),
+    "", "x", "image", "FP32", "\ud800", "\0", "é" * 1000, "x" * 100_000, [], {}, [[]], [None], [{}], {"": None},
+    [1, 3, 32, 32], [2**40, 3, 32, 32], [-1, 3, 32, 32], [1, 3, 32], ["1", "3", "32", "32"], [0] * 5000,
+)  # fmt: skip
+
+
+def seeds() -> list[bytes]:
+    """Images of every format that is taken, in the modes that have code of their own."""
+    files = sorted(SAMPLES.glob("*.jpg"))
+    picture = Image.open(files[0]).convert("RGB")
+    large = picture.resize((200, 150))
+    alpha = picture.copy()
+    alpha.putalpha(picture.convert("L"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    made: list[tuple[Image.Image, str, dict[str, Any]]] = [
+        (large, "JPEG", {"progressive": True}),
+        (large, "JPEG", {"exif": exif, "restart_marker_rows": 1}),
+        (picture.convert("L"), "JPEG", {}),
+        (picture.convert("CMYK"), "JPEG", {}),
+        (picture, "PNG", {}),
+        (alpha, "PNG", {}),
+        (picture.convert("P"), "PNG", {"transparency": 0}),
+        (picture.convert("1"), "PNG", {}),
+        (picture.convert("I;16"), "PNG", {}),
+        (large, "WEBP", {}),
+        (alpha, "WEBP", {"lossless": True}),
+        (picture, "BMP", {}),
+        (picture.convert("P"), "BMP", {}),
+        (picture.convert("P"), "GIF", {"append_images": [large.convert("P")], "save_all": True}),
+    ]
+    return [file.read_bytes() for file in files] + [encoded(*each) for each in made]
+
+
+def encoded(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
+    """One to eight changes, most of them near the beginning, where the headers are."""
+    result = bytearray(data)
+    for _ in range(chance.choice((1, 1, 1, 2, 3, 5, 8))):
+        chance.choice(CHANGES)(result, others, chance)
+    return bytes(result)
+
+
+def position(data: bytearray, chance: random.Random) -> int:
+    if not data:
+        return 0
+    return min(chance.randrange(len(data)), chance.choice((20, 64, 300, len(data))) - 1)
+
+
+def flip(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    if data:
+        data[position(data, chance)] ^= 1 << chance.randrange(8)
+
+
+def overwrite(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    value = chance.choice((*EDGES, struct.pack(">H", chance.randrange(65536)), chance.randbytes(4)))
+    at = position(data, chance)
+    data[at : at + len(value)] = value
+
+
+def insert(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    at = position(data, chance)
+    data[at:at] = chance.choice(EDGES) * chance.choice((1, 2, 100))
+
+
+def remove(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    at = position(data, chance)
+    del data[at : at + chance.choice((1, 2, 4, 16, 256))]
+
+
+def cut(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    del data[position(data, chance) :]
+
+
+def repeat(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    at = position(data, chance)
+    data[at:at] = bytes(data[at : at + chance.choice((2, 16, 256))]) * chance.choice((1, 2, 20))
+
+
+def splice(data: bytearray, others: list[bytes], chance: random.Random) -> None:
+    """The rest of another file."""
+    other = chance.choice(others)
+    data[position(data, chance) :] = other[position(bytearray(other), chance) :]
+
+
+CHANGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
+    flip, flip, overwrite, overwrite, insert, remove, cut, repeat, splice,
+)  # fmt: skip
+
+
+def mutated_json(value: Any, chance: random.Random) -> bytes:
+    """A JSON text: values, keys or elements changed somewhere, and at times the text itself."""
+    result = copy.deepcopy(value)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        result = changed(result, chance)
+    text = json.dumps(result).encode()
+    return mutated(text, [text], chance) if chance.random() < 0.2 else text
+
+
+def changed(value: Any, chance: random.Random) -> Any:
+    """`value` with one place in it changed."""
+    if isinstance(value, (dict, list)) and value and chance.random() < 0.85:
+        key: Any = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        action = chance.random()
+        if action < 0.1:
+            del value[key]
+        elif action < 0.2 and isinstance(value, list):
+            value.append(copy.deepcopy(value[key]))
+        elif action < 0.2 and isinstance(value, dict):
+            value[chance.choice(("", "name", "parameters", "binary_data_size"))] = chance.choice(ODD_VALUES)
+        else:
+            value[key] = changed(value[key], chance)
+        return value
+    return copy.deepcopy(chance.choice(ODD_VALUES))
