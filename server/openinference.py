@@ -49,7 +49,7 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"ready": True, "live": True})
 
 
-@router.get("/models/stats", summary="Statistics of all models", responses=problems(503))
+@router.get("/models/stats", summary="Statistics of all models", responses=problems(404, 503))
 @router.get("/models/{name}/stats", summary="Statistics of a model", responses=problems(404, 503))
 @router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
 async def stats(request: Request, name: Optional[str] = None, version: Optional[str] = None) -> Response:
