@@ -10,6 +10,7 @@ import pytest
 from server.catalogue import Catalogue
 from server.settings import Settings
 from tests.server.app_client import AppClient
+from tests.server.gated_engine import GatedEngine
 from tests.server.http_server import ROOT, HttpServer, http_server
 from tests.server.tiny_models import write_tiny_model
 
@@ -38,6 +39,22 @@ def make_client(tiny: Path) -> Callable[..., AppClient]:
 @pytest.fixture
 def client(make_client: Callable[..., AppClient]) -> AppClient:
     return make_client()
+
+
+@pytest.fixture
+def gated(make_client: Callable[..., AppClient]) -> Iterator[Callable[..., tuple[AppClient, GatedEngine]]]:
+    """Makes a client whose only model runs on an engine that waits; keywords are settings."""
+    engines = []
+
+    def make(**settings: Any) -> tuple[AppClient, GatedEngine]:
+        client, engine = make_client(**settings), GatedEngine()
+        client.service.catalogue.get().backend = engine
+        engines.append(engine)
+        return client, engine
+
+    yield make
+    for engine in engines:
+        engine.gate.set()
 
 
 @pytest.fixture(scope="session")

@@ -5,61 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
 
 import numpy as np
 import pytest
 
-from server.batching import Batcher, Item
 from server.errors import BadRequest, Late
-from server.stages import Stages
-from server.workers import Reply
+from tests.server.batch_line import HOUR, Line, images, values
 from tests.server.gated_engine import GUARD_S, GatedEngine, until
-
-HOUR = 3600.0
-
-
-def images(*values: int, side: int = 2) -> np.ndarray:
-    """One image per value, filled with it."""
-    return np.stack([np.full((3, side, side), value, np.float32) for value in values])
-
-
-class Line:
-    """A batcher, and requests that enter it from threads of their own; use it within an event loop."""
-
-    def __init__(self, engine: GatedEngine, limit: int = 16, delay_s: float = 0.0, runs: int = 1) -> None:
-        self.engine = engine
-        self.observed: list[int] = []
-        self.batcher = Batcher(engine, limit, delay_s, runs, lambda images, _: self.observed.append(images))
-        self.pool = ThreadPoolExecutor(64)
-        self.items: list[Item] = []
-
-    def send(self, given: Callable[[], np.ndarray] | np.ndarray, within_s: float = HOUR) -> asyncio.Future[np.ndarray]:
-        item = Item(Reply(), time.monotonic() + within_s, Stages(), self)
-        self.items.append(item)
-        self.pool.submit(self.batcher.work, item, given if callable(given) else lambda: given)
-        return item.reply.future
-
-    def hold(self) -> asyncio.Future[np.ndarray]:
-        """A request of one image that keeps the engine busy until the gate is set."""
-        self.engine.gate.clear()
-        future = self.send(images(99))
-        until(lambda: len(self.engine.runs) == 1, "the engine is busy")
-        return future
-
-    def queued(self, tensor: np.ndarray, within_s: float = HOUR) -> asyncio.Future[np.ndarray]:
-        """A request that waits in the queue, behind those before it."""
-        before = self.batcher.depth
-        future = self.send(tensor, within_s)
-        until(lambda: self.batcher.depth == before + 1, "it is queued")
-        return future
-
-
-async def values(future: asyncio.Future[np.ndarray]) -> list[float]:
-    """The images' values, as the engine answered them."""
-    logits = await asyncio.wait_for(future, GUARD_S)
-    return [float(value) / 10 for value in logits[:, 0]]
 
 
 def test_a_lone_request_is_prepared_and_run_in_one_thread_and_answered_at_once() -> None:
@@ -120,8 +72,8 @@ def test_a_request_past_its_deadline_is_dropped_before_it_runs() -> None:
     async def late() -> None:
         line = Line(GatedEngine())
         line.hold()
-        late, good = line.queued(images(1), within_s=0.05), line.queued(images(2))
-        await asyncio.sleep(0.06)
+        late, good = line.queued(images(1)), line.queued(images(2))
+        line.items[1].deadline = time.monotonic() - 1
         line.engine.gate.set()
         assert await values(good) == [2]
         with pytest.raises(Late, match="deadline"):
@@ -189,68 +141,6 @@ def test_a_bad_item_fails_alone() -> None:
         assert line.engine.runs == [1, 1, 1, 1]  # another shape is a batch of its own: only the engine can refuse it
 
     asyncio.run(beside())
-
-
-def test_a_batch_waits_for_images_that_are_being_prepared() -> None:
-    async def wait() -> None:
-        line = Line(GatedEngine(), delay_s=HOUR)
-        begun, gate = threading.Event(), threading.Event()
-
-        def slow() -> np.ndarray:
-            begun.set()
-            assert gate.wait(GUARD_S)
-            return images(2)
-
-        second = line.send(slow)
-        assert begun.wait(GUARD_S)
-        first = line.queued(images(1))
-        assert line.engine.runs == []
-        gate.set()
-        assert [await values(first), await values(second)] == [[1], [2]]
-        assert line.engine.runs == [2]
-
-    asyncio.run(wait())
-
-
-@pytest.mark.parametrize("delay_s, limit", [(0.0, 16), (0.05, 16), (HOUR, 2)])
-def test_a_batch_that_is_full_or_has_waited_enough_runs(delay_s: float, limit: int) -> None:
-    async def enough() -> None:
-        line = Line(GatedEngine(), limit=limit, delay_s=delay_s)
-        begun, gate = threading.Event(), threading.Event()
-
-        def slow() -> np.ndarray:
-            begun.set()
-            assert gate.wait(GUARD_S)
-            return images(3)
-
-        slow_one = line.send(slow)
-        assert begun.wait(GUARD_S)
-        assert await values(line.send(images(1, 2))) == [1, 2]
-        gate.set()
-        assert await values(slow_one) == [3]
-
-    asyncio.run(enough())
-
-
-def test_a_failed_preparation_ends_the_wait_for_it() -> None:
-    async def fail() -> None:
-        line = Line(GatedEngine(), delay_s=HOUR)
-        begun, gate = threading.Event(), threading.Event()
-
-        def refuse() -> np.ndarray:
-            begun.set()
-            assert gate.wait(GUARD_S)
-            raise BadRequest("no image")
-
-        bad = line.send(refuse)
-        assert begun.wait(GUARD_S)
-        good = line.queued(images(1))
-        gate.set()
-        assert await values(good) == [1]
-        with pytest.raises(BadRequest):
-            await bad
-
-    asyncio.run(fail())
 
 
 def test_runs_at_the_same_time() -> None:

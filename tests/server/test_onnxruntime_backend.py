@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from server.backend import infer_in_parts
 from server.errors import BadRequest, Busy, StartupError
 from server.layer_report import one_profile_at_a_time
 from server.onnxruntime_backend import OnnxRuntimeBackend
@@ -34,6 +35,17 @@ def backend(path: Path) -> OnnxRuntimeBackend:
 
 def batch(count: int) -> np.ndarray:
     return np.random.default_rng(3).standard_normal((count, 3, 16, 16)).astype(np.float32)
+
+
+def test_a_file_may_fix_its_batch(tmp_path: Path, backend: OnnxRuntimeBackend) -> None:
+    model = tiny_models.tiny_model()
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    fixed = OnnxRuntimeBackend(tiny_models.write_tiny_model(tmp_path / "fixed.onnx", model))
+    assert (fixed.max_batch, backend.max_batch) == (1, None)
+    images = batch(3)
+    one_by_one = np.concatenate([backend.infer(image[None]) for image in images])
+    np.testing.assert_array_equal(infer_in_parts(fixed, images), one_by_one)
 
 
 def test_infer(backend: OnnxRuntimeBackend, path: Path) -> None:
