@@ -15,6 +15,7 @@ from .model import Model
 INPUT, OUTPUT, DATATYPE = "image", "logits", "FP32"
 LONGEST_ID = 256  # characters
 CHARACTERS_A_NUMBER = 64  # of JSON, indentation included: what is longer holds no tensor that could be taken
+MORE_BRACKETS = 1024  # those that are not of the tensor
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,21 @@ def read_request(body: bytes, lengths: Sequence[str], model: Model, max_images: 
     if binary is not None and not text:  # bytes alone are one image, answered in bytes
         tensor = binary_tensors.fp32(binary, len(binary), (1, 3, size, size))
         return InferRequest(None, finite(tensor), True, 0)
-    longest = binary_tensors.LONGEST_JSON + CHARACTERS_A_NUMBER * max_images * 3 * size * size
-    if len(text) > longest:
-        raise TooLarge(f"the JSON has {len(text)} bytes, at most {longest} are read: send the tensor as binary data")
+    check_length(text, max_images, size)
     asked = parsed(text)
     as_bytes, classes = wanted_output(asked)
     tensor = tensor_of(asked["inputs"][0], binary, size, max_images)
     return InferRequest(id_of(asked), finite(tensor), as_bytes, min(classes, len(model.labels)))
+
+
+def check_length(text: bytes, max_images: int, size: int) -> None:
+    """Refuse JSON that holds more than any tensor before it is parsed: an empty list takes forty times its text."""
+    longest = binary_tensors.LONGEST_JSON + CHARACTERS_A_NUMBER * max_images * 3 * size * size
+    if len(text) > longest:
+        raise TooLarge(f"the JSON has {len(text)} bytes, at most {longest} are read: send the tensor as binary data")
+    brackets, most = text.count(b"[") + text.count(b"{"), MORE_BRACKETS + max_images * 3 * (size + 2)
+    if brackets > most:
+        raise BadRequest(f"the JSON has {brackets} lists and objects, a nested tensor has at most {most}")
 
 
 def parsed(text: bytes) -> Dict[str, Any]:

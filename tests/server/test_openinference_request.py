@@ -113,13 +113,33 @@ def test_numbers_that_are_none(model: Model) -> None:
 
 
 def test_json_that_is_longer_than_any_tensor(model: Model) -> None:
-    """Empty lists take some twenty times their text, so that a whole body of them would take all memory."""
+    """Empty lists take forty times their text, so that a whole body of them would take all memory."""
     body = b'{"inputs":[' + b"[]," * 5_000_000 + b"[]]}"
     tracemalloc.start()
     with pytest.raises(TooLarge, match="binary data"):
         read_request(body, [], model, MOST)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b"[[]],", b'"a",', b"1.5,"])
+def test_json_as_long_as_a_tensor(model: Model, unit: bytes) -> None:
+    """What is parsed takes no more than a few times the longest tensor's text."""
+    count = 64 * MOST * 3 * SIZE * SIZE // len(unit)
+    body = json.dumps(header(parameters=None, data=[])).encode()
+    body = body.replace(b'"data": []', b'"data": [' + unit * count + unit[:-1] + b"]")
+    tracemalloc.start()
+    with pytest.raises(BadRequest):
+        read_request(body, [], model, MOST)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert highest < 16 * len(body)
+
+
+def test_nested_data(model: Model) -> None:
+    data = np.frombuffer(BYTES, np.float32).reshape(SHAPE)
+    text = json.dumps(header(parameters=None, data=data.tolist()), indent=4).encode()
+    np.testing.assert_array_equal(read_request(text, [], model, MOST).batch, data)
 
 
 WORDS = st.sampled_from(
