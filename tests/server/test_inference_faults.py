@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Callable, Tuple
 
+import httpx
+
 from tests.server.app_client import AppClient
-from tests.server.gated_engine import GUARD_S, GatedEngine
+from tests.server.gated_engine import GUARD_S, GatedEngine, until
+from tests.server.http_server import http_server
 from tests.server.meeting import CLASSIFY, Meeting, grey, reached, status
 from tests.server.test_probes import sample
 
@@ -170,3 +176,25 @@ def test_shutdown_answers_what_was_accepted(gated: Gated) -> None:
         await asyncio.wait_for(closing, GUARD_S)
 
     asyncio.run(stop())
+
+
+def test_a_socket_that_closes_is_noticed(tiny: Path, tmp_path: Path, cat: bytes) -> None:
+    """In a real process, whose only thread is held by a long profile."""
+    flags = ("--models", str(tiny), "--concurrency", "1", "--layer-runs", "1000")
+    with http_server(tmp_path / "log", *flags) as server, ThreadPoolExecutor() as pool:
+        profile = pool.submit(
+            httpx.post, f"{server.url}{CLASSIFY}?layers=true", files={"file": cat}, timeout=3 * GUARD_S
+        )
+
+        def metrics(text: str) -> Callable[[], bool]:
+            return lambda: text in httpx.get(f"{server.url}/metrics").text
+
+        until(metrics("fwht_requests_in_progress 1.0"), "the profile has begun")
+        head = (
+            f"POST {CLASSIFY} HTTP/1.1\r\nHost: test\r\nContent-Type: image/jpeg\r\nContent-Length: {len(cat)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(f"POST {CLASSIFY} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + cat)
+            until(metrics("fwht_requests_in_progress 2.0"), "the other request waits for the thread")
+        until(metrics('status="499"'), "the client has left")
+        assert profile.result().status_code == 200
