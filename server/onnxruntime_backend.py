@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
 
-from .errors import BadRequest, StartupError
+from .errors import BadRequest, Busy, StartupError
 from .layer_report import layer_report, one_profile_at_a_time
 from .machine import machine
 
@@ -34,6 +34,7 @@ class OnnxRuntimeBackend:
         self.path = path
         self._threads = threads
         self._providers = _wanted_providers(provider)
+        self._stamp = _stamp(path)
         self._session = self._new_session(self._options())
         self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
@@ -53,6 +54,8 @@ class OnnxRuntimeBackend:
 
     def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
         self._check(batch)
+        if _stamp(self.path) != self._stamp:  # the profiled sessions read it again, and would measure another model
+            raise Busy(f"{self.path.name} has changed since the model was loaded: load the model again to measure it")
         from . import onnxruntime_profile as profiler  # imports onnx, which is not needed to serve
 
         feed = {self._input.name: batch}
@@ -102,6 +105,15 @@ class OnnxRuntimeBackend:
             return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
         except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
             raise StartupError(_cure(self.path, str(error))) from error
+
+
+def _stamp(path: Path) -> Optional[Tuple[int, int, int]]:
+    """What changes when a file does, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _fallback() -> str:

@@ -99,6 +99,17 @@ def test_broken_new_version_leaves_the_old_serving(loaded: Catalogue, folder: Pa
     assert {entry["reason"] for entry in loaded.index() if entry["name"] == "first"} == {""}
 
 
+def test_layers_of_a_file_that_changed_are_not_measured(loaded: Catalogue, folder: Path, cat: bytes) -> None:
+    """They would be those of another model than the one that answers."""
+    assert loaded.get("first").layers([cat], runs=1)
+    broken(folder / "first.onnx")
+    with pytest.raises(Busy, match="load the model again"):
+        loaded.get("first").layers([cat], runs=1)
+    write_tiny_model(folder / "first.onnx")
+    loaded.load_one("first")
+    assert loaded.get("first").layers([cat], runs=1)
+
+
 def test_new_version_that_fell_back_is_not_served(loaded: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would answer, but not from where it was asked to run: the old one does."""
     plain = models.load_model
