@@ -190,9 +190,7 @@ def test_a_socket_that_closes_is_noticed(tiny: Path, tmp_path: Path, cat: bytes)
             return lambda: text in httpx.get(f"{server.url}/metrics").text
 
         until(metrics("fwht_requests_in_progress 1.0"), "the profile has begun")
-        head = (
-            f"POST {CLASSIFY} HTTP/1.1\r\nHost: test\r\nContent-Type: image/jpeg\r\nContent-Length: {len(cat)}\r\n\r\n"
-        )
+        fields = f"Host: test\r\nContent-Type: image/jpeg\r\nContent-Length: {len(cat)}"
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(f"POST {CLASSIFY} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + cat)
             until(metrics("fwht_requests_in_progress 2.0"), "the other request waits for the thread")
