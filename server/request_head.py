@@ -15,6 +15,7 @@ from .problems import MEDIA_TYPE
 from .settings import Settings
 
 LOG = logging.getLogger("server.head")
+LAST_CALL_S = 0.2  # an idle connection stays open for so long after the server was told to stop
 
 
 class HeadRefused(Exception):
@@ -66,7 +67,14 @@ class LimitedProtocol(HttpToolsProtocol):
             raise HeadRefused
         super().on_headers_complete()
         if self.closing:
-            self.cycle.keep_alive = False
+            self._close_with_answer()
+
+    def shutdown(self) -> None:
+        """Told so when the server stops listening: a request that is on its way at this moment is still answered."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LAST_CALL_S, self._close_unless_asked)
+        else:
+            self._close_with_answer()
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self._stop_clock()
@@ -81,6 +89,17 @@ class LimitedProtocol(HttpToolsProtocol):
         LOG.info("a connection's head was answered %d (%s) id=%s", status, self._detail, request_id)
         self.transport.write(answer(status, self._detail, request_id))
         self.transport.close()
+
+    def _close_with_answer(self) -> None:
+        self.cycle.keep_alive = False
+        # Older versions of uvicorn close without a word, and the client may already be asking again; whoever asked for
+        # it is told.
+        headers: Any = self.cycle.scope["headers"]
+        headers.append((b"connection", b"close"))
+
+    def _close_unless_asked(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
     def _length(self) -> int:
         return len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
