@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import FrameType
 from typing import Callable, Optional
 
 import uvicorn
@@ -12,7 +13,7 @@ class DrainingServer(uvicorn.Server):
     """uvicorn's server with the phase that load balancers need between SIGTERM and the end of listening.
 
     drain: called once, when the first signal is seen; requests are still taken for `delay_s` after it.
-    A second Ctrl-C ends it at once.
+    A second signal ends that phase; a second Ctrl-C also leaves requests in flight unanswered.
     """
 
     def __init__(self, config: uvicorn.Config, delay_s: float, drain: Callable[[], None]) -> None:
@@ -26,6 +27,11 @@ class DrainingServer(uvicorn.Server):
         self._delay_s = 0
         self.should_exit = True
 
+    def handle_exit(self, sig: int, frame: Optional[FrameType]) -> None:
+        if self._close_at is not None:
+            self._close_at = 0.0
+        super().handle_exit(sig, frame)
+
     async def on_tick(self, counter: int) -> bool:
         """Asked every 0.1 s whether to stop."""
         if not await super().on_tick(counter):
@@ -33,4 +39,4 @@ class DrainingServer(uvicorn.Server):
         if self._close_at is None:
             self._close_at = time.monotonic() + self._delay_s
             self._drain()
-        return self.force_exit or time.monotonic() >= self._close_at
+        return time.monotonic() >= self._close_at

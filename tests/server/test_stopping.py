@@ -56,7 +56,7 @@ def until(found: Callable[[], bool], what: str) -> None:
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_sigterm_under_load(tiny: Path, tmp_path: Path, cat: bytes, kept: bool) -> None:
-    with http_server(tmp_path / "log", "--models", str(tiny), "--drain-delay", "1") as server:
+    with http_server(tmp_path / "log", "--models", str(tiny), "--drain-delay", "1000") as server:
         load = Load(server.url, cat, kept)
         until(lambda: len(load.statuses) > 50, "the load never began")
         server.process.terminate()
@@ -65,6 +65,7 @@ def test_sigterm_under_load(tiny: Path, tmp_path: Path, cat: bytes, kept: bool) 
         assert httpx.get(f"{server.url}/livez").status_code == 200
         before = len(load.statuses)
         until(lambda: len(load.statuses) > before, f"requests were no more taken while draining: {load.failures}")
+        server.process.terminate()  # the second ends the draining, so that this test waits for no clock
         assert server.process.wait(WITHIN_S) == 0
         load.finish()
         assert set(load.statuses) == {200}
