@@ -25,7 +25,7 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint bench bench-plugin soak clean
+.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -89,6 +89,9 @@ lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the devi
 	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.8- server
 	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.9- \
 	  export benchmarks tests
+
+audit: $(TESTING) ## look the installed packages up for known weaknesses; one that was skipped counts as not run
+	@$(RUN) -m tests.dependency_audit
 
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
