@@ -3,6 +3,10 @@
 Right is: an answer below 500 within two seconds, however broken the request; the process lives, and its memory stays
 within 64 MiB of what it was after the first fifth. What is not answered so is written to build/fuzz/, to become a test.
 The same seed makes the same requests.
+
+glibc keeps what large images took, blocks of up to 32 MB, for the next one: 50,000 mutated images took the process from
+137 to 220 MB. With MALLOC_MMAP_THRESHOLD_ fixed it gives such blocks back at once, and the same images end at 130 MB
+from 125. So the server runs here, and what still grows is a leak.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ GIVE_UP_S = 20.0
 MOST_GROWTH = 64 << 20
 CONNECTIONS = 4
 FINDINGS = Path("build/fuzz")
+NOTHING_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(128 << 10)}
 
 
 class Case(NamedTuple):
@@ -39,8 +44,8 @@ class Case(NamedTuple):
 
 @dataclass
 class Found:
-    """statuses: how many of each. findings: (case, what was wrong with its answer). memory: resident bytes after the
-    first fifth and at the end."""
+    """statuses: how many of each. findings: (case, what was wrong with its answer). memory: resident bytes after each
+    twentieth of the cases."""
 
     statuses: dict[int, int] = field(default_factory=dict)
     findings: list[tuple[Case, str]] = field(default_factory=list)
@@ -49,8 +54,9 @@ class Found:
 
     def problems(self) -> list[str]:
         wrong = [what for _, what in self.findings]
-        if self.memory and self.memory[-1] - self.memory[0] > MOST_GROWTH:
-            wrong.append(f"the memory grew from {self.memory[0]:,} to {self.memory[-1]:,} bytes")
+        early = self.memory[len(self.memory) // 5 : -1]
+        if early and self.memory[-1] - early[0] > MOST_GROWTH:
+            wrong.append(f"the memory grew from {early[0]:,} to {self.memory[-1]:,} bytes")
         return wrong
 
 
@@ -94,7 +100,7 @@ async def fuzz(server: OwnServer, cases: Iterator[Case], count: int) -> Found:
         connection = None
         for case in cases:
             connection = await ask(server.target, connection, case, found)
-            if next(done) in (max(1, count // 5), count):
+            if next(done) % max(1, count // 20) == 0:
                 found.memory.append(server.tree.memory())
         if connection is not None:
             connection.close()
@@ -144,7 +150,7 @@ def main() -> None:
     options = parser.parse_args()
     results: dict[str, Any] = {"seed": options.seed}
     problems = []
-    with own_server("--models", options.model) as server:
+    with own_server("--models", options.model, **NOTHING_KEPT) as server:
         name = Path(options.model).stem
         parts = {
             "images": (image_cases(options.images, options.seed), options.images),
@@ -162,7 +168,7 @@ def main() -> None:
             }
             problems += found.problems()
             print(f"{part}: {count:,} requests, statuses {found.statuses}, slowest {found.slowest_s:.2f} s,", end=" ")
-            print(f"memory {found.memory}, {len(found.problems())} problems")
+            print(f"memory {found.memory[:1]} to {found.memory[-1:]}, {len(found.problems())} problems")
     print(f"written: {write('fuzz', results, options.out)}")
     if problems:
         raise SystemExit("\n".join(problems[:20]) + f"\n{len(problems)} problems; the requests are in {FINDINGS}")

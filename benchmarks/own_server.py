@@ -33,10 +33,10 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(*flags: str) -> Iterator[OwnServer]:
+def own_server(*flags: str, **environment: str) -> Iterator[OwnServer]:
     """Raises SystemExit with its log where it is not ready in time."""
     port = free_port()
-    with process_tree([sys.executable, "-m", "server", "--port", str(port), *flags], {}) as tree:
+    with process_tree([sys.executable, "-m", "server", "--port", str(port), *flags], environment) as tree:
         server = OwnServer(tree, Target.from_url(f"http://127.0.0.1:{port}"))
         end = time.monotonic() + START_S
         while server.status("/readyz") != 200:
