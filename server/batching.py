@@ -84,6 +84,7 @@ class Batcher:
         except BaseException as error:
             item.reply.fail(error)
             self._enter(None)
+            del item  # Python 3.8's errors hold this frame: a circle would keep the images until it is collected
             return
         item.since = time.perf_counter()
         if self._enter(item):

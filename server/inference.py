@@ -53,6 +53,7 @@ class Inference:
             reply.future.cancel()
             self._workers.withdraw(job)
             batcher.withdraw(item)
+            del reply, item, job  # Python 3.8's errors hold this frame: a circle would keep the images
 
     def _batcher(self, model: Model) -> Batcher:
         batcher = self._batchers.get(model)

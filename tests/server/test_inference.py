@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from starlette.requests import Request
 
+from server.errors import Late
 from server.inference import BIG_BYTES
 from server.workers import Reply
 from tests.server.app_client import AppClient
@@ -118,3 +119,25 @@ def test_a_model_is_let_go_once_its_last_request_is_answered(client: AppClient) 
     client.service.catalogue._models = {}
     until(lambda: (gc.collect(), alive())[1] is None, "the model is free")
     assert sample(client, "fwht_queue_depth", model="tiny") == 0
+
+
+def test_a_model_stays_while_the_engine_runs_although_nobody_waits(gated: Gated) -> None:
+    client, engine = gated(deadline_ms=50)
+    tensor = np.zeros((1, 3, 16, 16), np.float32)
+
+    async def receive() -> Any:
+        await asyncio.sleep(GUARD_S)
+
+    async def late() -> None:
+        model = client.service.catalogue.get()
+        engine.gate.clear()
+        with pytest.raises(Late):
+            await client.service.infer(Request({"type": "http"}, receive), model, lambda: tensor)
+        client.service.catalogue._models = {}
+
+    alive = weakref.ref(client.service.catalogue.get())
+    asyncio.run(late())
+    gc.collect()
+    assert len(engine.runs) == 0 or alive() is not None
+    engine.gate.set()
+    until(lambda: (gc.collect(), alive())[1] is None, "the model is free")

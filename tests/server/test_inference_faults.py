@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Callable, Tuple
 
 import httpx
 
+from server.batching import Item
 from tests.server.app_client import AppClient
 from tests.server.gated_engine import GUARD_S, GatedEngine, until
 from tests.server.http_server import http_server
@@ -33,6 +35,21 @@ def test_a_bad_image_beside_good_ones(gated: Gated) -> None:
 
     assert asyncio.run(meet()) == [200, 200, 400, 200]
     assert engine.runs == [1, 2]
+
+
+def test_bad_images_leave_nothing_to_the_garbage_collector(gated: Gated) -> None:
+    """Circles of errors and frames would hold every bad upload until it runs."""
+    client, _ = gated()
+    workers = client.service.workers
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert client.post(CLASSIFY, files={"file": b"no image"}).status_code == 400
+        until(lambda: len(workers._idle) == len(workers._threads), "the threads are idle")
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Item)]
+    finally:
+        gc.enable()
 
 
 def test_late_is_504_at_the_deadline_and_does_not_run(gated: Gated) -> None:
