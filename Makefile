@@ -101,6 +101,7 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.models
 	@$(RUN) -m benchmarks.server
 	@$(RUN) -m benchmarks.decoding
+	@$(RUN) -m benchmarks.restart
 
 soak: $(TESTING) ## half an hour: twice the rate it can bear, then broken requests; JSON into build/bench/
 	@$(RUN) -m benchmarks.overload
