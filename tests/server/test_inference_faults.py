@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import threading
 from typing import Any, Callable, Tuple
 
-import httpx
+import uvicorn
 
 from server.batching import Item
 from tests.server.app_client import AppClient
 from tests.server.gated_engine import GUARD_S, GatedEngine, until
-from tests.server.http_server import http_server
 from tests.server.meeting import CLASSIFY, Meeting, grey, reached, status
 from tests.server.test_probes import sample
 
@@ -195,21 +193,21 @@ def test_shutdown_answers_what_was_accepted(gated: Gated) -> None:
     asyncio.run(stop())
 
 
-def test_a_socket_that_closes_is_noticed(tiny: Path, tmp_path: Path, cat: bytes) -> None:
-    """In a real process, whose only thread is held by a long profile."""
-    flags = ("--models", str(tiny), "--concurrency", "1", "--layer-runs", "1000")
-    with http_server(tmp_path / "log", *flags) as server, ThreadPoolExecutor() as pool:
-        profile = pool.submit(
-            httpx.post, f"{server.url}{CLASSIFY}?layers=true", files={"file": cat}, timeout=3 * GUARD_S
-        )
-
-        def metrics(text: str) -> Callable[[], bool]:
-            return lambda: text in httpx.get(f"{server.url}/metrics").text
-
-        until(metrics("fwht_requests_in_progress 1.0"), "the profile has begun")
+def test_a_socket_that_closes_is_noticed(gated: Gated, cat: bytes) -> None:
+    """Over a real socket, with uvicorn in a thread and its engine held."""
+    client, engine = gated()
+    engine.gate.clear()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(client.app, log_config=None))
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        serving.start()
         fields = f"Host: test\r\nContent-Type: image/jpeg\r\nContent-Length: {len(cat)}"
-        with socket.create_connection(("127.0.0.1", server.port)) as client:
-            client.sendall(f"POST {CLASSIFY} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + cat)
-            until(metrics("fwht_requests_in_progress 2.0"), "the other request waits for the thread")
-        until(metrics('status="499"'), "the client has left")
-        assert profile.result().status_code == 200
+        with socket.create_connection(listener.getsockname(), timeout=GUARD_S) as leaving:
+            leaving.sendall(f"POST {CLASSIFY} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + cat)
+            until(lambda: len(engine.runs) == 1, "the request waits for the engine")
+        until(lambda: client.service.workers.taken == 0, "the client has left")  # while the engine still hangs
+        engine.gate.set()
+        server.should_exit = True
+        serving.join(GUARD_S)
+    assert not serving.is_alive()
+    assert sample(client, "fwht_requests_total", route=CLASSIFY, status="499") == 1
