@@ -15,7 +15,9 @@ from .problems import MEDIA_TYPE
 from .settings import Settings
 
 LOG = logging.getLogger("server.head")
-LAST_CALL_S = 0.2  # an idle connection stays open for so long after the server was told to stop
+# An idle connection stays open for so long after the server was told to stop: its client may be about to ask, and a
+# busy one was seen to take more than 0.2 s from the last answer, or from connecting, to its next request.
+LAST_CALL_S = 2.0
 
 
 class HeadRefused(Exception):
