@@ -22,10 +22,11 @@ else
 RUN := .venv/bin/python
 SERVING := .venv/.serving-$(RUNTIME)
 TRAINING := .venv/.training-$(RUNTIME)
+BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify bulk train onnx ship plugin test lint audit bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -54,9 +55,13 @@ endef
 	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
 	$(call install,$(RUNTIME)$(comma)train)
 
+.venv/.bulk-$(RUNTIME): pyproject.toml | .venv/bin/python
+	@echo "installing what bulk classifying needs into .venv (Ray: about 500 MB, once)"
+	$(call install,$(RUNTIME)$(comma)bulk)
+
 .venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels)
+	$(call install,$(RUNTIME)$(comma)train$(comma)bulk$(comma)dev$(comma)kernels)
 
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 
@@ -65,6 +70,10 @@ serve: $(SERVING) ## serve NAME on http://127.0.0.1:PORT (several: NAME=a,b)
 
 classify: $(SERVING) ## classify IMAGE=file without a server
 	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
+
+bulk: $(BULK) ## classify the folder SRC into Parquet files in DST; started again, it goes on
+	@$(if $(and $(SRC),$(DST)),true,echo "say from where to where: make bulk SRC=images DST=labels (docs/bulk.md)" >&2; exit 2)
+	@exec $(RUN) -m server.bulk '$(SRC)' '$(DST)' --model $(NAME) $(ARGS)
 
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
@@ -102,11 +111,14 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.server
 	@$(RUN) -m benchmarks.decoding
 	@$(RUN) -m benchmarks.restart
+	@$(RUN) -m benchmarks.bulk
 
-soak: $(TESTING) ## half an hour: twice the rate it can bear, then broken requests; JSON into build/bench/
+soak: $(TESTING) ## most of an hour: overload, broken requests, killed servers and bulk runs; JSON into build/bench/
 	@$(RUN) -m benchmarks.overload
 	@$(RUN) -m benchmarks.fuzz
 	@$(RUN) -m benchmarks.schema_fuzz
+	@$(RUN) -m benchmarks.rolling
+	@$(RUN) -m benchmarks.bulk_kills
 
 bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time it (benchmarks/on_gpu.sh)
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
