@@ -129,7 +129,7 @@ def _power_mode(root: Path) -> Optional[str]:
     found = re.search(r"pmode:(\d+)", _text(root / "var/lib/nvpmodel/status") or "")
     if not found:
         return None
-    names = {int(number): name for number, name in MODE.findall(_text(root / "etc/nvpmodel.conf") or "")}
+    names: Dict[int, str] = {int(number): name for number, name in MODE.findall(_text(root / "etc/nvpmodel.conf") or "")}
     return names.get(int(found[1]), f"mode {int(found[1])}")
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -130,27 +130,26 @@ class TensorRTBackend:
         return self._engine.max_batch, self._engine.input_shape
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        try:
-            logits = self._execution_now().run(batch)
-        except Exception as error:
-            LOG.error("a run of %d images failed: %s", len(batch), error)
-            self._drop()
-            logits = self._run_again(batch, str(error))
+        logits, reason = self._try(batch)
+        if logits is None and self.problem is None:
+            logits, reason = self._try(batch)  # on a fresh context
+        if logits is None:
+            self.problem = f"the engine fails ({reason}); it is tried every {RECOVER_S:g} s, start anew if that stays"
+            raise EngineError(reason)
         if self.problem is not None:
             LOG.warning("%s runs again", self.path.name)
             self.problem = None
         return logits
 
-    def _run_again(self, batch: np.ndarray, reason: str) -> np.ndarray:
-        if self.problem is None:
-            try:
-                return self._execution_now().run(batch)
-            except Exception as error:
-                reason = str(error)
-                self._drop()
-                LOG.error("it failed on a fresh context, too: %s", reason)
-        self.problem = f"the engine fails ({reason}); it is tried again every {RECOVER_S:g} s, start anew if it stays"
-        raise EngineError(reason)
+    def _try(self, batch: np.ndarray) -> Tuple[Optional[np.ndarray], str]:
+        """The logits, or None and the reason, in which case the execution is freed."""
+        try:
+            return self._execution_now().run(batch), ""
+        except Exception as error:  # of TensorRT, pycuda or the driver, with no common base
+            reason = str(error) or repr(error)
+        LOG.error("a run of %d images failed: %s", len(batch), reason)
+        self._drop()  # not within the handler: the error holds the frames that it came through
+        return None, reason
 
     def _execution_now(self) -> Execution:
         """The one there is, or a fresh one."""
