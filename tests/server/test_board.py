@@ -92,7 +92,7 @@ def test_another_machine_tells_nothing(tmp_path: Path) -> None:
 
 
 def test_files_that_answer_nonsense(tmp_path: Path) -> None:
-    broken = {name: "\xff" for name in NANO}
+    broken = dict.fromkeys(NANO, "ÿ")
     broken["sys/class/devfreq/57000000.gpu/cur_freq"] = ""
     state = board_state(laid_out(tmp_path, broken))
     assert state["gpu_hz"] is None and state["temperatures_c"] == {}

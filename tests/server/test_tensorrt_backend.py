@@ -330,7 +330,10 @@ def test_refused_at_the_start(gpu: FakeGpu, tiny: Path, harm: Any, reason: str, 
 @pytest.mark.parametrize(
     ("card", "reason"),
     [
-        ({"gpu": "Orin", "compute_capability": "8.7"}, r"built on a Orin \(compute capability 8.7\) and this is a Fake"),
+        (
+            {"gpu": "Orin", "compute_capability": "8.7"},
+            r"on a Orin \(compute capability 8.7\) and this is a Fake",
+        ),
         ({"tensorrt": "8.2.1.8"}, "built by TensorRT 8.2.1.8 and this is 8.5.3.1"),
     ],
 )

@@ -58,7 +58,11 @@ def test_a_stretch_has_what_nobody_else_has() -> None:
 
 
 def test_metadata_goes_before_the_name() -> None:
-    told = {"Name": "__myl_Fc_0x12", "LayerType": "gemm", "Metadata": "[ONNX Layer: flatten]\x1e[ONNX Layer: classifier]"}
+    told = {
+        "Name": "__myl_Fc_0x12",
+        "LayerType": "gemm",
+        "Metadata": "[ONNX Layer: flatten]\x1e[ONNX Layer: classifier]",
+    }
     assert card_layers([told], NODES) == [
         {"name": "__myl_Fc_0x12", "op": "Flatten", "onnx_nodes": ["flatten", "classifier"]}
     ]
