@@ -15,12 +15,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -32,7 +31,7 @@ from server.bench_connection import connect, request_bytes
 from server.cuda import Buffer, Context
 from server.cuda_graph import GraphError, capture
 from server.engine_card import PRECISIONS, EngineCard, card_path, read_card
-from server.tensorrt_engine import Engine, load_plugin, version
+from server.tensorrt_engine import Engine, EngineError, load_plugin, version
 from server.tensorrt_execution import Execution, noise
 from server.tensorrt_profile import latencies
 
@@ -151,7 +150,7 @@ class Timed:
         buffers[0].host[:batch] = self._images
         self._stream = context.stream()
         buffers[0].copy_in(batch, self._stream)
-        self._start = lambda: running.enqueue(self._stream.handle)
+        self._start: Callable[[], None] = lambda: running.enqueue(self._stream.handle)
         self._start()
         self._stream.synchronize()
         self.as_graph = True
@@ -159,7 +158,7 @@ class Timed:
             graph = capture(self._stream.handle, self._start)
             stack.callback(graph.free)
             self._start = graph.launch
-        except GraphError:
+        except (GraphError, EngineError):
             self.as_graph = False
         self.gpu_ms: list[float] = []
         self.call_ms: list[float] = []
@@ -185,10 +184,8 @@ def side_by_side(hybrid: EngineCard, baseline: EngineCard, context: Context, bat
             for one in timed.values():
                 one.turn(runs=100)
         found = {name: one.result() for name, one in timed.items()}
-    ratios = {
-        kind: found[hybrid.name][kind]["median_ms"] / found[baseline.name][kind]["median_ms"]
-        for kind in ("gpu", "call")
-    }
+    own, other = found[hybrid.name], found[baseline.name]
+    ratios = {kind: own[kind]["median_ms"] / other[kind]["median_ms"] for kind in ("gpu", "call")}
     return {"model": hybrid.name, "precision": hybrid.precision, "batch": batch, "ratio": ratios, "times": found}
 
 
@@ -203,7 +200,6 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    os.environ.pop("FWHT_REQUIRE_GPU", None)
     if not LABELS.exists():
         raise SystemExit(f"{LABELS} is missing: run `python -m tests.plugins.onnx_labels` where onnxruntime is")
     names = [BASELINE, *options.models]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything of the plugin that needs a GPU, in one run: build, check, sanitize, time. A table of results comes last.
 #
-#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines]     default: all of them, in this order
+#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines] [serving]     default: all, in this order
 #
 #   PYTHON            interpreter with NumPy, onnx, pytest, and for two parts torch and onnxruntime   (python3)
 #   TENSORRT_PYTHON   interpreter with TensorRT, NumPy, onnx and pytest, where PYTHON has no TensorRT
@@ -17,7 +17,7 @@ out=${OUT:-build/bench}
 mkdir -p "$out" build
 export FWHT_REQUIRE_GPU=1 PYTHONDONTWRITEBYTECODE=1
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines)
+[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines serving)
 table=()
 failed=0
 
@@ -76,8 +76,17 @@ for name in "${steps[@]}"; do
         step engines "$(tensorrt_python)" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_engines.py
       fi
       ;;
+    serving)
+      if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda fastapi; then
+        row "not run" "serving: no interpreter has all of tensorrt, pycuda and fastapi" 0
+      else
+        step serving "$(tensorrt_python)" -m benchmarks.gpu_serving --out "$out/gpu_serving.json"
+        step throughput "$(tensorrt_python)" -m benchmarks.throughput --way tensorrt --out "$out/throughput.json"
+        step overhead "$(tensorrt_python)" -m benchmarks.overhead --backend tensorrt --out "$out/overhead.json"
+      fi
+      ;;
     *)
-      echo "$name is no step: build, kernels, sanitize, bench, engines" >&2
+      echo "$name is no step: build, kernels, sanitize, bench, engines, serving" >&2
       exit 2
       ;;
   esac

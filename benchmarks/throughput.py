@@ -1,4 +1,4 @@
-"""How much of an engine's throughput the server delivers, with an engine of a known speed: python -m benchmarks.throughput
+"""How much of the throughput of an engine of a known speed the server delivers: python -m benchmarks.throughput
 
 The engine's call is stretched to 10 ms a batch (benchmarks/stretched.py has the ways), about what a Jetson Nano needs.
 The bare loop calls it again and again in its own thread with full batches. Against that: the server, a process of its
@@ -158,9 +158,11 @@ def problems(found: list[dict[str, Any]]) -> list[str]:
         best = max(row["share"] for row in entry["rows"])
         if best < LEAST:
             wrong.append(f"batch {entry['batch']}: {best:.1%} of the bare loop, {LEAST:.0%} is asked for")
-        for row in entry["rows"]:
-            if row["failed"] or row["wrong_labels"]:
-                wrong.append(f"{row['sent_as']}: {row['failed']} failed, {row['wrong_labels']} wrong")
+        wrong += [
+            f"batch {entry['batch']}, {row['sent_as']}: {row['failed']} failed, {row['wrong_labels']} wrong"
+            for row in entry["rows"]
+            if row["failed"] or row["wrong_labels"]
+        ]
     return wrong
 
 

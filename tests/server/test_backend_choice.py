@@ -99,7 +99,7 @@ def test_an_engine_that_cannot_be_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """auto says why and takes ONNX Runtime; tensorrt refuses with the same words."""
-    card = gpu.build(onnx, **({"gpu": "Orin"} if harm == "foreign" else {}))
+    card = gpu.build(onnx, gpu="Orin" if harm == "foreign" else gpu.cuda.name)
     if harm == "stale":
         write_tiny_model(onnx, accuracy={"top1": 0.9})
     elif harm == "cut off":

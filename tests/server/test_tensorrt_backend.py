@@ -337,7 +337,7 @@ def test_refused_at_the_start(gpu: FakeGpu, tiny: Path, harm: Any, reason: str, 
         ({"tensorrt": "8.2.1.8"}, "built by TensorRT 8.2.1.8 and this is 8.5.3.1"),
     ],
 )
-def test_foreign_engines(gpu: FakeGpu, tiny: Path, card: dict[str, str], reason: str) -> None:
+def test_foreign_engines(gpu: FakeGpu, tiny: Path, card: dict[str, Any], reason: str) -> None:
     with pytest.raises(StartupError, match=f"{reason}.*build it on this machine with `make engine NAME=tiny"):
         TensorRTBackend(gpu.build(tiny, **card))
 
