@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -64,10 +65,14 @@ def in_engine_thread(model: Model) -> Callable[[Call], Any]:
     """Runs a function there and waits for it."""
 
     def run(work: Call) -> None:
-        done: list[bool] = []
-        model.backend.start(lambda: (work(), done.append(True))[-1])
-        while not done:
-            time.sleep(0.02)
+        done = threading.Event()
+
+        def finish() -> None:
+            work()
+            done.set()
+
+        model.backend.start(finish)
+        done.wait()
 
     return run
 
