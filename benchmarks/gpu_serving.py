@@ -19,7 +19,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -86,9 +86,10 @@ async def answer_with_layers(server: OwnServer, image: bytes) -> dict[str, Any]:
     return found
 
 
-def serve(card: EngineCard, images: list[bytes]) -> dict[str, Any]:
+def serve(card: EngineCard, images: list[bytes], module: Sequence[str] = ("server",)) -> dict[str, Any]:
+    """What the server makes of the test images. module: what starts it."""
     flags = ("--backend", "tensorrt", "--precision", card.precision, "--models", card.name)
-    with own_server(*flags) as server:
+    with own_server(*flags, module=module) as server:
         found = asyncio.run(labels_over_http(server, images))
         answer = asyncio.run(answer_with_layers(server, images[0]))
         server.tree.process.terminate()
