@@ -100,6 +100,8 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.fwht_node
 	@$(RUN) -m benchmarks.models
 	@$(RUN) -m benchmarks.server
+	@$(RUN) -m benchmarks.overhead
+	@$(RUN) -m benchmarks.throughput
 	@$(RUN) -m benchmarks.decoding
 	@$(RUN) -m benchmarks.restart
 

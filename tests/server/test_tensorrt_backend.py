@@ -409,7 +409,7 @@ def test_a_second_profile_is_refused(opened: Open) -> None:
 def test_layers_of_a_file_that_changed_are_not_measured(opened: Open, gpu: FakeGpu) -> None:
     backend = opened()
     cut_off(Path(), gpu)
-    with pytest.raises(Busy, match="Load the model again"):
+    with pytest.raises(Busy, match="load the model again"):
         backend.profile(images(1), runs=1)
     backend.infer(images(1))
 
@@ -428,6 +428,8 @@ def test_a_profile_that_fails_leaves_the_server_running(opened: Open, gpu: FakeG
 def test_a_clock_that_changes_marks_the_report(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter([{"gpu_hz": 921_600_000}, {"gpu_hz": 614_400_000}])
     monkeypatch.setattr("server.board.board_state", lambda: next(states))
-    told = opened().profile(images(1), runs=1)["conditions"]
+    report = opened().profile(images(1), runs=1)
+    told = report["conditions"]
     assert "from 921.6 MHz to 614.4 MHz" in told["noisy"]
+    assert "not to be trusted: the GPU's clock went from" in report["note"]
     assert (told["board_before"]["gpu_hz"], told["board_after"]["gpu_hz"]) == (921_600_000, 614_400_000)
