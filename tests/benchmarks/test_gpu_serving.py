@@ -32,7 +32,8 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_labels_and_layers_over_http(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(HYBRID, build)
     pixels, _ = read_test_images(gpu_serving.PACK)
-    np.savez(build / "labels.npz", **{"fwht_mobilenet_v2.logits": logits(HYBRID, pixels[:SOME])})
+    arrays: dict[str, Any] = {"fwht_mobilenet_v2.logits": logits(HYBRID, pixels[:SOME])}
+    np.savez(build / "labels.npz", **arrays)
     card = read_card(FakeGpu(build).build(build / HYBRID.name))
     images = [image.data for image in read_packed(gpu_serving.PACK) if image.is_test][:SOME]
     row = gpu_serving.serve(card, images, ("tests.server.fake_gpu_server", str(build), "8.5"))

@@ -128,6 +128,21 @@ def test_an_error_keeps_nothing_of_the_gpu(opened: Open, gpu: FakeGpu) -> None:
     assert not +gpu.cuda.live and "illegal memory access" in str(caught.value)
 
 
+def test_a_profile_gets_its_turn_while_a_queue_is_led(opened: Open) -> None:
+    backend, stop, runs = opened(profile=(1, 2, 4)), threading.Event(), [0]
+
+    def lead() -> None:
+        while not stop.is_set():
+            backend.infer(images(1))
+            runs[0] += 1
+
+    backend.start(lead)
+    assert backend.profile(images(1), runs=1)["runs"] == 1
+    before = runs[0]
+    until(lambda: runs[0] > before, "the queue goes on")
+    stop.set()
+
+
 def test_what_is_closed_is_closed(opened: Open) -> None:
     backend = opened()
     backend.close()
