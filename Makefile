@@ -56,7 +56,7 @@ endef
 
 .venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels)
+	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels$(comma)traces)
 
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 
