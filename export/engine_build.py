@@ -24,7 +24,8 @@ Report = Callable[[str], None]
 
 EXTERNAL = ("CUBLAS", "CUBLAS_LT", "CUDNN")  # tactic sources in libraries of their own
 OUT_OF_MEMORY = re.compile(
-    r"out.?of.?memory|bad_alloc|insufficient.memory|not enough memory|could not be allocated", re.IGNORECASE
+    r"out.?of.?memory|bad_alloc|insufficient.memory|memory is insufficient|not enough memory|could not be allocated",
+    re.IGNORECASE,
 )
 REPORTS_PER_S = 5
 

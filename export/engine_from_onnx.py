@@ -12,9 +12,10 @@ import hashlib
 import json
 import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from export.agreement import Parity
 from export.engine_failures import EXPECTED, FAILURES, explained
@@ -87,19 +88,27 @@ def answer_shape(path: Path, properties: Dict[str, str]) -> Tuple[Tuple[int, int
         ) from error
 
 
-def stop(number: int, frame: Any) -> None:
-    """Leave as after Ctrl-C: what was begun is cleaned away."""
-    raise KeyboardInterrupt
+@contextmanager
+def stopped_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP where a connection breaks, clean away what was begun."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main(arguments: Optional[List[str]] = None, steps: Steps = Steps()) -> int:
     """Exit status: 0, 1 where there is no engine, 2 for wrong arguments, 130 where it was interrupted."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
     progress = Progress(sys.stderr)
     try:
-        options = read_options(arguments, __doc__ or "")
-        engine_from_onnx(options, progress, steps)
+        with stopped_as_by_ctrl_c():
+            engine_from_onnx(read_options(arguments, __doc__ or ""), progress, steps)
     except FAILURES as error:
         progress.end()
         print(f"error: {explained(error)}\nnothing in build/ was changed", file=sys.stderr)
