@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from export.engine_network import BuildError, types_are_chosen
-from server.tensorrt_engine import said, tensorrt
+from server.tensorrt_engine import logger, said, tensorrt
 
 Batch = Tuple[int, int, int]  # least, usual and largest
 Report = Callable[[str], None]
@@ -32,6 +32,21 @@ REPORTS_PER_S = 5
 
 class NoMemory(BuildError):
     """TensorRT, CUDA or Python had no memory left."""
+
+
+def new_builder() -> Any:
+    """Raises BuildError where there is none: TensorRT's Python then speaks of a nullptr, its log of the reason."""
+    try:
+        return tensorrt().Builder(logger())
+    except TypeError as error:
+        raise no_engine("made no builder") from error
+
+
+def no_engine(what: str) -> BuildError:
+    """With TensorRT's own words; NoMemory where they are of that."""
+    reason = said()
+    kind = NoMemory if OUT_OF_MEMORY.search(reason) else BuildError
+    return kind(f"TensorRT {tensorrt().__version__} {what} ({reason})")
 
 
 def configured(builder: Any, half: bool, workspace: int, tf32: bool) -> Any:
@@ -79,17 +94,20 @@ def add_profile(builder: Any, config: Any, network: Any, batch: Batch) -> None:
     config.add_optimization_profile(profile)
 
 
-def use_timings(config: Any, known: bytes) -> Any:
-    """Let the builder know what earlier builds measured; not where that is another GPU's or TensorRT's, or broken.
-
-    Returns the cache, which must live as long as the build.
-    """
-    for timings in (known, b""):
+def use_timings(config: Any, known: bytes) -> None:
+    """Let the builder know what earlier builds measured, unless that is broken or another GPU's or TensorRT's; and have
+    it note what it measures."""
+    for data in (known, b""):
         with suppress(Exception):  # of any kind: a cache only saves time
-            cache = config.create_timing_cache(timings)
+            cache = config.create_timing_cache(data)
             if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
-                return cache
-    return None
+                return
+
+
+def timings(config: Any) -> bytes:
+    """What was measured up to now; empty where nothing was noted."""
+    cache = config.get_timing_cache()
+    return b"" if cache is None else bytes(cache.serialize())
 
 
 def watched(report: Report) -> Optional[Any]:
@@ -123,7 +141,5 @@ def serialised(builder: Any, network: Any, config: Any) -> bytes:
     """The engine. Raises BuildError with TensorRT's own words, NoMemory where they are of that."""
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        reason = said()
-        kind = NoMemory if OUT_OF_MEMORY.search(reason) else BuildError
-        raise kind(f"TensorRT {tensorrt().__version__} built no engine ({reason})")
+        raise no_engine("built no engine")
     return bytes(plan)

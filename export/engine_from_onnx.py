@@ -111,11 +111,11 @@ def main(arguments: Optional[List[str]] = None, steps: Steps = Steps()) -> int:
             engine_from_onnx(read_options(arguments, __doc__ or ""), progress, steps)
     except FAILURES as error:
         progress.end()
-        print(f"error: {explained(error)}\nnothing in build/ was changed", file=sys.stderr)
+        print(f"error: {explained(error)}\nno engine was changed", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         progress.end()
-        print("interrupted: nothing in build/ was changed", file=sys.stderr)
+        print("interrupted: no engine was changed", file=sys.stderr)
         return 130
     return 0
 

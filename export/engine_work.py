@@ -11,14 +11,24 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from export.engine_build import Batch, Report, add_profile, configured, serialised, use_timings, watched
+from export.engine_build import (
+    Batch,
+    Report,
+    add_profile,
+    configured,
+    new_builder,
+    serialised,
+    timings,
+    use_timings,
+    watched,
+)
 from export.engine_network import BuildError, parsed, plugin_names, require_plugins
 from export.files import write_atomically
 from export.onnx_wire import metadata, nodes
 from server import cuda
 from server.board import board_facts
 from server.engine_card import EngineCard, Here, engine_name, file_sha256
-from server.tensorrt_engine import Engine, here, load_plugin, logger, tensorrt
+from server.tensorrt_engine import Engine, here, load_plugin
 from server.tensorrt_layers import card_layers
 
 MIB = 1 << 20
@@ -61,11 +71,11 @@ def build(order: Order, report: Report) -> EngineCard:
         raise BuildError(f"{order.onnx} was changed while the engine was about to be built: start again")
     machine, board = here(order.plugin), board_facts()
     workspace = order.workspace or fitting_workspace(board.get("memory_bytes"))
-    timings = order.timings / timings_name(machine)
+    cache = order.timings / timings_name(machine)
     context = cuda.Context()
     try:
         load_plugin(order.plugin)
-        plan = engine_plan(order, onnx, workspace * MIB, timings, report)
+        plan = engine_plan(order, onnx, workspace * MIB, cache, report)
         layers = engine_layers(plan, onnx)
     finally:
         context.close()
@@ -95,26 +105,24 @@ def build(order: Order, report: Report) -> EngineCard:
     )
 
 
-def engine_plan(order: Order, onnx: bytes, workspace: int, timings: Path, report: Report) -> bytes:
-    """The engine. What was measured is kept in the file `timings`."""
-    trt = tensorrt()
-    builder = trt.Builder(logger())
+def engine_plan(order: Order, onnx: bytes, workspace: int, cache: Path, report: Report) -> bytes:
+    """The engine. What was measured is kept in the file `cache`."""
+    builder = new_builder()
     half = order.precision == "fp16"
     report("reading the ONNX file")
     network = parsed(builder, onnx, half)
     config = configured(builder, half, workspace, tf32=half)  # TF32 rounds as float16 does
     add_profile(builder, config, network, order.batch)
-    cache = use_timings(config, timings.read_bytes() if timings.is_file() else b"")
+    use_timings(config, cache.read_bytes() if cache.is_file() else b"")
     monitor = watched(report)
     if monitor is not None:
         config.progress_monitor = monitor
     report("building")
     plan = serialised(builder, network, config)
-    if cache is not None:
-        try:
-            write_atomically(timings, bytes(cache.serialize()))
-        except OSError as error:
-            LOG.warning("the timings were not kept, the next build takes as long (%s)", error)
+    try:
+        write_atomically(cache, timings(config))
+    except OSError as error:
+        LOG.warning("the timings were not kept, the next build takes as long (%s)", error)
     return plan
 
 

@@ -49,7 +49,11 @@ class Config:
         return SimpleNamespace(serialize=lambda: data + b"one build;")
 
     def set_timing_cache(self, cache: Any, ignore_mismatch: bool) -> bool:
+        self.cache = cache
         return True
+
+    def get_timing_cache(self) -> Any:
+        return self.cache
 
 
 class Profile:

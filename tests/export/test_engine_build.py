@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from export import engine_build, engine_network
-from export.engine_build import NoMemory, add_profile, configured, serialised, use_timings, watched
+from export.engine_build import (
+    NoMemory,
+    add_profile,
+    configured,
+    new_builder,
+    serialised,
+    timings,
+    use_timings,
+    watched,
+)
 from export.engine_network import BuildError, parsed
 from export.engine_work import Order, engine_plan, fitting_workspace, timings_name
 from server.engine_card import Here
@@ -36,13 +45,13 @@ def order(folder: Path, **values: Any) -> Order:
 def test_a_real_build(trt: Any, tmp_path: Path, precision: str) -> None:
     """From the file to a serialised engine; progress is told, timings kept and read again."""
     told: list[str] = []
-    timings = tmp_path / "x.timings"
+    cache = tmp_path / "x.timings"
     onnx = plain_model().SerializeToString()
-    plan = engine_plan(order(tmp_path, precision=precision), onnx, 64 * MIB, timings, told.append)
+    plan = engine_plan(order(tmp_path, precision=precision), onnx, 64 * MIB, cache, told.append)
     assert plan[:4] == b"vtrt" and len(plan) > 10_000
     assert told[:2] == ["reading the ONNX file", "building"] and any("/" in line for line in told[2:])
-    assert timings.stat().st_size > 0
-    assert engine_plan(order(tmp_path, precision=precision), onnx, 64 * MIB, timings, told.append)
+    assert cache.stat().st_size > 0
+    assert engine_plan(order(tmp_path, precision=precision), onnx, 64 * MIB, cache, told.append)
 
 
 def test_a_fixed_batch_takes_no_other(trt: Any) -> None:
@@ -96,12 +105,16 @@ class OldConfig:
     def create_timing_cache(self, data: bytes) -> Any:
         if data == b"broken":
             raise RuntimeError("deserialisation failed")
-        return SimpleNamespace(data=data)
+        return SimpleNamespace(data=data, serialize=lambda: data)
 
     def set_timing_cache(self, cache: Any, ignore_mismatch: bool) -> bool:
         assert not ignore_mismatch
-        self.cache = cache
-        return bool(cache.data != b"of another GPU")
+        if cache.data != b"of another GPU":
+            self.cache = cache
+        return self.cache is not None
+
+    def get_timing_cache(self) -> Any:
+        return self.cache
 
 
 @pytest.fixture
@@ -134,7 +147,9 @@ def test_settings_of_tensorrt_8_2(old: Any, monkeypatch: pytest.MonkeyPatch, hal
 @pytest.mark.parametrize("known, used", [(b"mine", b"mine"), (b"of another GPU", b""), (b"broken", b""), (b"", b"")])
 def test_timings_that_do_not_fit_are_left_out(known: bytes, used: bytes) -> None:
     config = OldConfig()
-    assert use_timings(config, known).data == used and config.cache.data == used
+    assert timings(config) == b""
+    use_timings(config, known)
+    assert timings(config) == used
 
 
 def test_there_is_no_progress_before_tensorrt_10(old: Any) -> None:
@@ -156,6 +171,19 @@ def test_no_memory_is_told_apart(old: Any, monkeypatch: pytest.MonkeyPatch, said
     with pytest.raises(BuildError) as caught:
         serialised(builder, None, None)
     assert type(caught.value) is kind and said in str(caught.value)
+
+
+def test_no_builder(old: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What TensorRT 8.5.3 does without a GPU."""
+
+    def builder(logger: Any) -> Any:
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    old.Builder = builder
+    monkeypatch.setattr(engine_build, "said", lambda: "CUDA initialization failure with error: 2, out of memory")
+    monkeypatch.setattr(engine_build, "logger", lambda: None)
+    with pytest.raises(NoMemory, match="TensorRT 8.2.1.8 made no builder .CUDA initialization failure"):
+        new_builder()
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_failure_says_why_and_leaves_nothing(
     assert run(folder, **step) == 1
     said = capsys.readouterr().err
     assert re.search(words, said), said
-    assert "nothing in build/ was changed" in said
+    assert "no engine was changed" in said
     assert not [name for name in files(folder) if ".engine" in name]
 
 
@@ -194,7 +194,7 @@ def interrupted(folder: Path, number: int, whole_group: bool) -> tuple[int, str]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_build_leaves_nothing(folder: Path, number: signal.Signals) -> None:
     status, said = interrupted(folder, number, whole_group=number == signal.SIGINT)
-    assert status == 130 and "interrupted: nothing in build/ was changed" in said and "Traceback" not in said
+    assert status == 130 and "interrupted: no engine was changed" in said and "Traceback" not in said
     assert not files(folder)
 
 
