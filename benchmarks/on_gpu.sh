@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything of the plugin that needs a GPU, in one run: build, check, sanitize, time. A table of results comes last.
 #
-#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines] [make_engines]     default: all, in this order
+#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines] [make_engines] [serving]
+#                                                                           default: all of them, in this order
 #
 #   PYTHON            interpreter with NumPy, onnx, pytest, and for two parts torch and onnxruntime   (python3)
 #   TENSORRT_PYTHON   interpreter with TensorRT, NumPy, onnx and pytest (for make_engines pycuda, NumPy and Pillow), where
@@ -18,7 +19,7 @@ out=${OUT:-build/bench}
 mkdir -p "$out" build
 export FWHT_REQUIRE_GPU=1 PYTHONDONTWRITEBYTECODE=1
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines make_engines)
+[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines make_engines serving)
 table=()
 failed=0
 
@@ -62,7 +63,12 @@ export -f build_libraries
 
 # A second run must keep what the first one made. (Called by `step`.)
 # shellcheck disable=SC2329
-keeps() { "$@" 2>&1 | tee /dev/stderr | grep -q 'kept, it fits'; }
+keeps() {
+  local said
+  said=$("$@" 2>&1)
+  echo "$said"
+  [[ $said == *"kept, it fits"* ]]
+}
 export -f keeps
 
 # What `make engine` does, for every shipped model: built, proved on its golden images, put into build/ with its card.
@@ -101,8 +107,17 @@ for name in "${steps[@]}"; do
         make_engines "$(tensorrt_python)"
       fi
       ;;
+    serving)
+      if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda fastapi; then
+        row "not run" "serving: no interpreter has all of tensorrt, pycuda and fastapi" 0
+      else
+        step serving "$(tensorrt_python)" -m benchmarks.gpu_serving --out "$out/gpu_serving.json"
+        step throughput "$(tensorrt_python)" -m benchmarks.throughput --way tensorrt --out "$out/throughput.json"
+        step overhead "$(tensorrt_python)" -m benchmarks.overhead --backend tensorrt --out "$out/overhead.json"
+      fi
+      ;;
     *)
-      echo "$name is no step: build, kernels, sanitize, bench, engines, make_engines" >&2
+      echo "$name is no step: build, kernels, sanitize, bench, engines, make_engines, serving" >&2
       exit 2
       ;;
   esac

@@ -54,21 +54,23 @@ def open_backend(name: str, onnx: Optional[Path], cards: Sequence[Path], choice:
     Raises StartupError with every reason where nothing that was allowed can run.
     """
     refusals: List[str] = []
+    missed = bool(cards) or choice.precision == "fp16"  # an engine that is there, or that was asked for
     if choice.backend != "onnxruntime":
         for card in cards:
             opened = open_tensorrt(card, onnx, choice, refusals)
             if opened:
                 return opened
+        refusals = refusals or [no_engine(name, choice)]
+        reasons = "; ".join(refusals)
         if choice.backend == "tensorrt" or onnx is None:
-            raise StartupError("; ".join(refusals) or no_engine(name, choice))
-        if refusals or choice.precision == "fp16":
-            refusals = refusals or [no_engine(name, choice)]
-            LOG.warning("model %s runs on ONNX Runtime, not on TensorRT: %s", name, "; ".join(refusals))
+            raise StartupError(reasons)
+        if missed:
+            LOG.warning("model %s runs on ONNX Runtime, not on TensorRT: %s", name, reasons)
         elif find_spec("tensorrt") is not None:
-            LOG.info("model %s: TensorRT is here, but %s", name, no_engine(name, choice))
+            LOG.info("model %s: TensorRT is here, but %s", name, reasons)
     if onnx is None:
         raise StartupError(f"there is no ONNX file of {name!r}, only an engine: set FWHT_BACKEND=auto or tensorrt")
-    return open_onnxruntime(onnx, choice, refusals)
+    return open_onnxruntime(onnx, choice, refusals, missed)
 
 
 def no_engine(name: str, choice: Choice) -> str:
@@ -96,14 +98,15 @@ def open_tensorrt(card_file: Path, onnx: Optional[Path], choice: Choice, refusal
     return Opened(backend, backend.metadata, card.onnx_sha256, card_file)
 
 
-def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str]) -> Opened:
+def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str], missed: bool) -> Opened:
+    reasons = "; ".join(refusals)
     try:
         from .onnxruntime_backend import OnnxRuntimeBackend
     except ImportError as error:
-        also = f" (nor does TensorRT run it: {'; '.join(refusals)})" if refusals else ""
+        also = f". TensorRT does not run it either: {reasons}" if refusals else ""
         raise StartupError(f"ONNX Runtime is not installed ({error}): pip install onnxruntime{also}") from error
     backend = OnnxRuntimeBackend(onnx, choice.provider, choice.threads)
-    return Opened(backend, backend.metadata, file_sha256(onnx), onnx, "; ".join(refusals) or None)
+    return Opened(backend, backend.metadata, file_sha256(onnx), onnx, reasons if refusals and missed else None)
 
 
 def find_cards(name: str, folders: Sequence[Path], choice: Choice) -> List[Path]:

@@ -129,7 +129,8 @@ def _power_mode(root: Path) -> Optional[str]:
     found = re.search(r"pmode:(\d+)", _text(root / "var/lib/nvpmodel/status") or "")
     if not found:
         return None
-    names = {int(number): name for number, name in MODE.findall(_text(root / "etc/nvpmodel.conf") or "")}
+    modes: List[Tuple[str, str]] = MODE.findall(_text(root / "etc/nvpmodel.conf") or "")
+    names = {int(number): name for number, name in modes}
     return names.get(int(found[1]), f"mode {int(found[1])}")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .errors import Busy
 
 SCHEMA = 1
+ACTIVATIONS = ("Clip", "Relu")  # ops that belong to the layer they follow, as in `stem` and `stem_relu6`
 AGREEMENT = 0.10  # times that should be equal may differ by this much without a note
 
 _PROFILING = threading.Lock()

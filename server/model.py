@@ -18,7 +18,7 @@ from .stages import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_TOP_K = 5
-FOLDERS = (ROOT / "build", ROOT / "models")  # in this order: what the user made comes before what is shipped
+FOLDERS: Tuple[Path, ...] = (ROOT / "build", ROOT / "models")  # what the user made comes before what is shipped
 
 
 class Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Optional, Tuple, TypeVar
 
@@ -34,17 +35,28 @@ class OwnerThread:
         self._thread.start()
 
     def call(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """The result of `work(*arguments)`, run in the thread; what it raises is raised here."""
-        asked = Call(work, arguments)
-        with self._closing:
-            if self._closed:
-                raise RuntimeError("the engine is closed")
-            self._inbox.put(asked)
+        """The result of `work(*arguments)`, run in the thread; what it raises is raised here.
+
+        From within the thread it is run at once, after the calls that others have handed over meanwhile.
+        """
+        if threading.current_thread() is self._thread:
+            self._answer_waiting()
+            return work(*arguments)
+        asked = self.post(work, *arguments)
         asked.done.acquire()
         if asked.error is not None:
             raise asked.error
         result: Result = asked.result
         return result
+
+    def post(self, work: Callable[..., Any], *arguments: Any) -> Call:
+        """Have `work(*arguments)` run in the thread, without waiting."""
+        asked = Call(work, arguments)
+        with self._closing:
+            if self._closed:
+                raise RuntimeError("the engine is closed")
+            self._inbox.put(asked)
+        return asked
 
     def free_at_exit(self, last: Callable[[], None]) -> None:
         """See that `last` runs in the thread as its last call: at `close`, or at the process's exit if that is
@@ -76,6 +88,14 @@ class OwnerThread:
             asked = None  # an idle thread must not keep a request's images
         if self._last is not None:
             self._last()
+
+    def _answer_waiting(self) -> None:
+        with suppress(Empty):
+            asked = self._inbox.get_nowait()
+            while asked is not None:
+                self._answer(asked)
+                asked = self._inbox.get_nowait()
+            self._inbox.put(None)  # the end, which `_serve` must see
 
     @staticmethod
     def _answer(asked: Call) -> None:

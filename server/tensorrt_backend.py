@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
 from . import tensorrt_engine
+from .backend import nothing
 from .cuda import Context
 from .engine_card import EngineCard, foreign, read_card, stale
 from .errors import BadRequest, Busy, StartupError
@@ -71,9 +72,12 @@ class TensorRTBackend:
         """The metadata properties of the ONNX file that the engine was built from."""
         return dict(self.card.metadata)
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
+    def start(self, work: Callable[[], None]) -> None:
+        self._owner.post(work)  # the batches of a queue then follow each other without a change of threads
+
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
         self._check(batch)
-        return self._owner.call(self._run, batch)
+        return self._owner.call(self._run, batch, meanwhile)
 
     def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
         self._check(batch)
@@ -129,28 +133,27 @@ class TensorRTBackend:
         LOG.info("%s: %s", self.path.name, self._execution.conditions)
         return self._engine.max_batch, self._engine.input_shape
 
-    def _run(self, batch: np.ndarray) -> np.ndarray:
-        try:
-            logits = self._execution_now().run(batch)
-        except Exception as error:
-            LOG.error("a run of %d images failed: %s", len(batch), error)
-            self._drop()
-            logits = self._run_again(batch, str(error))
+    def _run(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        logits, reason = self._try(batch, meanwhile)
+        if logits is None and self.problem is None:
+            logits, reason = self._try(batch, meanwhile)  # on a fresh context
+        if logits is None:
+            self.problem = f"the engine fails ({reason}); it is tried every {RECOVER_S:g} s, start anew if that stays"
+            raise EngineError(reason)
         if self.problem is not None:
             LOG.warning("%s runs again", self.path.name)
             self.problem = None
         return logits
 
-    def _run_again(self, batch: np.ndarray, reason: str) -> np.ndarray:
-        if self.problem is None:
-            try:
-                return self._execution_now().run(batch)
-            except Exception as error:
-                reason = str(error)
-                self._drop()
-                LOG.error("it failed on a fresh context, too: %s", reason)
-        self.problem = f"the engine fails ({reason}); it is tried again every {RECOVER_S:g} s, start anew if it stays"
-        raise EngineError(reason)
+    def _try(self, batch: np.ndarray, meanwhile: Callable[[], None]) -> Tuple[Optional[np.ndarray], str]:
+        """The logits, or None and the reason, in which case the execution is freed."""
+        try:
+            return self._execution_now().run(batch, meanwhile), ""
+        except Exception as error:  # of TensorRT, pycuda or the driver, with no common base
+            reason = str(error) or repr(error)
+        LOG.error("a run of %d images failed: %s", len(batch), reason)
+        self._drop()  # not within the handler: the error holds the frames that it came through
+        return None, reason
 
     def _execution_now(self) -> Execution:
         """The one there is, or a fresh one."""

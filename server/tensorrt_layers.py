@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, Sequence, Set
 
-from .layer_report import Layer
+from .layer_report import ACTIVATIONS, Layer
 
 METADATA = re.compile(r"\[ONNX Layer: ([^\]\x1e\x1f]+)\]")
 STRETCH = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")
@@ -30,11 +30,9 @@ def card_layers(told: Sequence[Any], nodes: Mapping[str, str]) -> List[Dict[str,
     _fill_stretches(layers, owned, list(nodes))
     claimed: Set[str] = {name for names in owned for name in names}
     for name in nodes:
-        if name not in claimed:
-            for names in owned:
-                if any(name.startswith(f"{owner}_") for owner in names):
-                    names.append(name)
-                    break
+        if name not in claimed and nodes[name] in ACTIVATIONS:
+            owners = (names for names in owned if any(name.startswith(f"{owner}_") for owner in names))
+            next(owners, []).append(name)
     order = {name: i for i, name in enumerate(nodes)}
     return [_layer(layer, sorted(set(names), key=order.__getitem__), nodes) for layer, names in zip(layers, owned)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,7 +33,10 @@ class FakeGpu:
     def modules(self) -> dict[str, ModuleType]:
         pycuda = ModuleType("pycuda")
         pycuda.driver = self.cuda.module()  # type: ignore[attr-defined]
-        return {"tensorrt": self.tensorrt.module(), "pycuda": pycuda, "pycuda.driver": pycuda.driver}
+        made = {"tensorrt": self.tensorrt.module(), "pycuda": pycuda, "pycuda.driver": pycuda.driver}
+        for name, module in made.items():
+            module.__spec__ = ModuleSpec(name, None)
+        return made
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let `import tensorrt` and `import pycuda.driver` find these, until the patch is undone."""
