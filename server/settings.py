@@ -118,6 +118,12 @@ class Settings:
         "debug also logs requests to the health routes and /metrics.",
         choices=("debug", "info", "warning", "error"),
     )
+    traces: str = setting(
+        "off",
+        "otlp sends a trace of each request to OpenTelemetry's collector, as OTEL_EXPORTER_OTLP_ENDPOINT and its other "
+        "variables say; it needs `pip install '.[traces]'`.",
+        choices=("off", "otlp"),
+    )
     log_format: str = setting("text", "json writes each line of the log as one object.", choices=("text", "json"))
 
 

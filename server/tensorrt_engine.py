@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Deque, List, Sequence, Tuple
 
 from . import cuda
-from .engine_card import Here, file_sha256
+from .engine_card import Here, file_sha256, plugin_mismatch
 from .errors import StartupError
 
 PLUGIN = Path(__file__).resolve().parent.parent / "build" / "libfwht_plugin.so"
@@ -85,6 +85,9 @@ def said() -> str:
 def load_plugin(plugin: Path = PLUGIN) -> None:
     """Register our layers, before anything is parsed or deserialised. Raises StartupError."""
     trt = tensorrt()  # first: its libraries are those that the plugin is bound to
+    mismatch = plugin_mismatch(plugin, str(trt.__version__))
+    if mismatch:
+        raise StartupError(mismatch)
     try:
         ctypes.CDLL(str(plugin), mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
