@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -68,3 +69,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
     """A real process that serves the default model, shared by all tests that do no harm to it."""
     with http_server(tmp_path_factory.mktemp("server") / "log", "--threads", "1") as server:
         yield server
+
+
+@pytest.fixture
+def free_port() -> int:
+    """For a server that must be asked before it says where it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
