@@ -1,15 +1,15 @@
 # shellcheck shell=sh
 # Facts of this machine, for the scripts beside it: sourced, not run. Every fact is read from a file below $FWHT_ROOT,
-# which tests set; empty where it is unknown.
+# which tests set; it is empty, and no failure, where it is unknown.
 
 ROOT=${FWHT_ROOT:-}
 
 # Version of L4T, like 36.4.3. In a container the file is empty or not there, unless it was mounted.
 l4t() {
-  sed -n 's/^# R\([0-9]*\) (release), REVISION: \([0-9.]*\).*/\1.\2/p' "$ROOT/etc/nv_tegra_release" 2>/dev/null
+  sed -n 's/^# R\([0-9]*\) (release), REVISION: \([0-9.]*\).*/\1.\2/p' "$ROOT/etc/nv_tegra_release" 2>/dev/null || :
 }
 
-kernel() { cat "$ROOT/proc/sys/kernel/osrelease" 2>/dev/null; }
+kernel() { cat "$ROOT/proc/sys/kernel/osrelease" 2>/dev/null || :; }
 
 # The platform of an L4T version, as docker/versions.env names it.
 platform_of() {
@@ -59,12 +59,12 @@ has_nvidia_driver() { [ -e "$ROOT/proc/driver/nvidia/version" ] || [ -e "$ROOT/d
 # Device nodes by which a GPU is used: Jetsons up to JetPack 5, from JetPack 6 on, other machines, WSL.
 gpu_nodes() {
   for node in nvhost-gpu nvgpu/igpu0/power nvidiactl dxg; do
-    [ -e "$ROOT/dev/$node" ] && echo "$ROOT/dev/$node"
+    [ ! -e "$ROOT/dev/$node" ] || echo "$ROOT/dev/$node"
   done
 }
 
 # field of /proc/meminfo in MiB
-meminfo() { awk -v field="$1:" '$1 == field { print int($2 / 1024) }' "$ROOT/proc/meminfo" 2>/dev/null; }
+meminfo() { awk -v field="$1:" '$1 == field { print int($2 / 1024) }' "$ROOT/proc/meminfo" 2>/dev/null || :; }
 
 # MiB that a process may still have: free memory and swap of the machine, at most what its container may take.
 memory_left() {
@@ -72,7 +72,7 @@ memory_left() {
   for limit in "$ROOT/sys/fs/cgroup/memory.max" "$ROOT/sys/fs/cgroup/memory/memory.limit_in_bytes"; do
     bytes=$(cat "$limit" 2>/dev/null) || continue
     case $bytes in '' | *[!0-9]* | ????????????????*) continue ;; esac # max, or a number that means it
-    [ $((bytes / 1048576)) -lt "$left" ] && left=$((bytes / 1048576))
+    [ $((bytes / 1048576)) -ge "$left" ] || left=$((bytes / 1048576))
   done
   echo "$left"
 }
