@@ -25,7 +25,8 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean \
+  image install uninstall doctor report test-docker test-image test-arm
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -95,6 +96,36 @@ audit: $(TESTING) ## look the installed packages up for known weaknesses; one th
 
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
+
+image: ## build the container image of this machine's PLATFORM (docker/versions.env names them)
+	@docker/image.sh $(ARGS)
+
+install: ## (root) install a systemd service, without containers: docker/install.sh
+	@docker/install.sh
+
+uninstall: ## (root) take it away
+	@docker/install.sh --uninstall
+
+doctor: ## look at this machine: JetPack, TensorRT, power mode, swap, memory, and what is wrong
+	@docker/doctor.sh
+
+report: ## collect what a report about a board needs, into build/report.md
+	@docker/report.sh
+
+# An environment of its own: the tools, KServe above all, want other versions of what the server needs.
+.venv-docker/.done: tests/docker/requirements.txt pyproject.toml
+	@python3 -m venv .venv-docker
+	@.venv-docker/bin/python -m pip install $(PIP_FLAGS) '.[cpu]' -r tests/docker/requirements.txt
+	@touch $@
+
+test-docker: .venv-docker/.done ## all about images and manifests that needs no board; a missing tool fails
+	@REQUIRE_TOOLS=1 .venv-docker/bin/python -m pytest tests/docker $(ARGS)
+
+test-image: ## (root) build the CPU image on a Debian made here, without a registry, and smoke-test it
+	@tests/docker/cpu_image.sh
+
+test-arm: ## (root) the server's tests as a program for arm64, under qemu
+	@tests/docker/arm64_tests.sh
 
 bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.fwht_node

@@ -10,14 +10,21 @@ here=$(dirname "$0")
 . "$here/checks.sh"
 cd "$here/.."
 
-# A plugin in the tree means TensorRT.
+# A plugin in the tree means TensorRT. Engines of another TensorRT, as before this image was renewed, are of no use any more:
+# without its card an engine counts as not there.
 lay_plugin() {
-  cmp -s plugin/libfwht_plugin.so build/libfwht_plugin.so && return
-  if ! cp plugin/libfwht_plugin.so build/.plugin.new || ! mv -f build/.plugin.new build/libfwht_plugin.so; then
-    error "the plugin cannot be written to $PWD/build ($(df -h build | tail -n 1)): make room there"
-    return 1
+  if [ -e build/libfwht_plugin.json ] && [ "$(tensorrt_of build)" != "$(tensorrt_of plugin)" ]; then
+    warn "engines in $PWD/build are of TensorRT $(tensorrt_of build), and this is $(tensorrt_of plugin): they are built anew"
+    rm -f build/*.engine.json
   fi
+  for name in libfwht_plugin.so libfwht_plugin.json; do
+    if ! cmp -s "plugin/$name" "build/$name" && ! { cp "plugin/$name" build/.new && mv -f build/.new "build/$name"; }; then
+      error "$name cannot be written to $PWD/build ($(df -h build | tail -n 1)): make room there"
+      return 1
+    fi
+  done
 }
+tensorrt_of() { sed -n 's/.*"tensorrt": "\([^"]*\)".*/\1/p' "$1/libfwht_plugin.json"; }
 
 check_machine() {
   image=${IMAGE_PLATFORM:-}
@@ -35,7 +42,7 @@ case ${1:-serve} in
     if [ -e plugin/libfwht_plugin.so ] && [ -z "${FWHT_ENGINE_COMMAND+set}" ]; then
       precision=${FWHT_PRECISION:-fp16}
       [ "$precision" != auto ] || precision=fp16
-      export FWHT_ENGINE_COMMAND="{python} -m export.engine_from_onnx {name} --precision $precision"
+      export FWHT_ENGINE_COMMAND="{python} -m export.engine_from_onnx {file} --precision $precision"
     fi
     ;;
 esac

@@ -90,9 +90,15 @@ make_python() { # FOLDER
     return
   fi
   echo "installing what serving needs (about 200 MB)"
-  "$interpreter" -m venv "$1/venv" || fail "no virtual environment could be made: sudo apt install python3-venv"
+  flags=
+  # on a Jetson TensorRT comes with the system's Python, and no pip has it
+  ! "$interpreter" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("tensorrt"))' || flags=--system-site-packages
+  # shellcheck disable=SC2086 # none or one
+  "$interpreter" -m venv $flags "$1/venv" || fail "no virtual environment could be made: sudo apt install python3-venv"
   "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[cpu]' ||
     fail "the packages could not be installed (see above)"
+  [ -z "$flags" ] || PATH=/usr/local/cuda/bin:$PATH "$1/venv/bin/python" -m pip install --quiet pycuda ||
+    fail "pycuda could not be built (see above): sudo apt install python3-dev build-essential, and CUDA (docker/doctor.sh)"
   ln -s venv/bin "$1/bin"
 }
 

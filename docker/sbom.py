@@ -1,7 +1,7 @@
 """The image's bill of materials: every Debian and Python package in it, as CycloneDX 1.5 JSON on standard output.
 
-Runs in the image, as its last step: `python docker/sbom.py NAME VERSION`. Scanners of container images read the packages
-by themselves; this is for those who must hand a list over.
+Runs in the image, as its last step: `python docker/sbom.py NAME VERSION`. Scanners of images read the packages by
+themselves; this is for those who must hand a list over.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ setup() {
   ln -s "$REPOSITORY/server" "$TREE/server"
   cp "$DOCKER/board.sh" "$DOCKER/checks.sh" "$DOCKER/entrypoint.sh" "$TREE/docker/"
   echo plugin >"$TREE/plugin/libfwht_plugin.so"
+  echo '{"version": "0.1.0", "architectures": [53], "cuda": "10.2", "tensorrt": "8.2.1"}' >"$TREE/plugin/libfwht_plugin.json"
   export PATH="$(dirname "${PYTHON:-$REPOSITORY/.venv/bin/python}"):$PATH"
   for name in $(env | sed -n 's/^\(FWHT_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 }
@@ -30,7 +31,7 @@ good_nano() {
   good_nano
   start r32
   [ "$status" = 0 ]
-  said "FWHT_ENGINE_COMMAND={python} -m export.engine_from_onnx {name} --precision fp16"
+  said "FWHT_ENGINE_COMMAND={python} -m export.engine_from_onnx {file} --precision fp16"
   cmp "$TREE/plugin/libfwht_plugin.so" "$TREE/build/libfwht_plugin.so"
 }
 
@@ -176,6 +177,18 @@ good_nano() {
   echo old >"$TREE/build/libfwht_plugin.so"
   start r32
   [ "$(cat "$TREE/build/libfwht_plugin.so")" = plugin ]
+}
+
+@test "engines of another TensorRT are built anew, those of this one stay" {
+  good_nano
+  sed 's/8.2.1/8.0.1/' "$TREE/plugin/libfwht_plugin.json" >"$TREE/build/libfwht_plugin.json"
+  echo '{}' >"$TREE/build/cat-fp16.engine.json"
+  start r32
+  said "warning: engines in $TREE/build are of TensorRT 8.0.1, and this is 8.2.1"
+  [ ! -e "$TREE/build/cat-fp16.engine.json" ]
+  echo '{}' >"$TREE/build/cat-fp16.engine.json"
+  start r32
+  [ -e "$TREE/build/cat-fp16.engine.json" ]
 }
 
 @test "other commands need no GPU" {

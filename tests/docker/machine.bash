@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # for the tests that load it
 # A made-up machine below $FWHT_ROOT, for the scripts of docker/, which read every fact from a file there.
 
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)

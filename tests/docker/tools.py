@@ -18,8 +18,8 @@ OWN = ROOT / ".venv-docker" / "bin"
 DEBIAN = {
     "bats": "bats",
     "docker-compose": "docker-compose",
-    "systemd-analyze": "systemd",
     "kubectl": "kubernetes-client",
+    "systemd-analyze": "systemd",
 }
 
 
