@@ -25,8 +25,7 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean \
-  image install uninstall doctor report test-docker test-image test-arm
+.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -96,6 +95,8 @@ audit: $(TESTING) ## look the installed packages up for known weaknesses; one th
 
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
+
+.PHONY: image install uninstall doctor report test-docker test-image test-arm
 
 image: ## build the container image of this machine's PLATFORM (docker/versions.env names them)
 	@docker/image.sh $(ARGS)
