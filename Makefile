@@ -144,5 +144,5 @@ bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
 
 clean: ## remove .venv and caches; build/ with what you trained stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-docker .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

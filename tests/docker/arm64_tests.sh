@@ -20,7 +20,7 @@ done
 [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >/proc/sys/fs/binfmt_misc/register
 
 clean() {
-  for place in repository proc dev; do mountpoint -q "$root/$place" && umount "$root/$place"; done
+  for place in repository proc sys dev; do mountpoint -q "$root/$place" && umount "$root/$place"; done
   [ -n "${KEEP:-}" ] || rm -rf "$root"
 }
 trap clean EXIT
@@ -39,6 +39,7 @@ fi
 mkdir -p "$root/repository"
 mount --bind "$PWD" "$root/repository"
 mount --bind /proc "$root/proc"
+mount --bind /sys "$root/sys" # onnxruntime counts processors there
 mount --bind /dev "$root/dev"
 inside python3 -c 'import onnxruntime, platform; print(platform.machine(), platform.python_version(), onnxruntime.__version__)'
 [ $# -gt 0 ] || set -- tests/server

@@ -12,7 +12,7 @@ kserve = pytest.importorskip("kserve", reason="kserve is not here: make test-doc
 yaml = pytest.importorskip("yaml")
 
 KINDS = {"ServingRuntime": "V1alpha1ServingRuntime", "InferenceService": "V1beta1InferenceService"}
-SIMPLE = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+SIMPLE: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}
 
 
 def build(value: Any, kind: str, where: str) -> Any:

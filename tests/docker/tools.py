@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
-OWN = ROOT / ".venv-docker" / "bin"
+OWN = Path(sys.executable).parent
 DEBIAN = {
     "bats": "bats",
     "docker-compose": "docker-compose",
