@@ -28,7 +28,7 @@ END
 # no systemd, and no right to raise limits, on a machine in a sandbox
 cat >"$work/containers.conf" <<END
 [containers]
-default_ulimits = ["nofile=$(ulimit -Hn):$(ulimit -Hn)", "nproc=$(grep -oP 'Max processes +\S+ +\K\d+' /proc/self/limits || echo 32768):32768"]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
 cgroup_manager = "cgroupfs"
 runtime = "runc"
