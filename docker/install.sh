@@ -83,12 +83,16 @@ lay_files() {
 
 # What the start script calls python.
 make_python() { # FOLDER
+  mkdir "$1/bin"
+  # a program, since an interpreter finds its virtual environment by the place it is called at
   if [ -n "${PYTHON:-}" ]; then
-    mkdir "$1/bin"
-    printf '#!/bin/sh\nexec "%s" "$@"\n' "$interpreter" >"$1/bin/python" # a link to it would lose its environment
-    chmod 755 "$1/bin/python"
-    return
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$interpreter" >"$1/bin/python"
+  else
+    # shellcheck disable=SC2016 # expanded as it runs
+    printf '#!/bin/sh\nexec "$(dirname "$0")/../venv/bin/python" "$@"\n' >"$1/bin/python"
   fi
+  chmod 755 "$1/bin/python"
+  [ -z "${PYTHON:-}" ] || return 0
   echo "installing what serving needs (about 200 MB)"
   flags=
   # on a Jetson TensorRT comes with the system's Python, and no pip has it
@@ -99,7 +103,6 @@ make_python() { # FOLDER
     fail "the packages could not be installed (see above)"
   [ -z "$flags" ] || PATH=/usr/local/cuda/bin:$PATH "$1/venv/bin/python" -m pip install --quiet pycuda ||
     fail "pycuda could not be built (see above): sudo apt install python3-dev build-essential, and CUDA (docker/doctor.sh)"
-  ln -s venv/bin "$1/bin"
 }
 
 write_settings() {
