@@ -162,6 +162,7 @@ uninstall() {
   check_system
   if [ -z "$DESTDIR" ] && [ -e "$unit" ]; then
     systemctl --quiet disable --now fwht-classifier || true
+    systemctl --quiet reset-failed fwht-classifier 2>/dev/null || true
   fi
   if [ "${PURGE:-0}" != 1 ] && [ -e "$DESTDIR$settings" ] && changed; then
     echo "kept $DESTDIR$settings, which was changed (PURGE=1 removes it)"

@@ -25,7 +25,7 @@ driver = "overlay"
 graphroot = "$work/storage"
 runroot = "$work/run"
 END
-# no systemd, and no right to raise limits, on a machine in a sandbox
+# works without systemd, and without the right to raise limits
 cat >"$work/containers.conf" <<END
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
