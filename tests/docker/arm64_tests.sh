@@ -1,10 +1,12 @@
 #!/bin/bash
 # The server's own tests as a program for arm64, under qemu-user: `make test-arm`, as root.
 #
-#     tests/docker/arm64_tests.sh [PYTEST ARGUMENT...]     about 40 minutes for tests/server
+#     tests/docker/arm64_tests.sh [PYTEST ARGUMENT...]     about 20 minutes for tests/server on a quiet machine
 #
 # Needs apt install mmdebstrap qemu-user-static, and binfmt_misc. A Debian 12 for arm64 with its Python 3.11, the wheels of
 # aarch64, and onnxruntime 1.19.2: newer ones crash under qemu, not on boards.
+# Not to be had there: a browser, curl, a GPU. Tests that hold a limit of time fail where the emulation is too slow for it
+# (test_small_models_are_run_more_often does always).
 # Settings: MIRROR; KEEP=1 keeps the Debian for another run; CPU=cortex-a57, the Nano's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
