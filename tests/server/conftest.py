@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -108,3 +109,11 @@ def opened(gpu: FakeGpu, tiny: Path) -> Iterator[Callable[..., TensorRTBackend]]
     yield make
     for backend in made:
         backend.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """For a server that must be asked before it says where it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
