@@ -94,7 +94,6 @@ RUN_PER_CORE = ("--parallel-batches", str(CORES), "--concurrency", str(CORES + 1
 MANY_CLIENTS = ("--threads", "1", "--batch-limit", "8", *RUN_PER_CORE)
 SIDES = (
     Side("ours", "defaults", flags=COMMON),
-    Side("ours", "threads that wait awake", flags=(*COMMON, "--spin", "on")),
     Side("ours", "a run per core, one thread each", flags=(*COMMON, *MANY_CLIENTS)),
     Side("plain", "one process"),
     Side("plain", "a process per core, one thread each", threads=1, workers=CORES),

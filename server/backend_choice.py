@@ -19,14 +19,13 @@ CARD_SUFFIX = ".engine.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """What may be chosen from; the names are those of the settings. provider, threads, spin: ONNX Runtime's."""
+    """What may be chosen from; the names are those of the settings. provider, threads: ONNX Runtime's."""
 
     backend: str = "auto"
     precision: str = "auto"
     provider: str = "cpu"
     threads: int = 0
     cuda_graphs: bool = True
-    spin: bool = False
 
     @property
     def precisions(self) -> Tuple[str, ...]:
@@ -106,7 +105,7 @@ def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str], missed
     except ImportError as error:
         also = f". TensorRT does not run it either: {reasons}" if refusals else ""
         raise StartupError(f"ONNX Runtime is not installed ({error}): pip install onnxruntime{also}") from error
-    backend = OnnxRuntimeBackend(onnx, choice.provider, choice.threads, choice.spin)
+    backend = OnnxRuntimeBackend(onnx, choice.provider, choice.threads)
     return Opened(backend, backend.metadata, file_sha256(onnx), onnx, reasons if refusals and missed else None)
 
 

@@ -134,14 +134,7 @@ class Catalogue:
 
     def _read(self, source: str) -> Model:
         chosen = self._settings
-        choice = Choice(
-            chosen.backend,
-            chosen.precision,
-            chosen.provider,
-            chosen.threads,
-            cuda_graphs=chosen.cuda_graphs == "auto",
-            spin=chosen.spin == "on",
-        )
+        choice = Choice(chosen.backend, chosen.precision, chosen.provider, chosen.threads, chosen.cuda_graphs == "auto")
         return load_model(source, choice, chosen.max_pixels)
 
     def _source(self, name: str) -> str:

@@ -23,18 +23,17 @@ class OnnxRuntimeBackend:
     provider: "cpu", "cuda", or "auto" (CUDA where it works). Where "cuda" was asked for and the session runs on the
     CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 leaves the choice to ONNX Runtime (one
     per physical core), which is best for one request at a time; with several at once, or other work on the machine, 1
-    answers more of them. spin: those threads wait awake for the next run. Raises StartupError where the file cannot be
-    loaded.
+    answers more of them. Raises StartupError where the file cannot be loaded.
     """
 
     name = "onnxruntime"
     precision = "fp32"
 
-    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0, spin: bool = False) -> None:
+    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0) -> None:
         if provider not in ("auto", *PROVIDERS):
             raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
         self.path = path
-        self._threads, self._spin = threads, spin
+        self._threads = threads
         self._providers = _wanted_providers(provider)
         self._stamp = _stamp(path)
         self._session = self._new_session(self._options())
@@ -99,9 +98,8 @@ class OnnxRuntimeBackend:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         # Within a run the threads wait for each other without sleeping (mobilenet_v2 on two cores: 1.1 instead of 2.0
-        # ms). Between runs they sleep, unless told otherwise: awake they take the cores from the event loop and other
-        # models' sessions.
-        options.add_session_config_entry("session.force_spinning_stop", "0" if self._spin else "1")
+        # ms). Between runs they sleep, else they would take the cores from the event loop and other models' sessions.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 3  # errors; its warnings name nodes that no reader of the log could mend
         return options
 

@@ -62,12 +62,6 @@ class Settings:
         "Empty: none is built.",
     )
     threads: int = setting(0, "Threads of one inference; 0 means one per physical core.", low=0, high=1024)
-    spin: str = setting(
-        "off",
-        "on lets the threads of ONNX Runtime wait awake for the next run: a lone client is answered sooner, and other "
-        "models and programs get less of the cores.",
-        choices=("off", "on"),
-    )
     concurrency: int = setting(2, "Threads that decode images and run the models.", "threads", low=1, high=1024)
     max_waiting: int = setting(
         32, "Requests that may arrive or wait beyond those; the next one is answered 503.", low=0, high=100_000
