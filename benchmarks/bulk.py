@@ -25,6 +25,7 @@ import onnxruntime
 
 from benchmarks.bulk_images import PACK, write_images
 from benchmarks.timing import write
+from server.backend_choice import Choice
 from server.bulk_source import Folder
 from server.model import find_model, load_model
 from server.stages import Stages
@@ -36,7 +37,7 @@ WARM_UP = 3  # batches
 
 def bare(folder: Path, model: str, batch: int, cores: int, seconds: float) -> float:
     """Images a second."""
-    source, loaded = Folder(folder), load_model(model)
+    source, loaded = Folder(folder), load_model(model, Choice("onnxruntime"))
     files = [source.read(name) for name in source.names()[:PREPARED]]
     batches = [loaded.batch(files[begin : begin + batch], Stages())[0] for begin in range(0, len(files), batch)]
     loaded.close()

@@ -25,6 +25,7 @@ from typing import Any
 from benchmarks.bulk_images import write_images
 from benchmarks.process_tree import ProcessTree
 from benchmarks.timing import write
+from server.backend_choice import Choice
 from server.model import load_model
 from server.stages import Stages
 
@@ -115,7 +116,7 @@ def problems(output: Path, images: Path, names: list[str], bad: set[str], sample
     wrong = [f"{name} has {counts[name]} rows" for name in names if counts[name] != 1]
     wrong += [f"{name} is no image" for name in set(counts) - set(names)]
     wrong += [f"{name} is bad and has no reason" for name in sorted(bad) if not rows.get(name, {}).get("error")]
-    model = load_model(MODEL, threads=1)
+    model = load_model(MODEL, Choice("onnxruntime", threads=1))
     for name in sorted(set(sample) - bad):
         (result,) = model.classify([(images / name).read_bytes()], 1, Stages())
         best, row = result["predictions"][0], rows.get(name, {})

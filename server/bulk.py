@@ -14,6 +14,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
+from .backend_choice import Choice
 from .bulk_source import open_source
 from .errors import BadRequest, StartupError
 from .model import DEFAULT_TOP_K, Model, find_model, load_model
@@ -115,7 +116,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
 
 def check_model(options: argparse.Namespace) -> Tuple[Model, bytes, int]:
     """The model, closed again, its file, and --top-k. Every worker loads it; here it is told what is wrong with it."""
-    model = load_model(options.model, threads=1)
+    model = load_model(options.model, Choice("onnxruntime", threads=1))
     model.close()
     try:
         return model, find_model(options.model).read_bytes(), model.check_top_k(options.top_k)

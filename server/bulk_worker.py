@@ -14,6 +14,7 @@ from typing import Any, Deque, Dict, Iterator, List, Sequence, Tuple, Union
 import numpy as np
 
 from .backend import infer_in_parts
+from .backend_choice import Choice
 from .bulk_output import Output, shown
 from .bulk_source import Source, open_source
 from .errors import ServerError
@@ -51,7 +52,7 @@ class Worker:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{job.model}.onnx"
             path.write_bytes(job.file)
-            self._model = load_model(str(path), threads=job.threads)
+            self._model = load_model(str(path), Choice("onnxruntime", threads=job.threads))
         self._about = {"model": job.model, "model_sha256": self._model.card["file_sha256"]}
 
     def __call__(self, batch: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ def test_killed_once() -> None:
 
 
 def test_what_counts_as_a_problem(tmp_path: Path) -> None:
+    from server.backend_choice import Choice
     from server.bulk_output import Output
     from server.model import load_model
     from server.stages import Stages
@@ -33,7 +34,7 @@ def test_what_counts_as_a_problem(tmp_path: Path) -> None:
     good, twice, wrong, missing, spoiled = names = write_images(images, 5)
     output = Output(tmp_path / "rows")
     output.begin({})
-    (result,) = load_model(MODEL).classify([(images / good).read_bytes()], 1, Stages())
+    (result,) = load_model(MODEL, Choice("onnxruntime")).classify([(images / good).read_bytes()], 1, Stages())
     best = result["predictions"][0]
     rows = [{"path": name, **best} for name in (good, twice, twice, spoiled, "stranger")]
     output.write(0, [*rows, {"path": wrong, **best, "label": "plane"}], {})

@@ -13,6 +13,7 @@ pytest.importorskip("pyarrow", reason="the bulk extra is not installed")
 
 from pyarrow import parquet
 
+from server.backend_choice import Choice
 from server.bulk_output import Output
 from server.bulk_source import open_source
 from server.bulk_worker import TRIES, Job, Worker, classify
@@ -77,7 +78,7 @@ def test_the_servers_answers(images: Path, tmp_path: Path, tiny: Path, client: A
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_order_and_number_do_not_depend_on_the_batch(images: Path, tmp_path: Path, tiny: Path, batch: int) -> None:
-    model = load_model(str(tiny), threads=1)
+    model = load_model(str(tiny), Choice("onnxruntime", threads=1))
     names = open_source(images).names() * 9  # more than are read ahead
     rows = list(classify(model, open_source(images), names, job(images, tmp_path, tiny, batch)))
     assert [row["path"] for row in rows] == names
