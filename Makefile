@@ -113,7 +113,7 @@ lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the devi
 audit: $(TESTING) ## look the installed packages up for known weaknesses; one that was skipped counts as not run
 	@$(RUN) -m tests.dependency_audit
 
-test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
+test: lint ## lint and every test (FWHT_REQUIRE_GPU=1, FWHT_REQUIRE_TOOLS=1: no GPU, nginx or Ray fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
 
 .PHONY: image install uninstall doctor report test-docker test-image test-arm

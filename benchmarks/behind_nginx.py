@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +109,7 @@ def configuration(listen: int, ports: list[int], retry: bool) -> str:
 @contextmanager
 def behind_nginx(*flags: str, retry: bool = True) -> Iterator[BehindNginx]:
     """Start two servers with `flags` and nginx before them; end all three. Raises SystemExit where one cannot start."""
+    program = nginx()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, listen = Path(name), free_port()
         servers = [Server(free_port(), flags, folder / f"server{number}") for number in range(2)]
@@ -115,17 +118,25 @@ def behind_nginx(*flags: str, retry: bool = True) -> Iterator[BehindNginx]:
             server.start()
         (folder / "classifiers.conf").write_text(configuration(listen, [server.port for server in servers], retry))
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
-        command = ["nginx", "-p", str(folder), "-e", str(folder / "errors"), "-c", str(folder / "nginx.conf")]
-        nginx = subprocess.Popen(command)
-        stack.callback(nginx.wait)
-        stack.callback(nginx.terminate)
-        wait_for_nginx(nginx, folder)
+        command = [program, "-p", str(folder), "-e", str(folder / "errors"), "-c", str(folder / "nginx.conf")]
+        before = subprocess.Popen(command)
+        stack.callback(before.wait)
+        stack.callback(before.terminate)
+        wait_for_nginx(before, folder)
         yield BehindNginx(Target.from_url(f"http://127.0.0.1:{listen}"), servers, folder)
 
 
-def wait_for_nginx(nginx: subprocess.Popen[bytes], folder: Path) -> None:
+def nginx() -> str:
+    """The program's path, which for users other than root is not on PATH. Raises SystemExit where it is missing."""
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise SystemExit("nginx is not installed: apt install nginx")
+    return found
+
+
+def wait_for_nginx(process: subprocess.Popen[bytes], folder: Path) -> None:
     end = time.monotonic() + STOP_S
     while not (folder / "pid").exists():  # written once its sockets listen
-        if nginx.poll() is not None or time.monotonic() > end:
+        if process.poll() is not None or time.monotonic() > end:
             raise SystemExit(f"nginx does not start: {(folder / 'errors').read_text()}")
         time.sleep(0.01)

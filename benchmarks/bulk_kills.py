@@ -18,9 +18,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 from benchmarks.bulk_images import write_images
 from benchmarks.process_tree import ProcessTree
@@ -35,9 +35,17 @@ WORKER = b"ray::MapWorker"  # how Ray names a worker's process
 GIVE_UP_S = 3600.0
 
 
-def start(images: Path, output: Path, *flags: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def started(images: Path, output: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run; nothing of it is left where this program ends before it, by Ctrl-C, say."""
     command = [sys.executable, "-m", "server.bulk", str(images), str(output), "--model", MODEL, "--json", *flags]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                kill(process, everything=True)
 
 
 def parts(output: Path) -> int:
@@ -88,19 +96,25 @@ def killed(images: Path, output: Path, kills: int, chance: random.Random, *flags
     moments = sorted(chance.sample(range(1, total - 1), kills))  # parts that are done by then
     events = []
     for number, moment in enumerate(moments):
-        process = start(images, output, *flags)
-        if not wait_for_parts(process, output, moment):
-            raise SystemExit(f"it ended before it could be killed: {process.communicate()[1].decode()}")
-        lost_worker = number == 0 and kills > 1 and kill_worker(process)
-        if lost_worker and not wait_for_parts(process, output, min(moment + 1, total)):
-            raise SystemExit(f"it did not go on without a worker: {process.communicate()[1].decode()}")
-        kill(process, everything=number % 2 == 1)
+        with started(images, output, *flags) as process:
+            if not wait_for_parts(process, output, moment):
+                raise SystemExit(f"it ended before it could be killed: {process.communicate()[1].decode()}")
+            lost_worker = number == 0 and kills > 1 and kill_worker(process)
+            if lost_worker and not wait_for_parts(process, output, min(moment + 1, total)):
+                raise SystemExit(f"it did not go on without a worker: {process.communicate()[1].decode()}")
+            kill(process, everything=number % 2 == 1)
         events.append({"parts": parts(output), "of": total, "worker": lost_worker, "everything": number % 2 == 1})
-    process = start(images, output, *flags)
-    said, errors = process.communicate(timeout=GIVE_UP_S)
+    return [*events, run(images, output, *flags)]
+
+
+def run(images: Path, output: Path, *flags: str) -> dict[str, Any]:
+    """Let it end; what it says. Raises SystemExit where it ends badly."""
+    with started(images, output, *flags) as process:
+        said, errors = process.communicate(timeout=GIVE_UP_S)
     if process.returncode:
         raise SystemExit(f"it ended with {process.returncode}: {errors.decode()}")
-    return [*events, json.loads(said)]
+    found: dict[str, Any] = json.loads(said)
+    return found
 
 
 def part_size(flags: tuple[str, ...]) -> int:
@@ -135,10 +149,9 @@ def measure(count: int, kills: int, seed: int, *flags: str) -> dict[str, Any]:
         events = killed(images, output, kills, chance, *flags)
         seconds = time.monotonic() - begun
         wrong = problems(output, images, names, bad, chance.sample(names, min(1000, count)))
-        again = start(images, output, *flags)
-        said, errors = again.communicate(timeout=GIVE_UP_S)
-        if again.returncode or json.loads(said)["worked"] or json.loads(said)["left"]:
-            wrong.append(f"started again it did something: {said} {errors}")
+        again = run(images, output, *flags)
+        if again["worked"] or again["left"]:
+            wrong.append(f"started again it did something: {again}")
     return {"images": count, "bad": len(bad), "seconds": seconds, "events": events, "problems": wrong}
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from benchmarks.bulk_images import write_images
 from benchmarks.bulk_kills import MODEL, measure, problems
+from tests.tools import need_bulk
 
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the bulk extra is not installed")
+need_bulk()
 
 
 @pytest.mark.slow

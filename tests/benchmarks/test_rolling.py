@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import urllib.error
 import urllib.request
 from typing import Any, Iterator
@@ -12,21 +11,19 @@ import pytest
 
 from benchmarks.behind_nginx import Asked, BehindNginx, asked, behind_nginx
 from benchmarks.rolling import in_flight, killing, problems, report, rolling, under_load
+from tests.tools import need_nginx
 
 IMAGE_BYTES = 16 << 20
 
 
 @pytest.fixture(scope="module")
 def behind() -> Iterator[BehindNginx]:
+    need_nginx()
     with behind_nginx("--threads", "1", "--drain-delay", "1") as found:
         yield found
 
 
-needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (apt install nginx)")
-
-
 @pytest.mark.slow
-@needs_nginx
 def test_a_killed_server_and_a_restart_lose_nothing(behind: BehindNginx) -> None:
     act, kills = killing(behind, random.Random(7), again=True)
     found = report("kill", under_load(behind, 0, act), behind, kills, [])
@@ -47,7 +44,6 @@ def ask(behind: BehindNginx, path: str, data: bytes | None = None) -> tuple[int,
             return error.code, dict(error.headers), error.read()
 
 
-@needs_nginx
 def test_what_nginx_passes_and_refuses(behind: BehindNginx) -> None:
     assert ask(behind, "/readyz")[0] == 200
     status, headers, body = ask(behind, "/v1/classify", b"no image")
@@ -58,8 +54,8 @@ def test_what_nginx_passes_and_refuses(behind: BehindNginx) -> None:
     assert status == 413 and headers["Content-Type"] == "application/problem+json" and b"16 MiB" in body
 
 
-@needs_nginx
 def test_without_any_server_it_is_busy() -> None:
+    need_nginx()
     with behind_nginx("--threads", "1") as behind:
         for server in behind.servers:
             server.kill()

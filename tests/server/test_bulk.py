@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 from server.bulk import check_packages, main
 from server.errors import StartupError
 from tests.server.http_server import ROOT
+from tests.tools import need_bulk
 
 DATA = ROOT / "tests" / "data"
 
@@ -22,9 +22,6 @@ DATA = ROOT / "tests" / "data"
 def test_a_missing_package_is_named() -> None:
     with pytest.raises(StartupError, match="not installed: no_such_package.: pip install 'ray.data.'"):
         check_packages(["json", "no_such_package"])
-
-
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the bulk extra is not installed")
 
 
 @pytest.fixture
@@ -37,10 +34,10 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-@needs_ray
 def test_wrong_arguments_cost_nothing(
     images: Path, tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    need_bulk()
     rows = tmp_path / "rows"
     cases = [
         ([str(tmp_path / "none"), str(rows)], "none is not there: name a folder"),
@@ -58,10 +55,10 @@ def test_wrong_arguments_cost_nothing(
     assert not rows.exists() and sorted(path.name for path in tmp_path.iterdir()) == ["images"]
 
 
-@needs_ray
 def test_a_finished_run_does_nothing_and_another_is_refused(
     images: Path, tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    need_bulk()
     rows = tmp_path / "rows"
     finished(images, rows, tiny)
     before = {path: path.stat().st_mtime_ns for path in rows.rglob("*") if path.is_file()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pyarrow", reason="the bulk extra is not installed")
+pytest.importorskip("pyarrow", reason="the bulk extra is not installed; test_bulk.py fails for that where asked to")
 
 from pyarrow import dataset, parquet
 

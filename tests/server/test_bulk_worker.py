@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyarrow", reason="the bulk extra is not installed")
+pytest.importorskip("pyarrow", reason="the bulk extra is not installed; test_bulk.py fails for that where asked to")
 
 from pyarrow import parquet
 
