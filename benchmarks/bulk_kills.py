@@ -33,6 +33,7 @@ MODEL = "fwht_mobilenet_v2"
 BAD = 50  # of the images, cut in the middle
 WORKER = b"ray::MapWorker"  # how Ray names a worker's process
 GIVE_UP_S = 3600.0
+IMAGE_S = 0.001  # about what a worker takes for one
 
 
 @contextmanager
@@ -102,6 +103,7 @@ def killed(images: Path, output: Path, kills: int, chance: random.Random, *flags
             lost_worker = number == 0 and kills > 1 and kill_worker(process)
             if lost_worker and not wait_for_parts(process, output, min(moment + 1, total)):
                 raise SystemExit(f"it did not go on without a worker: {process.communicate()[1].decode()}")
+            time.sleep(chance.random() * IMAGE_S * part_size(flags))  # else it always died at the end of a part
             kill(process, everything=number % 2 == 1)
         events.append({"parts": parts(output), "of": total, "worker": lost_worker, "everything": number % 2 == 1})
     return [*events, run(images, output, *flags)]
