@@ -27,7 +27,7 @@ AROUND = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
 events {{ worker_connections 1024; }}
 http {{
-    log_format asked '$msec $request_time $status $upstream_addr|$upstream_status';
+    log_format asked '$msec $request_time $status$request_completion $upstream_addr|$upstream_status';
     access_log {folder}/access asked;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -66,12 +66,13 @@ class Server:
 
 
 class Asked(NamedTuple):
-    """A request as nginx saw it: time.time() of its begin and end, its status, and where it was sent, one after the
-    other, with what came back from there ("-" where nothing did)."""
+    """A request as nginx saw it: time.time() of its begin and end, its status, whether the whole answer went to the
+    client, and where it was sent, one after the other, with what came back from there ("-" where nothing did)."""
 
     begin: float
     end: float
     status: int
+    whole: bool
     ports: list[int]
     statuses: list[str]
 
@@ -95,7 +96,8 @@ def asked(line: str) -> Asked:
     end, seconds, status, sent = line.split(" ", 3)
     addresses, _, statuses = sent.partition("|")
     ports = [int(address.rpartition(":")[2]) for address in addresses.split(", ")]
-    return Asked(float(end) - float(seconds), float(end), int(status), ports, statuses.split(", "))
+    begin, whole = float(end) - float(seconds), status.endswith("OK")
+    return Asked(begin, float(end), int(status[:3]), whole, ports, statuses.split(", "))
 
 
 def configuration(listen: int, ports: list[int], retry: bool) -> str:

@@ -64,27 +64,30 @@ def test_without_any_server_it_is_busy() -> None:
 
 
 def test_a_line_of_the_log() -> None:
-    found = asked("1795861634.643 0.030 502 127.0.0.1:1, 127.0.0.1:2|502, -")
+    found = asked("1795861634.643 0.030 502OK 127.0.0.1:1, 127.0.0.1:2|502, -")
     assert found.begin == pytest.approx(1795861634.613, abs=1e-4)
-    assert found[1:] == (1795861634.643, 502, [1, 2], ["502", "-"])
+    assert found[1:] == (1795861634.643, 502, True, [1, 2], ["502", "-"])
+    assert not asked("1795861634.643 0.030 200 127.0.0.1:1|200").whole
 
 
 def test_in_flight() -> None:
-    one = Asked(10.0, 11.0, 502, [1], ["502"])
+    one = Asked(10.0, 11.0, 502, True, [1], ["502"])
     assert in_flight(one, [(1, 10.5, 10.6)]) and in_flight(one, [(1, 9.5, 10.0)])
     assert not in_flight(one, [(2, 10.5, 10.6)]) and not in_flight(one, [(1, 9.5, 9.9)])
     assert not in_flight(one, [(1, 11.5, 11.9)])
 
 
 def sample(**changes: Any) -> dict[str, Any]:
-    found = {"kind": "kill", "outcomes": {"200": {"count": 9}}, "events": 1, "exit_statuses": [], "lost_in_flight": 0}
-    return {**found, **changes}
+    found = {"kind": "kill", "outcomes": {"200": {"count": 9}}, "events": 1, "exit_statuses": []}
+    return {**found, "lost_in_flight": 0, "lost_in_the_answer": 0, **changes}
 
 
 def test_nothing_wrong() -> None:
     assert problems(sample()) == []
     lost = {"200": {"count": 9}, "502": {"count": 2}}
     assert problems(sample(kind="kill, no retry", outcomes=lost, lost_in_flight=2)) == []
+    cut = {"200": {"count": 9}, "connection": {"count": 1}}
+    assert problems(sample(outcomes=cut, lost_in_flight=1, lost_in_the_answer=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,10 @@ def test_nothing_wrong() -> None:
     [
         ({"outcomes": {}}, "nothing was answered"),
         ({"outcomes": {"200": {"count": 1}, "connection": {"count": 1}}}, "1 requests were lost"),
-        ({"kind": "kill, no retry", "outcomes": {"200": {"count": 1}, "502": {"count": 2}}}, "of which 0 in flight"),
+        (
+            {"kind": "kill, no retry", "outcomes": {"200": {"count": 1}, "502": {"count": 2}}},
+            "2 requests were lost, of which 0 may be",
+        ),
         ({"events": 0}, "no server was stopped"),
         ({"exit_statuses": [-9, 0]}, "ended with"),
     ],
