@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Sequence
@@ -14,6 +15,7 @@ from .errors import StartupError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("server", "export")  # of this project; a cluster's machines have the others
+CONNECT_S = 5.0
 STORE_BYTES = 100 << 20  # of shared memory: only part numbers and one ONNX file travel
 # Read as Ray is imported: it tells its makers nothing, and the user nothing of its own affairs.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
@@ -32,6 +34,8 @@ def running(address: Optional[str], cpus: int) -> Iterator[int]:
 
     Once a process. Raises StartupError where the cluster cannot be used.
     """
+    if address:
+        check_address(address)
     for name, value in {**QUIET, **({} if address else alone())}.items():
         os.environ.setdefault(name, value)
     import ray
@@ -46,12 +50,26 @@ def running(address: Optional[str], cpus: int) -> Iterator[int]:
             modules = [str(ROOT / name) for name in PACKAGES]
             ray.init(address=address, runtime_env={"py_modules": modules}, **options)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        where = f"the cluster at {address} cannot be used" if address else "it cannot be started here"
+        tokens = " (if it asks for a token, set RAY_AUTH_MODE=token)"
+        where = f"the cluster at {address} cannot be used{tokens}" if address else "it cannot be started here"
         raise StartupError(f"Ray: {where}: {error}") from error
     try:
         yield int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """StartupError where nobody listens at HOST:PORT: Ray itself would try for minutes. What else it is, Ray tells."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise StartupError(
+            f"nobody answers at {address} ({error}): start a cluster with `ray start --head`, which tells its address"
+        ) from error
 
 
 def work(parts: Sequence[int], job: Job, workers: int) -> Iterator[Dict[str, Any]]:
