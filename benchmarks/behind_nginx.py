@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
@@ -27,7 +28,8 @@ AROUND = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
 events {{ worker_connections 1024; }}
 http {{
-    log_format asked '$msec $request_time $status$request_completion $upstream_addr|$upstream_status';
+    log_format asked '$msec $request_time $status $body_bytes_sent/$sent_http_content_length '
+        '$upstream_addr|$upstream_status';
     access_log {folder}/access asked;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -84,7 +86,12 @@ class BehindNginx:
     folder: Path
 
     def asked(self) -> list[Asked]:
-        """Every request so far that was sent on to a server."""
+        """Every request so far that was sent on to a server. One that is not comes after them: once nginx, which is one
+        process, has answered it, it has logged them."""
+        last = http.client.HTTPConnection(self.target.host, self.target.port)
+        last.request("GET", "/metrics")
+        last.getresponse().read()
+        last.close()
         lines = (self.folder / "access").read_text().splitlines()
         return [asked(line) for line in lines if not line.endswith("-|-")]
 
@@ -93,11 +100,12 @@ class BehindNginx:
 
 
 def asked(line: str) -> Asked:
-    end, seconds, status, sent = line.split(" ", 3)
+    end, seconds, status, body, sent = line.split(" ", 4)
     addresses, _, statuses = sent.partition("|")
     ports = [int(address.rpartition(":")[2]) for address in addresses.split(", ")]
-    begin, whole = float(end) - float(seconds), status.endswith("OK")
-    return Asked(begin, float(end), int(status[:3]), whole, ports, statuses.split(", "))
+    came, _, announced = body.partition("/")  # $request_completion says OK where an answer broke off, too
+    begin, whole = float(end) - float(seconds), announced in (came, "-")
+    return Asked(begin, float(end), int(status), whole, ports, statuses.split(", "))
 
 
 def configuration(listen: int, ports: list[int], retry: bool) -> str:

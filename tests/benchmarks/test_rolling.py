@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import random
+import socket
+import threading
 import urllib.error
 import urllib.request
 from typing import Any, Iterator
@@ -54,20 +57,34 @@ def test_what_nginx_passes_and_refuses(behind: BehindNginx) -> None:
     assert status == 413 and headers["Content-Type"] == "application/problem+json" and b"16 MiB" in body
 
 
-def test_without_any_server_it_is_busy() -> None:
+def test_without_any_server_it_is_busy_and_half_an_answer_is_told() -> None:
     need_nginx()
     with behind_nginx("--threads", "1") as behind:
         for server in behind.servers:
             server.kill()
         status, headers, body = ask(behind, "/v1/classify", b"x")
-    assert status == 503 and headers["Retry-After"] == "1" and b"urn:fwht:problem:busy" in body
+        assert status == 503 and headers["Retry-After"] == "1" and b"urn:fwht:problem:busy" in body
+        with socket.create_server(("127.0.0.1", behind.servers[0].port)) as half:
+            answering = threading.Thread(target=answer_half, args=(half,))
+            answering.start()
+            with pytest.raises(http.client.IncompleteRead):
+                ask(behind, "/v1/classify", b"x")
+            answering.join()
+        assert [(one.status, one.whole) for one in behind.asked()] == [(503, True), (200, False)]
+
+
+def answer_half(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
 
 
 def test_a_line_of_the_log() -> None:
-    found = asked("1795861634.643 0.030 502OK 127.0.0.1:1, 127.0.0.1:2|502, -")
+    found = asked("1795861634.643 0.030 502 9/9 127.0.0.1:1, 127.0.0.1:2|502, -")
     assert found.begin == pytest.approx(1795861634.613, abs=1e-4)
     assert found[1:] == (1795861634.643, 502, True, [1, 2], ["502", "-"])
-    assert not asked("1795861634.643 0.030 200 127.0.0.1:1|200").whole
+    assert not asked("1795861634.643 0.030 200 4/9 127.0.0.1:1|200").whole
 
 
 def test_in_flight() -> None:
