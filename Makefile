@@ -7,7 +7,8 @@ SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT
 
 MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
-SHIPPED := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2
+ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
+SHIPPED := $(basename $(notdir $(wildcard models/*.safetensors)))
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
 RUNTIME ?= cpu
 OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
@@ -30,7 +31,7 @@ endif
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "architectures: $(SHIPPED)"
+	@echo "architectures: $(ARCHITECTURES)"
 
 .venv/bin/python:
 	@python3 -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 8) <= v < (3, 14) else \
