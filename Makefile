@@ -26,7 +26,7 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train onnx ship plugin test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify train train-all onnx ship accuracy plugin test lint audit bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -71,6 +71,10 @@ train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
 	@exec $(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
 
+train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
+	@$(if $(DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@exec $(RUN) -m export.train_all --data $(DATA) $(ARGS)
+
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
 	@$(RUN) -m export.onnx_from_checkpoint $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
 	  $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -79,6 +83,9 @@ ship: $(TRAINING) ## export the shipped weights again into models/ and tests/dat
 	@set -e; for name in $(SHIPPED); do \
 	  $(RUN) -m export.onnx_from_checkpoint $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
 	  mv models/$$name.golden.npz tests/data/; done
+
+accuracy: $(TRAINING) ## classify all test images of DATA with every shipped model and engine; JSON into build/bench/
+	@$(RUN) -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
 
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile

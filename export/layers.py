@@ -10,7 +10,7 @@ Gradients of `MFDepthwiseConv`, a an input value and b a weight:
   The surrogate for the jump is a box of half-width epsilon, 2 delta(a) ~ 1/epsilon where |a| <= epsilon, else 0;
   epsilon = 0 (the default, and the usual choice) leaves the jump out.
 * operator 2, (|a + b| - |a - b|) / 2: continuous, so the derivative almost everywhere is exact, d/da = sgn(b) where
-  |a| < |b|, else 0, and the same with a and b exchanged.
+  |a| < |b|, else 0, and the same with a and b exchanged. Why it wants large first weights: docs/multiplication_free.md.
 * operator 3 is max(operator 2, 0): operator 2's derivative where a and b have one sign, else 0.
 """
 
