@@ -25,8 +25,6 @@ def half_weights(source: Path, target: Path, data_note: str = "") -> str:
         accuracy = {**card["accuracy"], **({"data": data_note} if data_note else {})}
         note = f"{accuracy.get('note', '')}; of the weights before they were rounded to float16"
         accuracy["note"] = note.lstrip("; ")
-            "; "
-        )
         card = {**card, "accuracy": accuracy}
     beyond = [name for name, value in model.state_dict().items() if value.abs().max() > LARGEST]
     if beyond:

@@ -109,3 +109,16 @@ def test_every_weight_gets_a_gradient(name: str) -> None:
 def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         build_model(*arguments)
+
+
+@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32"])
+def test_a_model_compiles_in_one_piece(name: str) -> None:
+    """Torch's tracer sees all of it (`fullgraph`); the operations are then run as they are, with the same result."""
+    model = build_model(name, 10, 8)
+    images = torch.randn(2, 3, 8, 8)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    model.eval()
+    assert torch.equal(compiled(images), model(images))
+    model.train()
+    compiled(images).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
