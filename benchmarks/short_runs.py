@@ -29,18 +29,23 @@ class ShortRuns:
     """`python -m benchmarks.NAME`: its options, its data, and its result, written again after each run."""
 
     def __init__(self, name: str, purpose: str | None) -> None:
-        parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=(purpose or "").split(":")[0])
+        parser = argparse.ArgumentParser(
+            prog=f"python -m benchmarks.{name}",
+            description=(purpose or "").split(":")[0],
+            epilog="Options of export.train that follow go to every run, as --device cuda --precision bf16.",
+        )
         add = parser.add_argument
         add("--data", type=Path, required=True, help="CIFAR-10, in any format of docs/data_formats.md")
         add("--size", type=int, default=16, help="pixels (16)")
-        add("--epochs", type=int, default=10, help="of each run (10)")
-        add("--images", type=int, default=3000, help="to train on and hold out (3000)")
+        add("--epochs", type=int, default=8, help="of each run (8)")
+        add("--images", type=int, default=2000, help="to train on and hold out (2000)")
         add("--build", type=Path, default=Path("build") / name, help=f"folder of the runs (build/{name})")
         add("--out", type=Path, default=Path("build/bench") / f"{name}.json")
-        self.args = parser.parse_args()
+        self.args, self.more = parser.parse_known_args()
         torch.set_num_threads(1)
         self.dataset = subset(load_dataset(self.args.data, self.args.size), self.args.images, TEST_IMAGES)
         conditions = {"data": self.dataset.description, "size": self.args.size, "epochs": self.args.epochs}
+        conditions["options"] = self.more
         self.result: dict[str, Any] = {"benchmark": name, "machine": machine(), "conditions": conditions, "curves": []}
 
     def run(self, words: Sequence[str], seed: int, **facts: Any) -> None:
@@ -49,7 +54,7 @@ class ShortRuns:
         args = self.args
         given = ["--data", str(args.data), "--build", str(args.build), "--name", name, "--seed", str(seed)]
         given += ["--image-size", str(args.size), "--epochs", str(args.epochs), "--batch-size", "32", "--device", "cpu"]
-        options = parse_options([*given, *words])
+        options = parse_options([*given, *words, *self.more])
         folder = RunFolder(options.build, options.name)
         if not folder.artefact.exists():
             train(options, "python -m benchmarks", self.dataset)

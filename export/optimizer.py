@@ -6,14 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from export.layers import MFDepthwiseConv
+
 AVERAGING_RAMP = 10  # steps
 
 
 def sgd(model: nn.Module, momentum: float, weight_decay: float, threshold_lr: float) -> SGD:
     """SGD with Nesterov's momentum. Every group has `lr`, a tensor to be set before a step, and its `factor`.
 
-    Parameters with one axis (thresholds, scales, biases, BatchNorm) do not decay. Thresholds and scales have
-    `threshold_lr` times the others' rate. Momenta begin as zeros, which is as good as without.
+    Parameters with one axis (thresholds, scales, biases, BatchNorm) do not decay, nor do the weights of operators 2 and
+    3 of multiplication-free layers: the smaller those are, the larger the gradients (docs/multiplication_free.md).
+    Thresholds and scales have `threshold_lr` times the others' rate. Momenta begin as zeros, which is as good as none.
     """
     device = next(model.parameters()).device
     groups = [
@@ -34,11 +37,13 @@ def parameter_groups(
     """Parameters, their weight decay and their factor of the learning rate."""
     named = list(model.named_parameters())
     special = [p for name, p in named if name.endswith((".thresholds", ".scale"))]
-    taken = {id(p) for p in special}
+    minima = [m.weight for m in model.modules() if isinstance(m, MFDepthwiseConv) and m.operator != 1]
+    taken, sized = {id(p) for p in special}, {id(p) for p in minima}
     rest = [p for _, p in named if id(p) not in taken]
+    decays = [p.ndim > 1 and id(p) not in sized for p in rest]
     return [
-        ([p for p in rest if p.ndim > 1], weight_decay, 1.0),
-        ([p for p in rest if p.ndim <= 1], 0.0, 1.0),
+        ([p for p, decay in zip(rest, decays) if decay], weight_decay, 1.0),
+        ([p for p, decay in zip(rest, decays) if not decay], 0.0, 1.0),
         (special, 0.0, threshold_lr),
     ]
 

@@ -122,7 +122,11 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_hybrid_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("hybrids").add_argument
-    add("--operator", type=whole(1, 3), help="of multiplication-free layers; 1 where not given (docs/data_formats.md)")
+    add(
+        "--operator",
+        type=whole(1, 3),
+        help="of multiplication-free layers; 1 where not given (docs/multiplication_free.md)",
+    )
     add("--pool", action="store_true", help="project by averaging neighbouring channels, not by keeping the first ones")
     add("--scale", action="store_true", help="a trainable factor for each coefficient of a transform")
     add("--threshold-init", choices=THRESHOLD_INITS, default="ramp", help="first thresholds, all from 0 to 0.1")
@@ -142,7 +146,12 @@ def _add_learning_options(parser: argparse.ArgumentParser) -> None:
     add("--schedule", choices=SCHEDULES, default="cosine", help="course of the learning rate after the warm-up")
     add("--warmup", type=number(0, 0.9), default=0.05, help="share of the steps over which the rate rises")
     add("--momentum", type=number(0.01, 0.9999), default=0.9, help="of SGD, in Nesterov's form")
-    add("--weight-decay", type=number(0, 1), default=5e-4, help="not on thresholds, biases and BatchNorm")
+    add(
+        "--weight-decay",
+        type=number(0, 1),
+        default=5e-4,
+        help="not on thresholds, biases, BatchNorm and the weights of operators 2 and 3",
+    )
     add("--label-smoothing", type=number(0, 0.9), default=0.1, help="share of the target spread over all classes")
     add("--ema", type=number(0, 0.99999), default=0.0, help="decay of a running average of the weights; 0: none")
     add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes and size to learn from")

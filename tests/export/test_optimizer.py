@@ -25,6 +25,15 @@ def test_thresholds_biases_and_batchnorm_do_not_decay() -> None:
     assert {"stem.weight", "blocks.17.depthwise.weight", "classifier.weight"} <= set(decaying)
 
 
+@pytest.mark.parametrize("operator", [2, 3])
+def test_weights_that_limit_a_minimum_do_not_decay(operator: int) -> None:
+    model = build_model("fwht_mf_mobilenet_v2", variant={"operator": operator})
+    _, (free, decay, _), _ = parameter_groups(model, weight_decay=0.1, threshold_lr=1.0)
+    weights = [model.get_parameter(f"blocks.{i}.depthwise.weight") for i in range(13, 18)]
+    assert decay == 0.0
+    assert {id(p) for p in free if p.ndim > 1} == {id(p) for p in weights}
+
+
 def test_steps_follow_the_formula() -> None:
     """v = 0.9 v + g + decay p, p -= rate (g + decay p + 0.9 v), in float64 beside it; float32 within 5 roundings."""
     model = nn.Sequential(nn.Conv2d(2, 3, 1), FWHTLayer(3, 2))
