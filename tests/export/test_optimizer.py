@@ -35,25 +35,34 @@ def test_weights_that_limit_a_minimum_do_not_decay(operator: int) -> None:
 
 
 def test_steps_follow_the_formula() -> None:
-    """v = 0.9 v + g + decay p, p -= rate (g + decay p + 0.9 v), in float64 beside it; float32 within 5 roundings."""
-    model = nn.Sequential(nn.Conv2d(2, 3, 1), FWHTLayer(3, 2))
+    """v = 0.9 v + g + decay p, p -= rate (g + decay p + 0.9 v), in float64 beside it; float32 within 5 roundings.
+
+    The weights lie in memory as in training, channels last, and so do gradients and momenta.
+    """
+    model = nn.Sequential(nn.Conv2d(2, 8, 3), nn.Conv2d(8, 8, 3, groups=8), FWHTLayer(8, 2))
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = sgd(model, momentum=0.9, weight_decay=0.01, threshold_lr=0.5)
     expected = {name: p.detach().double().clone() for name, p in model.named_parameters()}
     momenta = {name: torch.zeros_like(p) for name, p in expected.items()}
     generator = torch.Generator().manual_seed(0)
     for rate in (0.1, 0.07, 0.02):
+        optimizer.zero_grad(set_to_none=True)
+        model(torch.randn(3, 2, 6, 6, generator=generator)).square().sum().backward()
         for group in optimizer.param_groups:
             group["lr"].fill_(rate * group["factor"])
         for name, parameter in model.named_parameters():
-            parameter.grad = torch.randn(parameter.shape, generator=generator)
-            gradient = parameter.grad.double() + (0.01 if name == "0.weight" else 0) * expected[name]
+            assert parameter.grad is not None
+            gradient = parameter.grad.double() + (0.01 if parameter.ndim > 1 else 0) * expected[name]
             momenta[name] = 0.9 * momenta[name] + gradient
-            own_rate = rate * (0.5 if name == "1.thresholds" else 1)
+            own_rate = rate * (0.5 if name == "2.thresholds" else 1)
             expected[name] -= own_rate * (gradient + 0.9 * momenta[name])
         optimizer.step()
-    for name, parameter in model.named_parameters():
-        torch.testing.assert_close(parameter.double(), expected[name], rtol=5 * 2.0**-23, atol=5 * 2.0**-23)
-    assert len(states(optimizer)) == 3
+        for name, parameter in model.named_parameters():
+            size = expected[name].abs().max().item()
+            torch.testing.assert_close(parameter.double(), expected[name], rtol=0, atol=5 * 2.0**-23 * max(1.0, size))
+            expected[name] = parameter.detach().double().clone()
+    assert not model.get_parameter("0.weight").is_contiguous()
+    assert len(states(optimizer)) == 5
 
 
 def test_a_young_average_follows_closely() -> None:
