@@ -7,6 +7,7 @@ SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT
 
 MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
+PRECISION ?= fp16
 ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
 SHIPPED := $(basename $(notdir $(wildcard models/*.safetensors)))
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
@@ -26,17 +27,20 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train train-all onnx ship accuracy plugin test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify train train-all onnx ship accuracy plugin engine test lint audit bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "architectures: $(ARCHITECTURES)"
 
+# On a Jetson TensorRT comes with the system's Python, and no pip has it.
+VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("tensorrt") else "")')
+
 .venv/bin/python:
 	@python3 -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 8) <= v < (3, 14) else \
 	  f"python3 is {v[0]}.{v[1]}; Python 3.8 to 3.13 is needed: put one first on PATH, or name one with PYTHON=path")'
-	@python3 -m venv .venv || { rm -rf .venv; \
+	@python3 -m venv $(VENV_FLAGS) .venv || { rm -rf .venv; \
 	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
 
 # $(call install,EXTRAS): the two onnxruntime packages hold the same files, so a change of RUNTIME takes both out first.
@@ -57,7 +61,7 @@ endef
 
 .venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels)
+	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
 
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 
@@ -90,11 +94,18 @@ accuracy: $(TRAINING) ## classify all test images of DATA with every shipped mod
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile
 
+engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
+	@exec $(RUN) -m export.engine_from_onnx $(NAME) --precision $(PRECISION) $(ARGS)
+
+# What `make engine` runs on the device, beside server/.
+DEVICE := $(wildcard export/engine_*.py export/onnx_wire.py export/onnx_half.py export/agreement.py export/files.py)
+
 lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the device, 3.9 for the rest
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.8- server
+	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.8- server \
+	  $(DEVICE)
 	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.9- \
 	  export benchmarks tests
 
@@ -104,10 +115,44 @@ audit: $(TESTING) ## look the installed packages up for known weaknesses; one th
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
 
+.PHONY: image install uninstall doctor report test-docker test-image test-arm
+
+image: ## build the container image of this machine's PLATFORM (docker/versions.env names them)
+	@docker/image.sh $(ARGS)
+
+install: ## (root) install a systemd service, without containers: docker/install.sh
+	@docker/install.sh
+
+uninstall: ## (root) take it away
+	@docker/install.sh --uninstall
+
+doctor: ## look at this machine: JetPack, TensorRT, power mode, swap, memory, and what is wrong
+	@docker/doctor.sh
+
+report: ## collect what a report about a board needs, into build/report.md
+	@docker/report.sh
+
+# An environment of its own: the tools, KServe above all, want other versions of what the server needs.
+.venv-docker/.done: tests/docker/requirements.txt pyproject.toml
+	@python3 -m venv .venv-docker
+	@.venv-docker/bin/python -m pip install $(PIP_FLAGS) '.[cpu]' -r tests/docker/requirements.txt
+	@touch $@
+
+test-docker: .venv-docker/.done ## all about images and manifests that needs no board; a missing tool fails
+	@REQUIRE_TOOLS=1 .venv-docker/bin/python -m pytest tests/docker $(ARGS)
+
+test-image: ## (root) build the CPU image on a Debian made here, without a registry, and smoke-test it
+	@tests/docker/cpu_image.sh
+
+test-arm: ## (root) the server's tests as a program for arm64, under qemu
+	@tests/docker/arm64_tests.sh
+
 bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.fwht_node
 	@$(RUN) -m benchmarks.models
 	@$(RUN) -m benchmarks.server
+	@$(RUN) -m benchmarks.overhead
+	@$(RUN) -m benchmarks.throughput
 	@$(RUN) -m benchmarks.decoding
 	@$(RUN) -m benchmarks.restart
 
@@ -120,5 +165,5 @@ bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
 
 clean: ## remove .venv and caches; build/ with what you trained stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-docker .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

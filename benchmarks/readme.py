@@ -18,7 +18,7 @@ from benchmarks import training_tables
 from benchmarks.tables import RESULTS, result, table, where
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("fwht_node", "models", "server", "decoding")
+NAMES = ("fwht_node", "models", "server", "decoding", "rivals")
 SHIPPED = ("mobilenet_v2", "fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 
 
@@ -89,6 +89,22 @@ def decoding() -> str:
     return table(["12-megapixel JPEG", "plain decode + resize, ms", "the server's, ms", "share"], rows)
 
 
+def rivals() -> str:
+    """Each server at its best, and with which packages."""
+    found = result("rivals")
+    figures = ("median_ms", "p99_ms", "requests_per_s", "cpu_ms")
+    lines = [
+        [str(row["concurrency"]), row["server"], *(f"{row[figure]:.3g}" for figure in figures), row["settings"]]
+        for row in found["best"]
+    ]
+    head = ["connections", "server", "median, ms", "p99, ms", "requests/s", "CPU, ms a request", "settings"]
+    packages = "; ".join(
+        f"{server}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
+        for server, versions in found["versions"].items()
+    )
+    return f"{table(head, lines)}\n\n{packages}."
+
+
 def conditions() -> str:
     return (
         f"{where(result('models'))}. Medians, in brackets the 10th to the 90th percentile; the sides of a row in turns,"
@@ -120,6 +136,7 @@ PARTS = {
     "verdict": verdict,
     "server": overhead,
     "decoding": decoding,
+    "rivals": rivals,
     "layers": node,
     "conditions": conditions,
     **training_tables.PARTS,

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 
 from .errors import Busy
 
-if TYPE_CHECKING:
-    from .layer_attribution import Layer  # imports onnx, which is not needed to serve
-
 SCHEMA = 1
+ACTIVATIONS = ("Clip", "Relu")  # ops that belong to the layer they follow, as in `stem` and `stem_relu6`
 AGREEMENT = 0.10  # times that should be equal may differ by this much without a note
 
 _PROFILING = threading.Lock()
+
+
+@dataclass(eq=False)
+class Layer:
+    """One item of the report; `nodes` are the names of its ONNX nodes, none where it belongs to no layer."""
+
+    name: str
+    op: str
+    nodes: List[str]
 
 
 @contextmanager
@@ -64,7 +72,12 @@ def layer_report(
         "items": items,
     }
     between = float(np.median(profiled_ms - kernel_ms.sum(axis=1)))
-    notes = [_gap_note(kernels, total, between), _profiler_note(latency_ms, profiled_ms, len(layers))]
+    noisy = conditions.get("noisy")
+    notes = [
+        f"These times are not to be trusted: {noisy}." if noisy else "",
+        _gap_note(kernels, total, between),
+        _profiler_note(latency_ms, profiled_ms, len(layers)),
+    ]
     note = " ".join(filter(None, notes))
     return {**report, "note": note} if note else report
 
@@ -88,9 +101,9 @@ def _gap_note(kernels: float, total: float, between: float) -> str:
         return ""
     return (
         f"sum_ms + unattributed_ms is {kernels:.3f} ms, {abs(gap) / total:.0%} {'less' if gap > 0 else 'more'} than"
-        f" profiled_ms: {between:.3f} ms of a run lie between the kernels (starting each, recording its time, the part"
-        f" of a microsecond that the trace cuts off), {gap - between:.3f} ms come from adding up medians (a kernel that"
-        " other work on the machine interrupts in a few runs counts in the total alone)."
+        f" profiled_ms: {between:.3f} ms of a run lie between the kernels (starting each, recording its time and"
+        f" rounding it), {gap - between:.3f} ms come from adding up medians (a kernel that other work on the machine"
+        " interrupts in a few runs counts in the total alone)."
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
 
+from .backend import nothing
 from .errors import BadRequest, Busy, StartupError
 from .layer_report import layer_report, one_profile_at_a_time
 from .machine import machine
@@ -47,8 +48,12 @@ class OnnxRuntimeBackend:
         """The metadata properties of the ONNX file."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
+    def start(self, work: Callable[[], None]) -> None:
+        work()
+
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
         self._check(batch)
+        meanwhile()  # before: a run on the CPU takes the cores itself
         logits: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
         return logits
 
@@ -99,12 +104,26 @@ class OnnxRuntimeBackend:
         return options
 
     def _new_session(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-        if not self.path.is_file():
-            raise StartupError(f"{self.path} is not there: make it with `make onnx`, or restore it from the repository")
+        _check_readable(self.path)
         try:
             return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
         except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
             raise StartupError(_cure(self.path, str(error))) from error
+
+
+def _check_readable(path: Path) -> None:
+    """ONNX Runtime tells a file that may not be read by a number alone."""
+    try:
+        with path.open("rb"):
+            pass
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise StartupError(
+            f"{path} is not there: make it with `make onnx`, or restore it from the repository"
+        ) from error
+    except OSError as error:
+        raise StartupError(
+            f"{path} cannot be read ({error.strerror}): let the server's user read it and enter the folders above it"
+        ) from error
 
 
 def _stamp(path: Path) -> Optional[Tuple[int, int, int]]:
