@@ -8,53 +8,75 @@ saw the same images can be told apart better than by their shares alone.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.class_ids import REFERENCE, Found, class_ids
 from benchmarks.operations import count_operations
 from benchmarks.significance import compare, wilson
 from benchmarks.timing import write
-from export.checkpoint import model_from_checkpoint
+from export.checkpoint import CheckpointError, model_from_checkpoint
 from export.datasets import load_dataset
 from export.onnx_from_checkpoint import SAMPLES
-from server.backend import Backend, infer_in_parts
-from server.engine_card import PRECISIONS, card_path, file_sha256, read_card
 from server.errors import StartupError
-from server.onnxruntime_backend import OnnxRuntimeBackend
 
 BASELINE, TWINS = "mobilenet_v2", ("fwht_mf_mobilenet_v2", "fwht_mobilenet_v2")
-REFERENCE = "pytorch fp32"
-BATCH = 100
-Infer = Callable[[np.ndarray], np.ndarray]
-Found = Union[np.ndarray, str]  # the class ids that an engine gave, or why it could not be run
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 cannot be done, 2 wrong options."""
     args = parse(arguments)
+    try:
+        results = measure(args.names or shipped(args.models), args.data, args.models, args.engines)
+    except (CheckpointError, StartupError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"written: {write('accuracy', results, args.out)}")
+    return 0
+
+
+def shipped(models: Path) -> list[str]:
+    """Raises ValueError for a folder without weights: an empty result would replace a measured one."""
+    names = sorted(path.stem for path in models.glob("*.safetensors"))
+    if not names:
+        raise ValueError(f"{models} has no weights (*.safetensors): name the folder with --models")
+    return names
+
+
+def measure(names: list[str], data: Path, models: Path, engines_folder: Path) -> dict[str, Any]:
+    """Raises CheckpointError, StartupError, ValueError or OSError for a model or data that cannot be read."""
     results: dict[str, Any] = {"data": {}, "models": {}, "comparisons": []}
     right: dict[str, np.ndarray] = {}
-    for name in args.names or sorted(path.stem for path in args.models.glob("*.safetensors")):
-        model, card = model_from_checkpoint(args.models / f"{name}.safetensors")
+    for name in names:
+        model, card = model_from_checkpoint(models / f"{name}.safetensors")
         plain = card["preprocessing"]
-        dataset = load_dataset(args.data, plain["size"], plain["resize"])
+        dataset = load_dataset(data, plain["size"], plain["resize"])
+        check_labels(name, card["labels"], dataset.labels)
         results["data"] = {"description": dataset.description, "sha256": dataset.sha256()}
         pixels = dataset.test.images.astype(np.float32)
         images = ((pixels - np.float32(plain["mean"])) / np.float32(plain["std"])).transpose(0, 3, 1, 2)
-        found = class_ids(name, model, np.ascontiguousarray(images), args.models, args.engines)
+        found = class_ids(name, model, np.ascontiguousarray(images), models, engines_folder)
         truth, reference = dataset.test.class_ids, found[REFERENCE]
         right[name] = np.asarray(reference == truth)
         engines = {engine: judged(ids, np.asarray(reference), truth) for engine, ids in found.items()}
-        results["models"][name] = {**facts(model, card, args.models / name), "engines": engines}
+        results["models"][name] = {**facts(model, card, models / name), "engines": engines}
         print_engines(name, engines)
     results["comparisons"] = comparisons(right)
     for row in results["comparisons"]:
         first, second = row["models"]
         print(f"{first} against {second}: {row['points']:+.2f} points, p = {row['p']:.3g} (McNemar)")
-    print(f"written: {write('accuracy', results, args.out)}")
-    return 0
+    return results
+
+
+def check_labels(name: str, labels: list[str], found: list[str]) -> None:
+    if labels != found:
+        raise ValueError(
+            f"{name} tells {', '.join(labels[:3])}, ... apart, the images are of {', '.join(found[:3])}, ..."
+        )
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -83,55 +105,6 @@ def facts(model: torch.nn.Module, card: dict[str, Any], path: Path) -> dict[str,
         "trained": card.get("training", {}),
         "card_top1": card.get("accuracy", {}).get("top1"),
     }
-
-
-def class_ids(name: str, model: torch.nn.Module, images: np.ndarray, models: Path, engines: Path) -> dict[str, Found]:
-    """What every engine says, by the engine's name; (N,) each."""
-    found: dict[str, Found] = {REFERENCE: predictions(torch_infer(model), images)}
-    onnx = models / f"{name}.onnx"
-    backend = OnnxRuntimeBackend(onnx)
-    found[f"onnxruntime {backend.precision}"] = predictions(backend.infer, images)
-    backend.close()
-    for precision in PRECISIONS[::-1]:
-        try:
-            engine = tensorrt_backend(card_path(engines, name, precision), onnx)
-        except StartupError as error:
-            found[f"tensorrt {precision}"] = str(error)
-            continue
-        try:
-            found[f"tensorrt {precision}"] = predictions(lambda batch, e=engine: infer_in_parts(e, batch), images)  # type: ignore[misc]
-        finally:
-            engine.close()
-    return found
-
-
-def torch_infer(model: torch.nn.Module) -> Infer:
-    def infer(batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            logits: np.ndarray = model(torch.from_numpy(batch)).numpy()
-        return logits
-
-    return infer
-
-
-def tensorrt_backend(card: Path, onnx: Path) -> Backend:
-    """The engine of that card. Raises StartupError where there is none, or none of this ONNX file, or no TensorRT."""
-    if not card.exists():
-        raise StartupError(f"{card} is not there: `make engine` on a machine with TensorRT makes it")
-    if read_card(card).onnx_sha256 != file_sha256(onnx):
-        raise StartupError(f"{card} is that of another ONNX file than {onnx}: build the engine again")
-    try:
-        from server.tensorrt_backend import TensorRTBackend  # type: ignore[import-not-found, unused-ignore] # late: needs pycuda
-    except ImportError as error:
-        raise StartupError(f"no TensorRT here ({error})") from error
-    backend: Backend = TensorRTBackend(card)
-    return backend
-
-
-def predictions(infer: Infer, images: np.ndarray) -> np.ndarray:
-    logits = [infer(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-    found: np.ndarray = np.concatenate(logits).argmax(axis=1)
-    return found
 
 
 def judged(found: Found, reference: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

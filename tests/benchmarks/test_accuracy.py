@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import comparisons, judged, main, tensorrt_backend
+from benchmarks.accuracy import comparisons, judged, main
+from benchmarks.class_ids import tensorrt_backend
 from export.packed_images import read_packed, write_packed
 from server.engine_card import EngineCard, card_path, file_sha256
 from server.errors import StartupError
@@ -54,7 +55,7 @@ def test_an_engine_of_another_onnx_file_is_not_run(tmp_path: Path) -> None:
     onnx = MODELS / "fwht_mobilenet_v2.onnx"
     text = {"name": "fwht_mobilenet_v2", "precision": "fp16", "engine": "e", "engine_sha256": "", "plugin_sha256": ""}
     more = {"tensorrt": "8.5.3", "cuda": "11.8", "gpu": "Orin", "compute_capability": "8.7", "profile": {}}
-    for sha256, message in (("0" * 64, "that of another ONNX file"), (file_sha256(onnx), "no TensorRT|card|Orin|GPU")):
+    for sha256, message in (("0" * 64, "that of another ONNX file"), (file_sha256(onnx), "TensorRT|card|Orin|GPU")):
         card = EngineCard(**text, **more, onnx_sha256=sha256, metadata={}, layers=[], parity={}, built={})  # type: ignore[arg-type]
         path = card_path(tmp_path, "fwht_mobilenet_v2", "fp16")
         path.write_text(card.to_json())
@@ -73,3 +74,33 @@ def test_every_model_is_compared_with_the_baseline_and_the_twins_with_each_other
     right = {name: np.array([True, False]) for name in (*NAMES, "mobilenet_v2", "mine")}
     pairs = [tuple(row["models"]) for row in comparisons(right)]
     assert pairs == [*((name, "mobilenet_v2") for name in (*NAMES, "mine")), NAMES]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--models", "docs"], "docs has no weights (*.safetensors): name the folder with --models"),
+        (["resnet99"], "resnet99"),
+        (["mobilenet_v2", "--data", "nowhere.bin"], "there is no file or folder nowhere.bin"),
+    ],
+)
+def test_what_cannot_be_measured_costs_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    out = tmp_path / "accuracy.json"
+    out.write_text("measured before")
+    assert main([*words, "--out", str(out)]) == 1
+    assert message in capsys.readouterr().err
+    assert out.read_text() == "measured before"
+
+
+def test_images_of_other_classes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = ROOT / "tests/data/cat.jpg"
+    for place in ("train/tabby", "train/wild", "test/tabby", "test/wild"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "1.jpg").write_bytes(image.read_bytes())
+    assert main(["mobilenet_v2", "--data", str(tmp_path), "--out", str(tmp_path / "a.json")]) == 1
+    assert (
+        "mobilenet_v2 tells airplane, automobile, bird, ... apart, the images are of tabby, wild"
+        in capsys.readouterr().err
+    )
