@@ -30,14 +30,13 @@ RUNS: tuple[tuple[int, float, tuple[str, ...]], ...] = (
     (2, PYTORCH, ()),
     (2, 3.0, ()),
     (1, PYTORCH, ()),
-    (3, PYTORCH, ()),
-    (3, 3.0, ()),
     (0, PYTORCH, ()),
+    (3, 3.0, ()),
+    (3, PYTORCH, ()),
     (2, 1.0, ()),
     (2, 6.0, ()),
     (2, PYTORCH, ("--lr", "0.005")),
 )
-SEEDS = 2
 
 
 def theory(operator: int, bound: float, samples: int = 100_000, weights: int = 200) -> float:
@@ -130,11 +129,10 @@ def main() -> None:
             means = {key: round(float(np.mean([one[key] for one in seeds])), 5) for key in seeds[0]}
             print(f"operator {operator}, bound {bound:.3g}: theory {row['theory']:.3g}, {means}", flush=True)
             runs.write()
-    for seed in range(SEEDS):
-        for operator, bound, more in RUNS:
-            words = ["--model", HYBRID, "--operator", str(operator), "--mf-init", f"{bound:.4g}"]
-            words = words if operator else ["--model", PLAIN_HYBRID]
-            runs.run([*words, *more], seed, operator=operator, bound=bound)
+    for seed, (operator, bound, more) in runs.wanted(RUNS):
+        words = ["--model", HYBRID, "--operator", str(operator), "--mf-init", f"{bound:.4g}"]
+        words = words if operator else ["--model", PLAIN_HYBRID]
+        runs.run([*words, *more], seed, operator=operator, bound=bound)
     print(f"written: {runs.args.out}")
 
 

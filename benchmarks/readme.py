@@ -1,9 +1,8 @@
 """Put measured figures into the README and some pages of docs/: python -m benchmarks.readme [--renew [NAME ...]]
 
 The tables between the markers are made of benchmarks/results/*.json, which `make bench` and others write to
-build/bench/ (--renew takes from there those named, or all of `make bench`), and of the cards in models/. A test
-compares them with the pages. The raw samples stay in build/bench/; what is kept in the repository are medians, spread
-and conditions.
+build/bench/ (--renew takes from there those named, or all of `make bench`). A test compares them with the pages. The
+raw samples stay in build/bench/; what is kept in the repository are medians, spread and conditions.
 """
 
 from __future__ import annotations
@@ -30,8 +29,12 @@ def without_samples(value: Any) -> Any:
 
 
 def renew_results(names: Sequence[str]) -> None:
-    for name in names:
-        result = without_samples(json.loads((ROOT / "build" / "bench" / f"{name}.json").read_text()))
+    places = {name: ROOT / "build" / "bench" / f"{name}.json" for name in names}
+    missing = [f"build/bench/{name}.json" for name, place in places.items() if not place.is_file()]
+    if missing:
+        raise SystemExit(f"not measured here: {', '.join(missing)}; name what to take over, as --renew accuracy")
+    for name, place in places.items():
+        result = without_samples(json.loads(place.read_text()))
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
 
@@ -41,18 +44,13 @@ def ms(times: dict[str, Any]) -> str:
     return f"{times['median_ms']:.3g} ({times['p10_ms']:.3g} to {times['p90_ms']:.3g})"
 
 
-def accuracy() -> str:
+def times() -> str:
     timed = {row["batch"]: row for row in result("models")["rows"]}
     rows = []
     for name in SHIPPED:
-        card = json.loads((ROOT / "models" / f"{name}.json").read_text())
-        size = (ROOT / "models" / f"{name}.onnx").stat().st_size / 1e6
         speeds = [f"{ms(timed[n]['times'][name])}, {timed[n]['ratio'][name]:.2f}x" for n in (1, 16)]
-        rows.append(
-            [f"`{name}`", f"{card['parameters']:,}", f"{card['accuracy']['top1']:.2%}", f"{size:.1f} MB", *speeds]
-        )
-    head = ["model", "parameters", "test accuracy", "ONNX", "ms at batch 1, times the baseline", "ms at batch 16"]
-    return table(head, rows)
+        rows.append([f"`{name}`", *speeds])
+    return table(["model", "ms at batch 1, times the baseline", "ms at batch 16"], rows)
 
 
 def node() -> str:
@@ -132,7 +130,7 @@ def answer() -> str:
 
 PARTS = {
     "answer": answer,
-    "models": accuracy,
+    "models": times,
     "verdict": verdict,
     "server": overhead,
     "decoding": decoding,
@@ -143,10 +141,10 @@ PARTS = {
 }
 # The parts that a page must have; others are renewed where their markers are
 PAGES = {
-    "README.md": ("answer", "models", "verdict", "server", "decoding", "layers", "conditions"),
+    "README.md": ("answer", "accuracy", "models", "verdict", "server", "decoding", "layers", "conditions"),
     "docs/accuracy.md": ("accuracy", "comparisons", "engines", "accuracy_conditions"),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
-    "docs/training.md": ("recipe", "recipe_conditions"),
+    "docs/training.md": (),
 }
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from benchmarks.timing import machine
+from export.arguments import whole
 from export.datasets import Dataset, Part, load_dataset
 from export.files import write_atomically
 from export.train import train
@@ -23,6 +24,7 @@ from export.training_options import parse_options
 from export.training_state import RunFolder
 
 TEST_IMAGES = 2000
+Setting = TypeVar("Setting")
 
 
 class ShortRuns:
@@ -36,17 +38,29 @@ class ShortRuns:
         )
         add = parser.add_argument
         add("--data", type=Path, required=True, help="CIFAR-10, in any format of docs/data_formats.md")
-        add("--size", type=int, default=16, help="pixels (16)")
-        add("--epochs", type=int, default=8, help="of each run (8)")
-        add("--images", type=int, default=2000, help="to train on and hold out (2000)")
+        add("--size", type=whole(8, 1024), default=16, help="pixels (16)")
+        add("--epochs", type=whole(1, 100_000), default=8, help="of each run (8)")
+        add("--images", type=whole(100, 10_000_000), default=2000, help="to train on and hold out (2000)")
+        add("--seeds", type=whole(1, 100), default=2, help="runs of each setting (2)")
+        add("--settings", type=whole(1, 100), default=100, help="how many, from the first on (all)")
         add("--build", type=Path, default=Path("build") / name, help=f"folder of the runs (build/{name})")
         add("--out", type=Path, default=Path("build/bench") / f"{name}.json")
         self.args, self.more = parser.parse_known_args()
         torch.set_num_threads(1)
-        self.dataset = subset(load_dataset(self.args.data, self.args.size), self.args.images, TEST_IMAGES)
+        try:
+            dataset = load_dataset(self.args.data, self.args.size)
+        except (ValueError, OSError) as error:
+            parser.error(str(error))
+        self.dataset = subset(dataset, self.args.images, TEST_IMAGES)
         conditions = {"data": self.dataset.description, "size": self.args.size, "epochs": self.args.epochs}
         conditions["options"] = self.more
         self.result: dict[str, Any] = {"benchmark": name, "machine": machine(), "conditions": conditions, "curves": []}
+
+    def wanted(self, settings: Sequence[Setting]) -> Iterator[tuple[int, Setting]]:
+        """Seed and setting of every run: all settings with one seed, then with the next."""
+        for seed in range(self.args.seeds):
+            for setting in settings[: self.args.settings]:
+                yield seed, setting
 
     def run(self, words: Sequence[str], seed: int, **facts: Any) -> None:
         """Train with these options of export.train and add loss and accuracies to the result, with `facts`."""
