@@ -16,7 +16,7 @@ OPTIONS = "--models fwht_mobilenet_v2_slim --image-size 8 --batch-size 16 --epoc
 
 
 def visit(**more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "TRAIN_SECONDS": "4", **more}
+    environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "TRAIN_SECONDS": "2", **more}
     command = [str(ROOT / "benchmarks/train_on_gpu.sh"), "train"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
