@@ -14,22 +14,14 @@ survives, and what is used here in this order:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set
 
 import onnx
 
+from .layer_report import Layer
+
 ACTIVATIONS = ("Clip", "Relu")
 MOVES = ("ReorderInput", "ReorderOutput", "MemcpyFromHost", "MemcpyToHost", "Transpose")
-
-
-@dataclass(eq=False)
-class Layer:
-    """One item of the report; `nodes` are the names of its ONNX nodes, none where it belongs to no layer."""
-
-    name: str
-    op: str
-    nodes: List[str]
 
 
 def attribute(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[Layer]:

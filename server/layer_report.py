@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 
 from .errors import Busy
 
-if TYPE_CHECKING:
-    from .layer_attribution import Layer  # imports onnx, which is not needed to serve
-
 SCHEMA = 1
 AGREEMENT = 0.10  # times that should be equal may differ by this much without a note
 
 _PROFILING = threading.Lock()
+
+
+@dataclass(eq=False)
+class Layer:
+    """One item of the report; `nodes` are the names of its ONNX nodes, none where it belongs to no layer."""
+
+    name: str
+    op: str
+    nodes: List[str]
 
 
 @contextmanager
@@ -53,9 +60,12 @@ def layer_report(
     for item in items:
         item["share"] = round(item["ms"] / kernels, 4) if kernels else 0.0
     total = float(np.median(profiled_ms))
+    low, high = np.percentile(latency_ms, (10, 90))
     report = {
         "schema": SCHEMA,
         "latency_ms": _rounded(np.median(latency_ms)),
+        "latency_ms_p10": _rounded(low),
+        "latency_ms_p90": _rounded(high),
         "sum_ms": _rounded(attributed),
         "unattributed_ms": _rounded(unattributed),
         "profiled_ms": _rounded(total),

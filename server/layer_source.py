@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from .errors import StartupError
 from .layer_report import SCHEMA
@@ -30,8 +30,18 @@ def read_side(path: Path, info: Optional[Path] = None, spread: float = 0.05) -> 
             raise ValueError(f"it is no profile of trtexec, so {info} cannot belong to it")
         return report_side(path.name, values, spread)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise StartupError(f"{path} cannot be compared: {reason}") from error
+        raise StartupError(f"{path} cannot be compared: {_reason(error)}") from error
+
+
+def read_report(path: Path) -> Dict[str, Any]:
+    """The layer report in a file, or in an answer that has one; StartupError where there is none, or a broken one."""
+    values = read_json(path)
+    try:
+        report_side(path.name, values, 0.0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StartupError(f"{path} cannot be shown: {_reason(error)}") from error
+    report: Dict[str, Any] = values.get("layers", values)
+    return report
 
 
 def read_json(path: Path) -> Any:
@@ -43,9 +53,13 @@ def read_json(path: Path) -> Any:
         raise StartupError(f"{path} is no JSON: it is not UTF-8 ({error.reason} at byte {error.start})") from error
     except (ValueError, RecursionError) as error:
         raise StartupError(
-            f"{path} is no JSON ({error}): give a report of `make profile`, an answer with ?layers=true, or what trtexec"
-            " wrote with --exportProfile"
+            f"{path} is no JSON ({error}): give a report of `make profile`, an answer with ?layers=true, or what"
+            " trtexec wrote with --exportProfile"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def report_side(label: str, values: Any, spread: float) -> Side:
@@ -76,7 +90,9 @@ def check_kind(values: Any) -> None:
     if not isinstance(values, dict):
         raise ValueError(f"it holds a {type(values).__name__}, not a report or a profile")
     if "Layers" in values:
-        raise ValueError("it is a layer list (--exportLayerInfo): give the profile (--exportProfile), and this as --info")
+        raise ValueError(
+            "it is a layer list (--exportLayerInfo): give the profile (--exportProfile), and this as --info"
+        )
     if values.get("layers", 0) is None:
         raise ValueError("it is an answer without layer times: ask with ?layers=true")
     if values.get("schema") != SCHEMA or not isinstance(values.get("items"), list):
@@ -94,7 +110,3 @@ def _layer(item: Mapping[str, Any], runs: int, spread: float, on_tensorrt: bool)
         return TimedLayer(name, str(item["op"]), nodes, times)
     told = parts(name)
     return TimedLayer(name, str(item["op"]), told.nodes, times, told.helper, told.block)
-
-
-def listed(layers: List[TimedLayer]) -> str:
-    return ", ".join(layer.name for layer in layers)

@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from .layer_attribution import Layer, attribute
+from .layer_attribution import attribute
+from .layer_report import Layer
 from .onnxruntime_trace import kernel_times
 
 WARM_UP = 5

@@ -34,8 +34,8 @@ METADATA = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f\[]|$)")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a layer's name tells. nodes: ONNX names, weights among them. helper: it moves data for them. block: its nodes
-    are not named, but for the ends of a block ("a...b") where the name has them."""
+    """What a layer's name tells. nodes: ONNX names, weights among them. helper: it moves data for them. block: the ends
+    ("a...b") or the name of a block, whose nodes are not named."""
 
     nodes: Tuple[str, ...]
     helper: bool = False

@@ -9,7 +9,7 @@ without --profilingVerbosity=detailed has names alone. Source: samples/common/sa
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from .layer_times import Side, TimedLayer, added, assumed, milliseconds
 from .tensorrt_names import metadata_nodes, parts
@@ -35,8 +35,8 @@ def trtexec_side(label: str, profile: Sequence[Any], info: Any, spread: float) -
     )
 
 
-def _checked(profile: Sequence[Any]) -> "tuple[int, List[Mapping[str, Any]]]":
-    rows = [row for row in profile if isinstance(row, dict) and "name" in row]
+def _checked(profile: Sequence[Any]) -> Tuple[int, List[Mapping[str, Any]]]:
+    rows: List[Mapping[str, Any]] = [row for row in profile if isinstance(row, dict) and "name" in row]
     heads = [row for row in profile if isinstance(row, dict) and "name" not in row]
     if not rows or len(rows) + len(heads) < len(profile):
         raise ValueError('it is a list, but not of layers as trtexec writes it: [{"count": ...}, {"name": ...}, ...]')
@@ -46,9 +46,10 @@ def _checked(profile: Sequence[Any]) -> "tuple[int, List[Mapping[str, Any]]]":
     return runs, rows
 
 
-def _layer(row: Mapping[str, Any], key: str, told: Mapping[str, Any], spread: float) -> TimedLayer:
+def _layer(row: Mapping[str, Any], key: str, told: Mapping[str, List[Mapping[str, Any]]], spread: float) -> TimedLayer:
     name = str(row["name"])
-    entry = next(told.get(name, iter(())), {})
+    entries = told.get(name, [])
+    entry = entries.pop(0) if entries else {}
     of_name, listed = parts(name), metadata_nodes(str(entry.get("Metadata", "")))
     return TimedLayer(
         name=name,
@@ -60,8 +61,8 @@ def _layer(row: Mapping[str, Any], key: str, told: Mapping[str, Any], spread: fl
     )
 
 
-def _by_name(info: Any) -> Dict[str, Iterator[Mapping[str, Any]]]:
-    """The layers of the list; where several have one name, in their order."""
+def _by_name(info: Any) -> Dict[str, List[Mapping[str, Any]]]:
+    """The layers of the list; those of one name in their order."""
     layers = info.get("Layers") if isinstance(info, dict) else None
     if not isinstance(layers, list):
         raise ValueError('the layer list is none as trtexec writes it: {"Layers": [...]}')
@@ -69,4 +70,4 @@ def _by_name(info: Any) -> Dict[str, Iterator[Mapping[str, Any]]]:
     names: Dict[str, List[Mapping[str, Any]]] = {}
     for entry in entries:
         names.setdefault(str(entry["Name"]), []).append(entry)
-    return {name: iter(same) for name, same in names.items()}
+    return names

@@ -1,0 +1,128 @@
+"""What `python -m server.layers` does: each function takes the arguments, prints, and returns the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .errors import StartupError
+from .files import write_atomically
+from .layer_chart import report_chart
+from .layer_diff import Diff, as_json, diff
+from .layer_diff_chart import diff_chart
+from .layer_rounds import measured
+from .layer_source import read_report, read_side, report_side
+from .layer_table import diff_table, report_table
+from .layer_times import ENOUGH_ROUNDS
+from .model import ROOT, Model, load_model
+from .model_explorer import node_data
+
+Report = Dict[str, Any]
+IMAGE = ROOT / "tests" / "data" / "cat.jpg"
+
+
+def profile(options: argparse.Namespace) -> int:
+    (model,), (report,) = _measured([options.model], options)
+    print(as_text(report) if options.json else report_table(report))
+    paths = _write_report(model, report, options)
+    if options.export_model_explorer:
+        name = _name(model, options, ".model-explorer.json")
+        paths.append(_write(options.folder / name, as_text(node_data(report))))
+    return _done(paths)
+
+
+def compare(options: argparse.Namespace) -> int:
+    names = [name.strip() for name in options.models.split(",") if name.strip()]
+    if len(names) != 2:
+        raise StartupError(f"two models are compared, and {options.models!r} names {len(names)}: give two, as a,b")
+    (a, b), reports = _measured(names, options)
+    left, right = (report_side(model.name, report, options.spread) for model, report in zip((a, b), reports))
+    found = diff(left, right, options.fail_above, paired=options.rounds >= ENOUGH_ROUNDS)
+    print(as_text(as_json(found)) if options.json else diff_table(found))
+    paths = [*_write_report(a, reports[0], options), *_write_report(b, reports[1], options)]
+    stem = options.folder / f"{a.name}-to-{_name(b, options, '')}"
+    paths.append(_write(stem.with_name(f"{stem.name}.layer-diff.json"), as_text(as_json(found))))
+    paths.append(_write(stem.with_name(f"{stem.name}.layer-diff.svg"), diff_chart(found)))
+    return _done(paths, found)
+
+
+def diff_files(options: argparse.Namespace) -> int:
+    a = read_side(options.a, options.info_a, options.spread)
+    b = read_side(options.b, options.info_b, options.spread)
+    if a.label == b.label:
+        a, b = replace(a, label=str(options.a)), replace(b, label=str(options.b))
+    found = diff(a, b, options.fail_above)
+    print(as_text(as_json(found)) if options.json else diff_table(found))
+    return _done([_write(options.chart, diff_chart(found))] if options.chart else [], found)
+
+
+def table_of_file(options: argparse.Namespace) -> int:
+    print(report_table(read_report(options.report)))
+    return 0
+
+
+def chart_of_file(options: argparse.Namespace) -> int:
+    chart = report_chart(read_report(options.report))
+    return _done([_write(options.out or options.report.with_suffix(".svg"), chart)])
+
+
+def as_text(values: Any) -> str:
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+
+def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[Report]]:
+    """The models, closed again, and a report of each."""
+    images = [_read(path) for path in options.image or [IMAGE]]
+    files = [images[i % len(images)] for i in range(options.batch)]
+    models: List[Model] = []
+    with ExitStack() as stack:
+        for name in names:
+            models.append(load_model(name))
+            stack.callback(models[-1].close)
+        return models, measured(models, files, options.rounds, options.runs, _progress)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartupError(f"the image {path} cannot be read ({error.strerror}): name one with --image") from error
+
+
+def _progress(said: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{said}\r", end="", file=sys.stderr, flush=True)
+
+
+def _write_report(model: Model, report: Report, options: argparse.Namespace) -> List[Path]:
+    return [
+        _write(options.folder / _name(model, options, ".layers.json"), as_text(report)),
+        _write(options.folder / _name(model, options, ".layers.svg"), report_chart(report)),
+    ]
+
+
+def _name(model: Model, options: argparse.Namespace, suffix: str) -> str:
+    batch = f"-batch{options.batch}" if options.batch > 1 else ""
+    return f"{model.name}-{model.backend.name}-{model.backend.precision}{batch}{suffix}"
+
+
+def _write(path: Path, content: str) -> Path:
+    try:
+        write_atomically(path, content.encode())
+    except OSError as error:
+        raise StartupError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _done(paths: Sequence[Path], found: Optional[Diff] = None) -> int:
+    """Names the files, on stderr so that stdout can be piped on. The exit status of what was found."""
+    for path in dict.fromkeys(paths):
+        print(f"written: {path}", file=sys.stderr)
+    if found is None or not found.above:
+        return 0
+    return 2 if found.noisy else 1
