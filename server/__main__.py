@@ -12,8 +12,9 @@ from .errors import StartupError
 from .settings import add_flags, printed, read_settings
 
 EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
-The other commands: `python -m server classify --help`, labels of image files without a server, and
-`python -m server bench --help`, load on a running server."""
+The other commands: `python -m server classify --help`, labels of image files without a server,
+`python -m server bench --help`, load on a running server, and
+`python -m server.layers --help`, the time of each layer, measured and compared."""
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -88,6 +88,7 @@ def _about(report: Dict[str, Any]) -> List[str]:
     conditions = report["conditions"]
     known = [conditions.get(key) for key in ("backend", "precision", "provider", "gpu", "cpu")]
     known += [f"batch {conditions['batch']}"] if "batch" in conditions else []
-    runs = f"medians of {report['runs']} profiled runs" + (f" in {report['rounds']} rounds" * ("rounds" in report))
+    rounds = f" in {report['rounds']} rounds" if "rounds" in report else ""
+    runs = f"medians of {report['runs']} profiled runs{rounds}"
     noisy = [f"Noisy: {conditions['noisy']}"] if "noisy" in conditions else []
     return [", ".join(str(value) for value in known if value), f"{runs}; thin lines: 10th to 90th percentile", *noisy]

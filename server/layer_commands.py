@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,12 +29,11 @@ IMAGE = ROOT / "tests" / "data" / "cat.jpg"
 
 def profile(options: argparse.Namespace) -> int:
     (model,), (report,) = _measured([options.model], options)
-    print(as_text(report) if options.json else report_table(report))
     paths = _write_report(model, report, options)
     if options.export_model_explorer:
         name = _name(model, options, ".model-explorer.json")
         paths.append(_write(options.folder / name, as_text(node_data(report))))
-    return _done(paths)
+    return _done(as_text(report) if options.json else report_table(report), paths)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -43,12 +43,11 @@ def compare(options: argparse.Namespace) -> int:
     (a, b), reports = _measured(names, options)
     left, right = (report_side(model.name, report, options.spread) for model, report in zip((a, b), reports))
     found = diff(left, right, options.fail_above, paired=options.rounds >= ENOUGH_ROUNDS)
-    print(as_text(as_json(found)) if options.json else diff_table(found))
     paths = [*_write_report(a, reports[0], options), *_write_report(b, reports[1], options)]
     stem = options.folder / f"{a.name}-to-{_name(b, options, '')}"
     paths.append(_write(stem.with_name(f"{stem.name}.layer-diff.json"), as_text(as_json(found))))
     paths.append(_write(stem.with_name(f"{stem.name}.layer-diff.svg"), diff_chart(found)))
-    return _done(paths, found)
+    return _done(as_text(as_json(found)) if options.json else diff_table(found), paths, found)
 
 
 def diff_files(options: argparse.Namespace) -> int:
@@ -57,34 +56,42 @@ def diff_files(options: argparse.Namespace) -> int:
     if a.label == b.label:
         a, b = replace(a, label=str(options.a)), replace(b, label=str(options.b))
     found = diff(a, b, options.fail_above)
-    print(as_text(as_json(found)) if options.json else diff_table(found))
-    return _done([_write(options.chart, diff_chart(found))] if options.chart else [], found)
+    paths = [_write(options.chart, diff_chart(found))] if options.chart else []
+    return _done(as_text(as_json(found)) if options.json else diff_table(found), paths, found)
 
 
 def table_of_file(options: argparse.Namespace) -> int:
-    print(report_table(read_report(options.report)))
-    return 0
+    return _done(report_table(read_report(options.report)))
 
 
 def chart_of_file(options: argparse.Namespace) -> int:
     chart = report_chart(read_report(options.report))
-    return _done([_write(options.out or options.report.with_suffix(".svg"), chart)])
+    return _done("", [_write(options.out or options.report.with_suffix(".svg"), chart)])
 
 
 def as_text(values: Any) -> str:
-    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[Report]]:
     """The models, closed again, and a report of each."""
     images = [_read(path) for path in options.image or [IMAGE]]
     files = [images[i % len(images)] for i in range(options.batch)]
+    _make_folder(options.folder)
     models: List[Model] = []
     with ExitStack() as stack:
         for name in names:
             models.append(load_model(name))
             stack.callback(models[-1].close)
         return models, measured(models, files, options.rounds, options.runs, _progress)
+
+
+def _make_folder(folder: Path) -> None:
+    """Before anything is measured, so that no measurement is lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"the folder {folder} cannot be made ({error.strerror}): name one with --folder") from error
 
 
 def _read(path: Path) -> bytes:
@@ -119,10 +126,15 @@ def _write(path: Path, content: str) -> Path:
     return path
 
 
-def _done(paths: Sequence[Path], found: Optional[Diff] = None) -> int:
-    """Names the files, on stderr so that stdout can be piped on. The exit status of what was found."""
+def _done(said: str, paths: Sequence[Path] = (), found: Optional[Diff] = None) -> int:
+    """Print, and return the exit status of what was found. The files are named on stderr: stdout may be piped on, and
+    whoever reads it may stop doing so (`| head`), so everything else is done by now."""
     for path in dict.fromkeys(paths):
         print(f"written: {path}", file=sys.stderr)
+    try:
+        print(said.rstrip("\n"), end="\n" if said else "", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest of the buffer goes
     if found is None or not found.above:
         return 0
     return 2 if found.noisy else 1

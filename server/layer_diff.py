@@ -3,8 +3,8 @@
 A difference is given as the range it lies in: from B's least time less A's greatest to B's greatest less A's least, and
 as much more as the clocks are coarse: a microsecond for one layer and, since not all err to one side, the square root
 of n microseconds for n. Where the rounds of the two were measured in turns, the differences of the rounds count instead
-(10th to 90th percentile), which the machine's moods hardly touch. B is slower where the whole range lies above zero, and
-above the limit where the whole range lies above that share of A's time: what noise may explain never fails.
+(10th to 90th percentile), which the machine's moods hardly touch. B is slower where the whole range is above zero, and
+above the limit where the whole range is above that share of A's time: what noise may explain never fails.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ be done, or not be judged, with the reason and the cure on stderr.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Callable, List, Optional
@@ -31,7 +30,6 @@ def main(arguments: Optional[List[str]] = None) -> int:
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
-        sys.stdout.flush()
         return status
     except (StartupError, ServerError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -39,9 +37,6 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # as by `| head`: what is left in the buffer goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -136,7 +131,7 @@ def _share(said: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 <= share < 1e6:
-        raise argparse.ArgumentTypeError(f"{said!r} must be a percentage, as 10%%")
+        raise argparse.ArgumentTypeError(f"{said!r} must be a percentage, as 10%")
     return share
 
 
