@@ -14,8 +14,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .errors import StartupError
 from .files import write_atomically
 from .layer_chart import report_chart
-from .layer_diff import Diff, as_json, diff
+from .layer_diff import Diff, diff
 from .layer_diff_chart import diff_chart
+from .layer_diff_json import as_json
 from .layer_rounds import measured
 from .layer_source import read_report, read_side, report_side
 from .layer_table import diff_table, report_table
@@ -120,7 +121,7 @@ def _name(model: Model, options: argparse.Namespace, suffix: str) -> str:
 
 def _write(path: Path, content: str) -> Path:
     try:
-        write_atomically(path, content.encode())
+        write_atomically(path, content.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise StartupError(f"{path} cannot be written: {error.strerror or error}") from error
     return path

@@ -9,13 +9,14 @@ report says so (`conditions.noisy`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .layer_report import Layer, layer_report
 from .model import Model
 from .processor_load import snapshot, used_by_others
+from .yardstick import yardstick_ms
 
 ROUNDS = 10
 MOST_OTHERS = 0.10  # share of the processors
@@ -26,11 +27,12 @@ Report = Dict[str, Any]
 @dataclass(frozen=True)
 class Round:
     """A report of each model. others: share of the processors that other programs used. changed: why the engine itself
-    does not trust the times, None where it does."""
+    does not trust the times, None where it does. yardsticks: before and after, ms."""
 
     reports: List[Report]
     others: float
     changed: Optional[str]
+    yardsticks: Tuple[float, float]
 
     @property
     def noise(self) -> float:
@@ -52,7 +54,7 @@ def measured(
     while sum(one.noise <= MOST_OTHERS for one in found) < rounds and len(found) < 2 * rounds:
         more = len(found) - rounds + 1
         say(f"round {len(found) + 1} of {rounds}" if more < 1 else f"{more} more, since other work disturbed {more}")
-        found.append(_round(models, files, runs))
+        found.append(_round(models, files, runs, backwards=len(found) % 2 == 1))
     quietest = sorted(sorted(range(len(found)), key=lambda i: found[i].noise)[:rounds])
     kept = [found[i] for i in quietest]
     return [
@@ -61,12 +63,14 @@ def measured(
     ]
 
 
-def _round(models: Sequence[Model], files: Sequence[bytes], runs: Optional[int]) -> Round:
-    before = snapshot()
-    reports = [model.layers(files, runs) for model in models]
+def _round(models: Sequence[Model], files: Sequence[bytes], runs: Optional[int], backwards: bool) -> Round:
+    """backwards: the last model first, so that over all rounds none has the better place."""
+    fast_before, before = yardstick_ms(), snapshot()
+    turns = [model.layers(files, runs) for model in (reversed(models) if backwards else models)]
+    reports = turns[::-1] if backwards else turns
     others = used_by_others(before, snapshot())
     reasons = [report["conditions"]["noisy"] for report in reports if "noisy" in report["conditions"]]
-    return Round(reports, others, reasons[0] if reasons else None)
+    return Round(reports, others, reasons[0] if reasons else None, (fast_before, yardstick_ms()))
 
 
 def merged(reports: Sequence[Report]) -> Report:
@@ -99,6 +103,7 @@ def _with_conditions(report: Report, model: Model, rounds: Sequence[Round]) -> R
     conditions = {"model": model.name, **report["conditions"]}
     if "file_sha256" in model.card:
         conditions["onnx_sha256"] = model.card["file_sha256"]
+    conditions["yardstick_ms"] = round(float(np.median([one.yardsticks for one in rounds])), 4)
     reasons = [one.changed for one in rounds if one.changed]
     others = max(one.others for one in rounds)
     if others > MOST_OTHERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Dict, List, Sequence
 
+from .layer_conditions import other_speed
 from .layer_diff import SAME, Diff, Difference, Row
 from .layer_groups import Unmatched
 from .layer_times import Side, TimedLayer
@@ -104,10 +105,13 @@ def _sides(found: Diff) -> str:
 
 
 def noises(found: Diff) -> List[str]:
-    """Why a side's times are not to be trusted; once where both have the same reason, as rounds in turns have."""
+    """Why the times are not to be trusted; once where both sides have the same reason, as rounds in turns have."""
     if found.a.noisy and found.a.noisy == found.b.noisy:
-        return [f"A and B: {found.a.noisy}"]
-    return [f"{name}: {side.noisy}" for name, side in found.sides() if side.noisy]
+        own = [f"A and B: {found.a.noisy}"]
+    else:
+        own = [f"{name}: {side.noisy}" for name, side in found.sides() if side.noisy]
+    speed = None if found.paired else other_speed(found.a.conditions, found.b.conditions)
+    return [*own, speed] if speed else own
 
 
 def wrapped(said: str) -> str:

@@ -13,6 +13,7 @@ be done, or not be judged, with the reason and the cure on stderr.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 from typing import Callable, List, Optional
@@ -28,6 +29,9 @@ GATE = "Status 1 where a layer or the whole is certainly slower in B by more tha
 
 def main(arguments: Optional[List[str]] = None) -> int:
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of layers may have letters that a terminal has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
         return status

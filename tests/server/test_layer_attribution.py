@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx
 from onnx import helper
 
-from server.layer_attribution import Layer, attribute
+from server.layer_attribution import attribute
+from server.layer_report import Layer
 
 Node = tuple[str, str, str, str]  # op, name, inputs and outputs, separated by blanks
 

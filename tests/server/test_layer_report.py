@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from server.errors import Busy
-from server.layer_attribution import Layer
-from server.layer_report import layer_report, one_profile_at_a_time
+from server.layer_report import Layer, layer_report, one_profile_at_a_time
 
 STEM, HEAD = Layer("stem", "Conv", ["stem", "stem_relu6"]), Layer("head", "FWHTLayer", ["head"])
 REORDER = Layer("stem -> head", "ReorderOutput", [])
