@@ -4,11 +4,13 @@ SHELL := /bin/bash
 
 # Said on the command line (or in the environment), not by default: settings of FWHT_... then stay in force.
 SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT),--port $(PORT))
+MEASURE_FLAGS := $(if $(IMAGE),--image $(IMAGE)) $(if $(BATCH),--batch $(BATCH)) \
+  $(if $(PRECISION),--precision $(PRECISION))
 
 MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
+PRECISION ?= fp16
 MODELS ?= mobilenet_v2,$(NAME)
-MEASURE_FLAGS = $(if $(IMAGE),--image $(IMAGE)) $(if $(BATCH),--batch $(BATCH))
 SHIPPED := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
 RUNTIME ?= cpu
@@ -27,17 +29,20 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify profile compare train onnx ship plugin test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify profile compare train onnx ship plugin engine test lint audit bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "architectures: $(SHIPPED)"
 
+# On a Jetson TensorRT comes with the system's Python, and no pip has it.
+VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("tensorrt") else "")')
+
 .venv/bin/python:
 	@python3 -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 8) <= v < (3, 14) else \
 	  f"python3 is {v[0]}.{v[1]}; Python 3.8 to 3.13 is needed: put one first on PATH, or name one with PYTHON=path")'
-	@python3 -m venv .venv || { rm -rf .venv; \
+	@python3 -m venv $(VENV_FLAGS) .venv || { rm -rf .venv; \
 	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
 
 # $(call install,EXTRAS): the two onnxruntime packages hold the same files, so a change of RUNTIME takes both out first.
@@ -58,7 +63,7 @@ endef
 
 .venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels)
+	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
 
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 
@@ -90,11 +95,18 @@ ship: $(TRAINING) ## export the shipped weights again into models/ and tests/dat
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile
 
+engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
+	@exec $(RUN) -m export.engine_from_onnx $(NAME) --precision $(PRECISION) $(ARGS)
+
+# What `make engine` runs on the device, beside server/.
+DEVICE := $(wildcard export/engine_*.py export/onnx_wire.py export/onnx_half.py export/agreement.py export/files.py)
+
 lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the device, 3.9 for the rest
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.8- server
+	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.8- server \
+	  $(DEVICE)
 	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.9- \
 	  export benchmarks tests
 

@@ -5,13 +5,13 @@
     with Stream(library) as stream, Bound(engine, library) as bound:
         bound.run({"image": x}, stream)["logits"]
 
-TensorRT 8.2 to 10 by feature tests: 8.5 brought tensors by name, 10 dropped bindings by number. What runs on a device
-in service is built elsewhere; this holds what measuring needs, and no more.
+Built by what `make engine` builds with (export/engine_build.py), here with layouts and types of inputs and outputs, and
+batch sizes, that serving does not need. Run by feature tests: TensorRT 8.5 brought tensors by name, 10 dropped bindings
+by number.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 from contextlib import ExitStack
 from types import TracebackType
@@ -34,11 +34,12 @@ from benchmarks.kernels import (
     stored,
     stored_shape,
 )
+from export.engine_build import add_profile, configured, new_builder, serialised, timings, use_timings
+from export.engine_network import parsed
+from export.onnx_wire import nodes
+from server.tensorrt_engine import logger
 
-CUSTOM_DOMAIN = "fwht"
 WORKSPACE = 1 << 30
-EXTERNAL = ("CUBLAS", "CUBLAS_LT", "CUDNN")  # tactic sources in libraries of their own
-LOGGER = trt.Logger(trt.Logger.WARNING)
 TIMINGS = bytearray()  # what the builder measured so far: a layer that returns in a later engine is not measured again
 
 Batch = Union[int, "tuple[int, int, int]"]  # fixed, or least, usual and largest
@@ -48,98 +49,36 @@ def build(proto: onnx.ModelProto, batch: Batch, half: bool = False, half_io: boo
     """The serialised engine. half: float16 is allowed inside; half_io: inputs and outputs are float16, in the layout
     (linear or HWC8) that TensorRT likes best; tf32: as TensorRT has it by default.
 
-    Raises RuntimeError with the parser's words, or where a node of ours did not become a plugin.
+    Raises BuildError with TensorRT's words, or where a node of ours did not become a plugin.
     """
-    builder = trt.Builder(LOGGER)
-    network = builder.create_network(explicit_batch())
-    parse(network, proto)
-    check_plugins(network, proto)
-    config = builder.create_builder_config()
-    configure(config, half, tf32)
-    tensors = [network.get_input(i) for i in range(network.num_inputs)]
-    set_batch(builder, config, tensors, batch)
+    builder = new_builder()
+    network = parsed(builder, proto.SerializeToString(), half)
+    config = configured(builder, half, WORKSPACE, tf32)
+    inputs = [network.get_input(i) for i in range(network.num_inputs)]
+    if isinstance(batch, int):  # needs no profile, so several contexts may run one engine
+        for tensor in inputs:
+            tensor.shape = (batch, *tuple(tensor.shape)[1:])
+    else:
+        add_profile(builder, config, network, batch)
     if half_io:
-        for tensor in tensors + [network.get_output(i) for i in range(network.num_outputs)]:
+        for tensor in inputs + [network.get_output(i) for i in range(network.num_outputs)]:
             tensor.dtype = trt.float16
             tensor.allowed_formats = 1 << int(trt.TensorFormat.LINEAR) | 1 << int(trt.TensorFormat.HWC8)
-    config.set_timing_cache(config.create_timing_cache(bytes(TIMINGS)), ignore_mismatch=False)
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
-        raise RuntimeError("TensorRT built no engine; its own messages above say why")
-    TIMINGS[:] = bytes(config.get_timing_cache().serialize())
-    return bytes(plan)
-
-
-def explicit_batch() -> int:
-    """The flag that 8.x needs, 10 ignores, and 11 has no more (its bit 0 means something else)."""
-    flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
-    return 0 if flag is None else 1 << int(flag)
-
-
-def parse(network: Any, proto: onnx.ModelProto) -> None:
-    """Without the function bodies: some versions would take those in place of the plugins, and say nothing."""
-    bare = onnx.ModelProto()
-    bare.CopyFrom(proto)
-    del bare.functions[:]
-    parser = trt.OnnxParser(network, LOGGER)
-    if not parser.parse(bare.SerializeToString()):
-        raise RuntimeError("; ".join(parser.get_error(i).desc() for i in range(parser.num_errors)))
+    use_timings(config, bytes(TIMINGS))
+    plan = serialised(builder, network, config)
+    TIMINGS[:] = timings(config)
+    return plan
 
 
 def custom_nodes(proto: onnx.ModelProto) -> list[str]:
-    return sorted(node.name for node in proto.graph.node if node.domain == CUSTOM_DOMAIN)
-
-
-def check_plugins(network: Any, proto: onnx.ModelProto) -> None:
-    layers = [network.get_layer(i) for i in range(network.num_layers)]
-    plugins = sorted(layer.name for layer in layers if layer.type == trt.LayerType.PLUGIN_V2)
-    if plugins != custom_nodes(proto):
-        raise RuntimeError(f"plugin layers {plugins} are not the custom nodes {custom_nodes(proto)}")
-
-
-def configure(config: Any, half: bool, tf32: bool) -> None:
-    if hasattr(config, "set_memory_pool_limit"):
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
-    else:
-        config.max_workspace_size = WORKSPACE
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    if not has_external_libraries():
-        sources = trt.TacticSource.__members__
-        config.set_tactic_sources(sum(1 << int(sources[name]) for name in sources if name not in EXTERNAL))
-    if half:
-        config.set_flag(trt.BuilderFlag.FP16)
-    if not tf32:
-        config.clear_flag(trt.BuilderFlag.TF32)
-
-
-def has_external_libraries() -> bool:
-    """TensorRT 8 stops where cuDNN or cuBLAS is switched on and missing; 10 leaves both off by itself."""
-    if int(trt.__version__.split(".")[0]) >= 10:
-        return True
-    try:
-        ctypes.CDLL("libcudnn.so.8")
-    except OSError:
-        return False
-    return True
-
-
-def set_batch(builder: Any, config: Any, inputs: list[Any], batch: Batch) -> None:
-    """A fixed batch needs no profile, so several contexts may run one engine."""
-    if isinstance(batch, int):
-        for tensor in inputs:
-            tensor.shape = (batch, *tuple(tensor.shape)[1:])
-        return
-    profile = builder.create_optimization_profile()
-    for tensor in inputs:
-        profile.set_shape(tensor.name, *((size, *tuple(tensor.shape)[1:]) for size in batch))
-    config.add_optimization_profile(profile)
+    return sorted(node.name for node in nodes(proto.SerializeToString()) if node.is_custom)
 
 
 class Engine:
     """A deserialised engine: the names of its tensors, their types and layouts, and what it is made of."""
 
     def __init__(self, plan: bytes) -> None:
-        self.runtime = trt.Runtime(LOGGER)
+        self.runtime = trt.Runtime(logger())
         self.engine = self.runtime.deserialize_cuda_engine(plan)
         if self.engine is None:
             raise RuntimeError("TensorRT could not read the engine; its own messages above say why")

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Everything of the plugin that needs a GPU, in one run: build, check, sanitize, time. A table of results comes last.
 #
-#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines]     default: all of them, in this order
+#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines] [make_engines] [serving]
+#                                                                           default: all of them, in this order
 #
 #   PYTHON            interpreter with NumPy, onnx, pytest, and for two parts torch and onnxruntime   (python3)
-#   TENSORRT_PYTHON   interpreter with TensorRT, NumPy, onnx and pytest, where PYTHON has no TensorRT
+#   TENSORRT_PYTHON   interpreter with TensorRT, NumPy, onnx and pytest (for make_engines pycuda, NumPy and Pillow), where
+#                     PYTHON has no TensorRT
 #   TENSORRT_INCLUDE, TENSORRT_LIB, CUDA_ARCH   as for `make plugin` (plugins/find_cuda.sh)
 #   DATA              packed file of test images (docs/data_formats.md); else the 1,000 in tests/data
 #   OUT               folder for logs and JSON   (build/bench)
@@ -17,7 +19,7 @@ out=${OUT:-build/bench}
 mkdir -p "$out" build
 export FWHT_REQUIRE_GPU=1 PYTHONDONTWRITEBYTECODE=1
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines)
+[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines make_engines serving)
 table=()
 failed=0
 
@@ -59,6 +61,28 @@ build_libraries() {
 }
 export -f build_libraries
 
+# A second run must keep what the first one made. (Called by `step`.)
+# shellcheck disable=SC2329
+keeps() {
+  local said
+  said=$("$@" 2>&1)
+  echo "$said"
+  [[ $said == *"kept, it fits"* ]]
+}
+export -f keeps
+
+# What `make engine` does, for every shipped model: built, proved on its golden images, put into build/ with its card.
+make_engines() {
+  local model precision command
+  for model in models/*.onnx; do
+    for precision in fp32 fp16; do
+      command=("$1" -m export.engine_from_onnx "$(basename "$model" .onnx)" --precision "$precision")
+      LINES_SHOWN=4 step "engine-$(basename "$model" .onnx)-$precision" "${command[@]}" --rebuild
+    done
+  done
+  LINES_SHOWN=1 step engine-again keeps "${command[@]}"
+}
+
 for name in "${steps[@]}"; do
   case $name in
     build) step build build_libraries ;;
@@ -76,8 +100,24 @@ for name in "${steps[@]}"; do
         step engines "$(tensorrt_python)" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_engines.py
       fi
       ;;
+    make_engines)
+      if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda numpy PIL; then
+        row "not run" "make_engines: needs tensorrt and pycuda" 0
+      else
+        make_engines "$(tensorrt_python)"
+      fi
+      ;;
+    serving)
+      if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda fastapi; then
+        row "not run" "serving: no interpreter has all of tensorrt, pycuda and fastapi" 0
+      else
+        step serving "$(tensorrt_python)" -m benchmarks.gpu_serving --out "$out/gpu_serving.json"
+        step throughput "$(tensorrt_python)" -m benchmarks.throughput --way tensorrt --out "$out/throughput.json"
+        step overhead "$(tensorrt_python)" -m benchmarks.overhead --backend tensorrt --out "$out/overhead.json"
+      fi
+      ;;
     *)
-      echo "$name is no step: build, kernels, sanitize, bench, engines" >&2
+      echo "$name is no step: build, kernels, sanitize, bench, engines, make_engines, serving" >&2
       exit 2
       ;;
   esac

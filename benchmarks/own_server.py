@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, Sequence
 
 from benchmarks.process_tree import ProcessTree, free_port, process_tree
 from server.bench_connection import Target
@@ -33,10 +33,10 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(*flags: str, **environment: str) -> Iterator[OwnServer]:
-    """Raises SystemExit with its log where it is not ready in time."""
+def own_server(*flags: str, module: Sequence[str] = ("server",), **environment: str) -> Iterator[OwnServer]:
+    """module: what is started, with its own arguments. Raises SystemExit with its log where it is not ready in time."""
     port = free_port()
-    with process_tree([sys.executable, "-m", "server", "--port", str(port), *flags], environment) as tree:
+    with process_tree([sys.executable, "-m", *module, "--port", str(port), *flags], environment) as tree:
         server = OwnServer(tree, Target.from_url(f"http://127.0.0.1:{port}"))
         end = time.monotonic() + START_S
         while server.status("/readyz") != 200:

@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-import onnxruntime
-
 from benchmarks.timing import alternate, arguments, write
 from server.images import decode
 from server.model import load_model
@@ -95,6 +93,8 @@ def read_answer(connection: socket.socket) -> bytes:
 
 def bare_caller(name: str) -> tuple[Callable[[], Any], str]:
     """A function that runs a session on the prepared image, and the label it finds."""
+    import onnxruntime  # late: benchmarks/overhead.py uses the rest of this file where it is missing
+
     model = load_model(f"models/{name}.onnx")
     preprocessing, labels = model.preprocessing, model.labels
     model.backend.close()

@@ -6,6 +6,7 @@ python -m export.onnx_from_checkpoint NAME [--checkpoint FILE] [--out FILE] [--d
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import sys
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from export.agreement import ParityError
 from export.checkpoint import CheckpointError, model_from_checkpoint
 from export.files import write_atomically
 from export.onnx_from_model import onnx_from_model
-from export.parity import ParityError, check_parity, real_images, run_onnx
+from export.parity import check_parity, real_images, run_onnx
 from server.errors import ServerError
 from server.preprocess import Preprocessing
 
@@ -36,10 +38,13 @@ def find_checkpoint(name: str) -> Path:
 
 
 def golden_npz(onnx_bytes: bytes, batch: np.ndarray, tolerance: float) -> bytes:
-    """`image` (8, 3, S, S), ONNX Runtime's `logits` for it and float32's `tolerance`: parity on any other machine."""
+    """`image` (8, 3, S, S), ONNX Runtime's `logits` for it, float32's `tolerance`, and the hash of the ONNX file they
+    belong to: parity on any other machine."""
     image = batch[:: max(1, len(batch) // GOLDEN_IMAGES)][:GOLDEN_IMAGES]
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, image=image, logits=run_onnx(onnx_bytes, image), tolerance=tolerance)
+    sha256 = hashlib.sha256(onnx_bytes).hexdigest()
+    logits = run_onnx(onnx_bytes, image)
+    np.savez_compressed(buffer, image=image, logits=logits, tolerance=tolerance, onnx_sha256=sha256)
     return buffer.getvalue()
 
 

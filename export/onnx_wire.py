@@ -10,8 +10,10 @@ from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 MODEL_GRAPH, MODEL_METADATA, MODEL_FUNCTIONS = 7, 14, 25
 GRAPH_NODE = 1
-NODE_NAME, NODE_OP_TYPE, NODE_DOMAIN = 3, 4, 7
+NODE_NAME, NODE_OP_TYPE, NODE_ATTRIBUTE, NODE_DOMAIN = 3, 4, 5, 7
+ATTRIBUTE_NAME, ATTRIBUTE_INT = 1, 3
 ENTRY_KEY, ENTRY_VALUE = 1, 2
+STANDARD_DOMAINS = ("", "ai.onnx")
 LENGTH_DELIMITED = 2
 FIXED_SIZES = {1: 8, 5: 4}  # wire type: bytes
 LONGEST_VARINT = 10  # bytes, of 64 bits
@@ -27,9 +29,17 @@ class Field(NamedTuple):
 
 
 class Node(NamedTuple):
+    """A node of the graph, and its attributes that are integers."""
+
     name: str
     op_type: str
     domain: str
+    integers: Dict[str, int]
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is none of ONNX's own operators, so that TensorRT needs a plugin for it."""
+        return self.domain not in STANDARD_DOMAINS
 
 
 def without_functions(data: bytes) -> bytes:
@@ -103,4 +113,18 @@ def _entry(data: bytes, field: Field) -> Tuple[str, str]:
 
 def _node(data: bytes, field: Field) -> Node:
     texts = _texts(data, field)
-    return Node(texts.get(NODE_NAME, ""), texts.get(NODE_OP_TYPE, ""), texts.get(NODE_DOMAIN, ""))
+    integers = dict(
+        found
+        for attribute in fields(data, field.value_start, field.end)
+        if attribute.number == NODE_ATTRIBUTE
+        for found in _integer(data, attribute)
+    )
+    return Node(texts.get(NODE_NAME, ""), texts.get(NODE_OP_TYPE, ""), texts.get(NODE_DOMAIN, ""), integers)
+
+
+def _integer(data: bytes, attribute: Field) -> Iterator[Tuple[str, int]]:
+    """Name and value where the attribute is an integer."""
+    for field in fields(data, attribute.value_start, attribute.end):
+        if field.number == ATTRIBUTE_INT:
+            value, _ = _varint(data, field.value_start, field.end)
+            yield _texts(data, attribute).get(ATTRIBUTE_NAME, ""), value - (value >> 63 << 64)

@@ -13,7 +13,6 @@ the tolerance; their labels must agree all the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,41 +21,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from export.agreement import UNIT_ROUNDOFF, Parity, ParityError, compare
 from export.datasets import read_raw
 from export.folded_graph import Layer, folded_graph
 from export.layers import FWHTLayer, MFDepthwiseConv
 from server.images import decode
 from server.preprocess import Preprocessing, tensor
-
-UNIT_ROUNDOFF = 2.0**-24
-JUMPING_SHARE = 0.02
-
-
-class ParityError(Exception):
-    """The ONNX file does not compute what the model computes; by how much, on which images."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """images compared, largest absolute difference of a logit, tolerance, images beyond it, images of equal label."""
-
-    images: int
-    largest: float
-    tolerance: float
-    beyond: int
-    allowed_beyond: int
-    equal_labels: int
-
-    @property
-    def passed(self) -> bool:
-        return self.beyond <= self.allowed_beyond and self.equal_labels == self.images
-
-    def __str__(self) -> str:
-        beyond = f", {self.beyond} images beyond it ({self.allowed_beyond} allowed)" if self.allowed_beyond else ""
-        return (
-            f"{self.images} images: largest difference {self.largest:.2e}, tolerance {self.tolerance:.2e}, "
-            f"share used {self.largest / self.tolerance:.1%}{beyond}; labels equal on {self.equal_labels}"
-        )
 
 
 def real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
@@ -92,17 +62,8 @@ def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Pari
         wanted = model(torch.from_numpy(batch)).numpy()
     found = run_onnx(onnx_bytes, batch)
     layers = folded_graph(model)
-    allowed = tolerance(layers, wanted)
-    differences = np.abs(found - wanted).max(axis=1)
     jumps = any(isinstance(layer.module, MFDepthwiseConv) and layer.module.operator == 1 for layer in layers)
-    parity = Parity(
-        images=len(batch),
-        largest=float(differences.max()),
-        tolerance=allowed,
-        beyond=int((~(differences <= allowed)).sum()),
-        allowed_beyond=int(np.ceil(JUMPING_SHARE * len(batch))) if jumps else 0,
-        equal_labels=int((found.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
-    )
+    parity = compare(found, wanted, tolerance(layers, wanted), jumps)
     if not parity.passed:
         raise ParityError(f"ONNX Runtime and PyTorch disagree; {parity}")
     return parity
@@ -110,7 +71,7 @@ def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Pari
 
 def tolerance(layers: list[Layer], logits: np.ndarray) -> float:
     """How far two float32 runs of these layers may be apart in a logit; the derivation heads this file."""
-    return float(2 * UNIT_ROUNDOFF * np.abs(logits).max() * sum(np.sqrt(_terms(layer)) for layer in layers))
+    return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * sum(np.sqrt(_terms(layer)) for layer in layers))
 
 
 def _terms(layer: Layer) -> int:

@@ -87,6 +87,11 @@ class ModelDescription(BaseModel):
     backend: str = Field(examples=["onnxruntime"])
     precision: str = Field(examples=["fp32"])
     provider: str = Field(examples=["cpu"])
+    onnx_sha256: Optional[str] = Field(description="Of the ONNX file, or of that which the engine was built from.")
+    engine: Optional[Dict[str, Any]] = Field(description="What a TensorRT engine was built for and how it was checked.")
+    not_tensorrt: Optional[str] = Field(
+        description="Why a TensorRT engine that is there, or was asked for, does not run the model."
+    )
     ready: bool
     problem: Optional[str] = Field(description="Why it is not ready.")
 

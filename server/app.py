@@ -20,6 +20,7 @@ from .openapi import describe
 from .problems import add_handlers
 from .service import Service
 from .settings import Settings
+from .tracing import tracing
 from .workers import Workers
 
 DESCRIPTION = """Image in, labels and layer times out. Errors are problem JSON (RFC 9457).
@@ -32,12 +33,15 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     metrics = Metrics()
     keys = keys_from(settings)
     workers = Workers(settings.concurrency, settings.max_waiting)
+    traces = tracing(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         await workers.close()  # first what uses the engines, then the engines
         catalogue.close()
+        if traces:
+            traces.close()
 
     app = FastAPI(
         title="FWHT classifier",
@@ -46,13 +50,15 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         middleware=[
+            *(traces.middleware if traces else []),
             Middleware(Access, metrics=metrics),
             *cors(settings),
             *([Middleware(KeyCheck, keys=keys)] if keys.asked_for else []),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
-    app.state.service = Service(settings, catalogue, workers, metrics, keys, Inference(settings, workers, metrics))
+    inference = Inference(settings, workers, metrics)
+    app.state.service = Service(settings, catalogue, workers, metrics, keys, inference, traces)
     for part in (classify_route, model_routes, probes, openinference, repository, page):
         app.include_router(part.router)
     add_handlers(app)

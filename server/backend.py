@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Protocol
+from typing import Any, Callable, Dict, List, Optional, Protocol
 
 import numpy as np
+
+
+def nothing() -> None:
+    """What is to be done meanwhile, where that is nothing."""
 
 
 class Backend(Protocol):
@@ -16,8 +20,15 @@ class Backend(Protocol):
     problem: Optional[str]  # why it is not ready although it runs, None where all is as asked for
     max_batch: Optional[int]  # most images of one call, None where any number goes
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
-        """Logits float32 (N, K) of images float32 (N, 3, S, S); BadRequest where shape or type is another."""
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        """Logits float32 (N, K) of images float32 (N, 3, S, S); BadRequest where shape or type is another.
+
+        meanwhile: called while the engine runs if that leaves the processor free, else before it; at least once, unless
+        an error is raised first.
+        """
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Call `work`, which calls `infer`, in the thread where that costs least: in this one, or soon in another."""
 
     def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
         """Layer report (see layer_report.py) of separate, profiled runs; Busy while another profile runs."""
@@ -26,9 +37,13 @@ class Backend(Protocol):
         """Free the engine; nothing may be called after it."""
 
 
-def infer_in_parts(backend: Backend, batch: np.ndarray, most: Optional[int] = None) -> np.ndarray:
+def infer_in_parts(
+    backend: Backend, batch: np.ndarray, most: Optional[int] = None, meanwhile: Callable[[], None] = nothing
+) -> np.ndarray:
     """Logits of any number of images, with at most `most` of them, and never more than the engine takes, in a call."""
     most = min(most or len(batch), backend.max_batch or len(batch))
-    if len(batch) <= most:
-        return backend.infer(batch)
-    return np.concatenate([backend.infer(batch[begin : begin + most]) for begin in range(0, len(batch), most)])
+    parts: List[np.ndarray] = []
+    for begin in range(0, len(batch), most):
+        parts.append(backend.infer(batch[begin : begin + most], meanwhile))
+        meanwhile = nothing
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, List, Optional
+from typing import Callable, Deque, List, Optional, Tuple
 
 import numpy as np
 
@@ -47,11 +47,11 @@ class Item:
 class Batcher:
     """Gathers the items of one engine into batches of at most `limit` images.
 
-    The thread that prepared an item runs the engine itself unless others (`runs` of them) already do: a lone request
-    changes threads once on its way in and once on its way out. A thread that runs the engine goes on until the queue is
-    empty, so that the batches grow by themselves with the load. delay_s: how long a batch that is not full waits for
-    images which another thread is preparing at that moment; without such there is no wait. observe: gets the images of
-    each batch, and the seconds it took.
+    The thread that prepared an item runs the engine itself, or has the engine's own thread do so, unless others (`runs`
+    of them) already do: a lone request changes threads as seldom as can be. A thread that runs the engine goes on until
+    the queue is empty, so that the batches grow by themselves with the load. delay_s: how long a batch that is not full
+    waits for images which another thread is preparing at that moment; without such there is no wait. observe: gets the
+    images of each batch, and the seconds it took.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Batcher:
             return
         item.since = time.perf_counter()
         if self._enter(item):
-            self._lead()
+            self._backend.start(self._lead)
 
     def withdraw(self, item: Item) -> None:
         """Forget an item that nobody waits for; one that runs already runs on."""
@@ -109,10 +109,16 @@ class Batcher:
             return True
 
     def _lead(self) -> None:
+        """Run batches until the queue is empty. A batch is answered while the next one runs: its answers wake up the
+        event loop, which then has Python's lock, and the engine must not wait for that."""
+        done = Answers([])
         items = self._take()
         while items:
-            self._run(items)
+            done = self._run(items, done)
+            if self._delay_s:
+                done.give()  # what follows may wait
             items = self._take()
+        done.give()
 
     def _take(self) -> List[Item]:
         """The next batch. Empty where the queue is: under the same lock the caller has then ceased to run it."""
@@ -140,21 +146,38 @@ class Batcher:
                 return
             self._changed.wait(left)
 
-    def _run(self, items: List[Item]) -> None:
+    def _run(self, items: List[Item], before: Answers) -> Answers:
+        """The answers of a batch, which are to be given; those of the one before are given meanwhile."""
         start = time.perf_counter()
         for item in items:
             item.waited(start)
         try:
             batch = items[0].tensor if len(items) == 1 else np.concatenate([item.tensor for item in items])
-            logits = infer_in_parts(self._backend, batch, self._limit)
+            logits = infer_in_parts(self._backend, batch, self._limit, before.give)
             seconds = time.perf_counter() - start
             self._observe(len(batch), seconds)
         except BaseException as error:
             for item in items:
                 item.reply.fail(error)
-            return
+            return Answers([])
+        finally:
+            before.give()
+        answers = []
         begin = 0
         for item in items:
             item.stages.add("inference", seconds)
-            item.reply.give(logits[begin : begin + len(item.tensor)])
+            answers.append((item.reply, logits[begin : begin + len(item.tensor)]))
             begin += len(item.tensor)
+        return Answers(answers)
+
+
+class Answers:
+    """The answers of a batch, given once."""
+
+    def __init__(self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]]) -> None:
+        self._answers = answers
+
+    def give(self) -> None:
+        answers, self._answers = self._answers, []
+        if answers:
+            Reply.give_all(answers)

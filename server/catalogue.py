@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional
 
+from .backend_choice import Choice
 from .errors import BadRequest, Busy, StartupError, UnknownModel
 from .model import Model, load_model, model_names
 from .settings import Settings
@@ -126,8 +127,9 @@ class Catalogue:
             self._changing.release()
 
     def _read(self, source: str) -> Model:
-        settings = self._settings
-        return load_model(source, settings.provider, settings.threads, settings.max_pixels)
+        chosen = self._settings
+        choice = Choice(chosen.backend, chosen.precision, chosen.provider, chosen.threads, chosen.cuda_graphs == "auto")
+        return load_model(source, choice, chosen.max_pixels)
 
     def _source(self, name: str) -> str:
         """What to load for a name. Only names that are listed pass, so that none of a client's can be a path."""

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
+from .backend_choice import BACKENDS, Choice
+from .engine_card import PRECISIONS
 from .errors import BadRequest, ServerError
 from .layer_table import report_table, table
 from .model import DEFAULT_TOP_K, Model, load_model
@@ -26,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="fwht_mobilenet_v2", metavar="NAME", help="Name or .onnx file (default %(default)s)."
     )
+    parser.add_argument("--backend", default="auto", choices=BACKENDS, help="As FWHT_BACKEND (default %(default)s).")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", *PRECISIONS), help="As FWHT_PRECISION (default %(default)s)."
+    )
     parser.add_argument(
         "--top-k", type=int, metavar="N", help=f"Labels per image (default {DEFAULT_TOP_K}, or all if fewer)."
     )
@@ -38,7 +44,14 @@ def run(options: argparse.Namespace) -> int:
 
     Raises StartupError where the model cannot be loaded.
     """
-    model = load_model(options.model)
+    model = load_model(options.model, Choice(options.backend, options.precision))
+    try:
+        return _run(model, options)
+    finally:
+        model.close()
+
+
+def _run(model: Model, options: argparse.Namespace) -> int:
     try:
         top_k = model.check_top_k(options.top_k)
     except BadRequest as error:
@@ -48,10 +61,14 @@ def run(options: argparse.Namespace) -> int:
     good = [result["file"] for result in results if "error" not in result]
     layers = model.layers([Path(good[0]).read_bytes()]) if options.layers and good else None
     if options.json:
-        answer = {"model": model.name, "version": model.version, "results": results}
+        about = {"model": model.name, "version": model.version}
+        about.update(backend=model.backend.name, precision=model.backend.precision)
+        answer = {**about, "results": results}
         print(json.dumps({**answer, "layers": layers} if layers else answer, indent=2, ensure_ascii=False))
     else:
         _print_results(results)
+        if good:
+            print(f"{model.name}: {model.backend.name}, {model.backend.precision}, on {model.backend.provider}")
         if layers:
             print(f"\n{report_table(layers)}")
     for result in results:

@@ -104,7 +104,7 @@ async def answer_of(request: Request, model: Model, files: List[bytes], top_k: i
     logits = await service.infer(request, model, prepare, stages, sum(map(len, files)))
     results = model.results(logits, sizes, top_k, stages)
     timings = stages.timings_ms()
-    service.metrics.classified(model.name, len(files), timings)
+    service.answered(request, model, len(files), timings)
     return {
         "model": model.name,
         "version": model.version,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import time
 from types import FrameType
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
 import uvicorn
 
@@ -40,3 +42,17 @@ class DrainingServer(uvicorn.Server):
             self._close_at = time.monotonic() + self._delay_s
             self._drain()
         return time.monotonic() >= self._close_at
+
+    async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
+        """Stop listening, answer what was accepted, end.
+
+        asyncio drops a connection without a word where its listener is closed between accepting it and making its
+        transport, one turn of the loop later. So nothing more is accepted first, and that turn is waited for.
+        """
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listener in server.sockets:
+                loop.remove_reader(listener.fileno())
+        for _ in range(2):  # the turn may have begun already
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)

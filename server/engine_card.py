@@ -116,3 +116,16 @@ def file_sha256(path: Path) -> str:
         for part in iter(lambda: file.read(1 << 20), b""):
             digest.update(part)
     return digest.hexdigest()
+
+
+def plugin_mismatch(plugin: Path, tensorrt: str) -> Optional[str]:
+    """Why a plugin library does not go with this TensorRT, by what `make plugin` wrote beside it; None where it
+    does, or where nothing tells. One of another version may load, and register its layers where nobody looks."""
+    try:
+        built = str(json.loads(plugin.with_suffix(".json").read_text(encoding="utf-8"))["tensorrt"] or "")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not built or built.split(".")[:2] == tensorrt.split(".")[:2]:
+        return None
+    cure = "build it again with `make plugin`"
+    return f"the plugin library {plugin} was built for TensorRT {built} and this is {tensorrt}: {cure}"

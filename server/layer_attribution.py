@@ -18,9 +18,8 @@ from typing import Dict, List, Optional, Sequence, Set
 
 import onnx
 
-from .layer_report import Layer
+from .layer_report import ACTIVATIONS, Layer
 
-ACTIVATIONS = ("Clip", "Relu")
 MOVES = ("ReorderInput", "ReorderOutput", "MemcpyFromHost", "MemcpyToHost", "Transpose")
 
 

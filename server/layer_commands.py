@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from .backend_choice import BACKENDS, Choice
+from .engine_card import PRECISIONS
 from .errors import StartupError
 from .files import write_atomically
 from .layer_chart import report_chart
@@ -45,9 +47,9 @@ def compare(options: argparse.Namespace) -> int:
     left, right = (report_side(model.name, report, options.spread) for model, report in zip((a, b), reports))
     found = diff(left, right, options.fail_above, paired=options.rounds >= ENOUGH_ROUNDS)
     paths = [*_write_report(a, reports[0], options), *_write_report(b, reports[1], options)]
-    stem = options.folder / f"{a.name}-to-{_name(b, options, '')}"
-    paths.append(_write(stem.with_name(f"{stem.name}.layer-diff.json"), as_text(as_json(found))))
-    paths.append(_write(stem.with_name(f"{stem.name}.layer-diff.svg"), diff_chart(found)))
+    stem = f"{_name(a, options, '')}-to-{_name(b, options, '')}"
+    paths.append(_write(options.folder / f"{stem}.layer-diff.json", as_text(as_json(found))))
+    paths.append(_write(options.folder / f"{stem}.layer-diff.svg", diff_chart(found)))
     return _done(as_text(as_json(found)) if options.json else diff_table(found), paths, found)
 
 
@@ -82,9 +84,20 @@ def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[M
     models: List[Model] = []
     with ExitStack() as stack:
         for name in names:
-            models.append(load_model(name))
+            models.append(_load(name, options))
             stack.callback(models[-1].close)
         return models, measured(models, files, options.rounds, options.runs, _progress)
+
+
+def _load(name: str, options: argparse.Namespace) -> Model:
+    """name: of the model, and after a colon what is chosen for it alone."""
+    choice = Choice(options.backend, options.precision, threads=options.threads)
+    model, _, own = name.rpartition(":")
+    if own in PRECISIONS:
+        return load_model(model, replace(choice, precision=own))
+    if own in BACKENDS:
+        return load_model(model, replace(choice, backend=own))
+    return load_model(name, choice)
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from .errors import Busy
 
 SCHEMA = 1
+ACTIVATIONS = ("Clip", "Relu")  # ops that belong to the layer they follow, as in `stem` and `stem_relu6`
 AGREEMENT = 0.10  # times that should be equal may differ by this much without a note
 
 _PROFILING = threading.Lock()
@@ -98,9 +99,9 @@ def _gap_note(kernels: float, total: float, between: float) -> str:
         return ""
     return (
         f"sum_ms + unattributed_ms is {kernels:.3f} ms, {abs(gap) / total:.0%} {'less' if gap > 0 else 'more'} than"
-        f" profiled_ms: {between:.3f} ms of a run lie between the kernels (starting each, recording its time, the part"
-        f" of a microsecond that the trace cuts off), {gap - between:.3f} ms come from adding up medians (a kernel that"
-        " other work on the machine interrupts in a few runs counts in the total alone)."
+        f" profiled_ms: {between:.3f} ms of a run lie between the kernels (starting each, recording its time and"
+        f" rounding it), {gap - between:.3f} ms come from adding up medians (a kernel that other work on the machine"
+        " interrupts in a few runs counts in the total alone)."
     )
 
 

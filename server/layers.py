@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Callable, List, Optional
 
 from . import layer_commands as run
+from .backend_choice import BACKENDS
+from .engine_card import PRECISIONS
 from .errors import ServerError, StartupError
 from .layer_rounds import ROUNDS
 from .layer_times import ENOUGH_ROUNDS
 
 SPREAD = 0.05  # as much as Triton's own performance tests take for noise
+MODELS = "Names or .onnx files, each with :fp16, :fp32, :tensorrt or :onnxruntime after it where the two shall differ."
 GATE = "Status 1 where a layer or the whole is certainly slower in B by more than this share of A, as 10%%."
 
 
@@ -60,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="Print the report instead of the table.")
     _add_measuring(one)
     two = command("compare", "Measure two models in turns and compare them", run.compare)
-    two.add_argument("models", metavar="A,B", help="Names or .onnx files; with --fail-above, A is what B is held to.")
+    two.add_argument("models", metavar="A,B", help=MODELS)
     _add_measuring(two)
     _add_comparing(two)
     files = command("diff", "Compare two files", run.diff_files)
@@ -82,6 +85,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_measuring(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--backend", default="auto", choices=BACKENDS, help="As FWHT_BACKEND (default %(default)s).")
+    precisions = ("auto", *PRECISIONS)
+    to.add_argument("--precision", default="auto", choices=precisions, help="As FWHT_PRECISION (default %(default)s).")
+    to.add_argument("--threads", type=int, default=0, metavar="N", help="As FWHT_THREADS (default %(default)s).")
     to.add_argument(
         "--image",
         type=Path,

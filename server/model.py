@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -11,19 +10,22 @@ import numpy as np
 
 from . import images, preprocess
 from .backend import Backend, infer_in_parts
+from .backend_choice import Choice, engine_names, find_cards, open_backend
+from .engine_card import EngineCard
 from .errors import BadRequest, ServerError, StartupError
 from .preprocess import Preprocessing
 from .stages import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_TOP_K = 5
-FOLDERS = (ROOT / "build", ROOT / "models")  # in this order: what the user made comes before what is shipped
+FOLDERS: Tuple[Path, ...] = (ROOT / "build", ROOT / "models")  # what the user made comes before what is shipped
 
 
 class Model:
     """An engine with the labels and the preprocessing that belong to it.
 
-    card: the metadata of the ONNX file, JSON values decoded. last_layers: the last layer report, None before the first.
+    card: the metadata of the ONNX file, JSON values decoded; its `file_sha256`; and `not_tensorrt`, see Opened.
+    last_layers: the last layer report, None before the first.
     """
 
     version = "1"
@@ -36,6 +38,11 @@ class Model:
         self.preprocessing: Preprocessing = card["preprocessing"]
         self.last_layers: Optional[Dict[str, Any]] = None
         self._max_pixels = max_pixels
+
+    @property
+    def engine(self) -> Optional[EngineCard]:
+        """The card of the TensorRT engine that runs, None for ONNX Runtime."""
+        return getattr(self.backend, "card", None)
 
     @property
     def problem(self) -> Optional[str]:
@@ -132,25 +139,43 @@ def find_model(name: str) -> Path:
 
 
 def model_names() -> List[str]:
-    """Names of all ONNX files in build/ and models/."""
-    return sorted({path.stem for folder in FOLDERS for path in folder.glob("*.onnx")})
+    """Names of all models in build/ and models/: ONNX files, and engines that were brought here without theirs."""
+    files = {path.stem for folder in FOLDERS for path in folder.glob("*.onnx")}
+    return sorted({*files, *engine_names(FOLDERS)})
 
 
-def load_model(name: str, provider: str = "cpu", threads: int = 0, max_pixels: int = images.MAX_PIXELS) -> Model:
-    """Load an ONNX file by name or path, check its metadata and run it once.
+def load_model(name: str, choice: Choice = Choice(), max_pixels: int = images.MAX_PIXELS) -> Model:  # noqa: B008
+    """Load a model by name, or by the path of its ONNX file; check its metadata and run it once.
 
-    Raises StartupError: not there, broken, without metadata, or labels that do not match the outputs.
+    Raises StartupError: not there, broken, without metadata, labels that do not match the outputs, or no engine of
+    those that `choice` allows runs it.
     """
-    path = find_model(str(name))
+    path, cards = _find_files(str(name), choice)
+    stem = path.stem if path is not None else name
+    opened = open_backend(stem, path, cards, choice)
     try:
-        from .onnxruntime_backend import OnnxRuntimeBackend
-    except ImportError as error:
-        raise StartupError(f"ONNX Runtime is not installed ({error}): pip install onnxruntime") from error
-    backend = OnnxRuntimeBackend(path, provider, threads)
-    card = _card(path, backend.metadata)
-    card["file_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    _check_outputs(path, backend, card)
-    return Model(path.stem, backend, card, max_pixels)
+        card = _card(opened.source, opened.metadata)
+        card.update(file_sha256=opened.sha256, not_tensorrt=opened.not_tensorrt)
+        _check_outputs(opened.source, opened.backend, card)
+    except BaseException:
+        opened.backend.close()
+        raise
+    return Model(stem, opened.backend, card, max_pixels)
+
+
+def _find_files(name: str, choice: Choice) -> Tuple[Optional[Path], List[Path]]:
+    """The ONNX file, None where there are only engines; and the cards of engines, beside a file that is named by its
+    path, and in the folders."""
+    if name.endswith(".onnx"):
+        path = Path(name)
+        return path, find_cards(path.stem, (path.parent, *FOLDERS), choice)
+    cards = find_cards(name, FOLDERS, choice)
+    try:
+        return find_model(name), cards
+    except StartupError:
+        if not cards:
+            raise
+        return None, cards
 
 
 def _card(path: Path, metadata: Dict[str, str]) -> Dict[str, Any]:

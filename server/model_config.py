@@ -36,5 +36,12 @@ def configuration(model: Model, settings: Settings) -> Dict[str, Any]:
         "output": [{"name": OUTPUT, "data_type": f"TYPE_{DATATYPE}", "dims": [len(model.labels)]}],
         "instance_group": [{"name": model.name, "kind": kind, "count": settings.parallel_batches}],
         "dynamic_batching": {"max_queue_delay_microseconds": round(1000 * settings.batch_delay_ms)},
-        "parameters": {"precision": {"string_value": model.backend.precision}},
+        "parameters": {name: {"string_value": value} for name, value in parameters(model).items()},
     }
+
+
+def parameters(model: Model) -> Dict[str, str]:
+    known = {"precision": model.backend.precision, "onnx_sha256": model.card.get("file_sha256", "")}
+    if model.engine:
+        known.update(engine_sha256=model.engine.engine_sha256, tensorrt=model.engine.tensorrt)
+    return known

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from .model import Model
 
 READY = ("model", "version", "backend", "precision", "provider")
-INFO = ("model", "version", "backend", "precision", "sha256")
+INFO = ("model", "version", "backend", "precision", "sha256", "engine_sha256")
 
 
 class Now(Collector):
@@ -24,13 +24,16 @@ class Now(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         ready = GaugeMetricFamily("fwht_model_ready", "1 where the model is served as it was asked for.", labels=READY)
         info = GaugeMetricFamily(
-            "fwht_model_info", "1; sha256 is that of the file the engine was made of.", labels=INFO
+            "fwht_model_info",
+            "1; sha256 is that of the ONNX file, engine_sha256 that of the TensorRT engine built from it.",
+            labels=INFO,
         )
         for model in self._models:
             backend = model.backend
             known = [model.name, model.version, backend.name, backend.precision]
             ready.add_metric([*known, backend.provider], 0 if model.problem else 1)
-            info.add_metric([*known, model.card.get("file_sha256", "")], 1)
+            engine = model.engine.engine_sha256 if model.engine else ""
+            info.add_metric([*known, model.card.get("file_sha256", ""), engine], 1)
         yield ready
         yield info
         if self._layers:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .answers import LayerReport, ModelList
+from .engine_card import EngineCard
 from .errors import NotFound
 from .model import Model
 from .openapi import problems
@@ -17,6 +18,7 @@ from .service import service_of
 
 router = APIRouter(tags=["models"])
 
+ENGINE = ("engine_sha256", "tensorrt", "cuda", "gpu", "compute_capability", "profile", "parity", "built")
 CARD = ("architecture", "labels", "parameters", "accuracy", "checkpoint_sha256")
 
 
@@ -40,6 +42,10 @@ async def last_layers(request: Request, name: str) -> Response:
     return JSONResponse(model.last_layers)
 
 
+def engine_description(card: Optional[EngineCard]) -> Optional[Dict[str, Any]]:
+    return {key: getattr(card, key) for key in ENGINE} if card else None
+
+
 def description(model: Model) -> Dict[str, Any]:
     """One entry of GET /v1/models; what the ONNX file does not say is null."""
     backend = model.backend
@@ -51,6 +57,9 @@ def description(model: Model) -> Dict[str, Any]:
         "backend": backend.name,
         "precision": backend.precision,
         "provider": backend.provider,
+        "onnx_sha256": model.card.get("file_sha256"),
+        "engine": engine_description(model.engine),
+        "not_tensorrt": model.card.get("not_tensorrt"),
         "ready": model.problem is None,
         "problem": model.problem,
     }

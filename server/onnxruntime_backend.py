@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
 
+from .backend import nothing
 from .errors import BadRequest, Busy, StartupError
 from .layer_report import layer_report, one_profile_at_a_time
 from .machine import machine
@@ -47,8 +48,12 @@ class OnnxRuntimeBackend:
         """The metadata properties of the ONNX file."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
+    def start(self, work: Callable[[], None]) -> None:
+        work()
+
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
         self._check(batch)
+        meanwhile()  # before: a run on the CPU takes the cores itself
         logits: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
         return logits
 

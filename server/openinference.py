@@ -127,5 +127,5 @@ async def answered(request: Request, service: Service, model: Model, body: bytes
     with stages.measure("postprocess"):
         content, headers = answer(asked, model, logits, request.scope["request_id"])
     timings = stages.timings_ms()
-    service.metrics.classified(model.name, len(logits), timings)
+    service.answered(request, model, len(logits), timings)
     return Response(content, headers={**headers, "Server-Timing": server_timing(timings)})

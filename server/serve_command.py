@@ -106,7 +106,8 @@ def announce(listener: socket.socket, catalogue: Catalogue, scheme: str) -> None
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     for model in catalogue.models:
-        LOG.info("model %s: %s on %s", model.name, model.backend.name, model.backend.provider)
+        backend = model.backend
+        LOG.info("model %s: %s, %s, on %s", model.name, backend.name, backend.precision, backend.provider)
         if model.problem:
             LOG.warning("model %s is not ready: %s", model.name, model.problem)
     LOG.info("serving at %s://%s:%d", scheme, shown, port)

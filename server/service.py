@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, Mapping, Optional
 
 import numpy as np
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from .metrics import Metrics
 from .model import Model
 from .settings import Settings
 from .stages import Stages
+from .tracing import Tracing
 from .workers import Workers
 
 
@@ -27,6 +28,7 @@ class Service:
     metrics: Metrics
     keys: Keys
     inference: Inference
+    tracing: Optional[Tracing] = None
 
     async def infer(
         self,
@@ -45,6 +47,12 @@ class Service:
         Raises what `prepare` or the engine raised; Late past the deadline; ClientDisconnect once the client has gone.
         """
         return await self.inference.logits(request, model, prepare, stages or Stages(), size)
+
+    def answered(self, request: Request, model: Model, images: int, timings_ms: Mapping[str, float]) -> None:
+        """Count what was inferred, and note it on the request's trace; every route that infers ends by this."""
+        self.metrics.classified(model.name, images, timings_ms)
+        if self.tracing:
+            self.tracing.note(request.scope["request_id"], model.name, images, timings_ms)
 
     def check_layers(self, request: Request) -> None:
         """Raise NotFound where layer times are off, Unauthorized where the admin key is asked for and not there."""

@@ -31,8 +31,24 @@ class Settings:
     port: int = setting(8000, "TCP port to listen on; 0 takes any free one.", low=0, high=65535)
     models: Names = setting(
         ("fwht_mobilenet_v2",),
-        "Models to serve, separated by commas: names (build/NAME.onnx, else models/NAME.onnx) or paths of .onnx "
-        "files. The first is the default.",
+        "Models to serve, separated by commas: names (build/NAME.onnx, else models/NAME.onnx, or an engine in build/ "
+        "without its ONNX file) or paths of .onnx files. The first is the default.",
+    )
+    backend: str = setting(
+        "auto",
+        "What runs the models: auto takes a TensorRT engine (build/NAME-PRECISION.engine.json) that was built for this "
+        "machine, else ONNX Runtime, and logs why; tensorrt refuses to start without such an engine.",
+        choices=("auto", "tensorrt", "onnxruntime"),
+    )
+    precision: str = setting(
+        "auto",
+        "Which TensorRT engine; auto takes fp16 before fp32. ONNX Runtime computes in fp32.",
+        choices=("auto", "fp16", "fp32"),
+    )
+    cuda_graphs: str = setting(
+        "auto",
+        "auto: TensorRT runs start as one CUDA graph where that is quicker, which is tried before the server is ready.",
+        choices=("auto", "off"),
     )
     provider: str = setting(
         "cpu",
@@ -102,6 +118,12 @@ class Settings:
         "debug also logs requests to the health routes and /metrics.",
         choices=("debug", "info", "warning", "error"),
     )
+    traces: str = setting(
+        "off",
+        "otlp sends a trace of each request to OpenTelemetry's collector, as OTEL_EXPORTER_OTLP_ENDPOINT and its other "
+        "variables say; it needs `pip install '.[traces]'`.",
+        choices=("off", "otlp"),
+    )
     log_format: str = setting("text", "json writes each line of the log as one object.", choices=("text", "json"))
 
 
@@ -154,6 +176,10 @@ def read_settings(
 def refuse_contradictions(settings: Settings) -> None:
     if settings.layers == "admin" and not settings.admin_key:
         raise StartupError("FWHT_LAYERS is 'admin' but FWHT_ADMIN_KEY is empty: set the key, or FWHT_LAYERS=on or off.")
+    if settings.backend == "onnxruntime" and settings.precision == "fp16":
+        raise StartupError(
+            "FWHT_PRECISION is 'fp16' but FWHT_BACKEND is 'onnxruntime', which computes in fp32: leave one of them out."
+        )
     if settings.tls_key and not settings.tls_certificate:
         raise StartupError("FWHT_TLS_KEY is set but FWHT_TLS_CERTIFICATE is not: name the certificate's file, too.")
     for origin in settings.cors_origins:

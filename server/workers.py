@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any, Callable, Deque, Generic, Iterator, List, Optional, TypeVar
+from typing import Any, Callable, Deque, Dict, Generic, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from anyio import to_thread
 
@@ -31,6 +31,16 @@ class Reply(Generic[Result]):
     def give(self, result: Result) -> None:
         self._post(self.future.set_result, result)
 
+    @staticmethod
+    def give_all(answers: Sequence[Tuple[Reply[Result], Result]]) -> None:
+        """Several at once. The loop is woken up once: every time it is, it may take Python's lock for a while."""
+        by_loop: Dict[asyncio.AbstractEventLoop, List[Tuple[Reply[Result], Result]]] = {}
+        for reply, result in answers:
+            by_loop.setdefault(reply._loop, []).append((reply, result))
+        for loop, pairs in by_loop.items():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(_set_all, pairs)
+
     def fail(self, error: BaseException) -> None:
         self._post(self.future.set_exception, error)
 
@@ -41,6 +51,11 @@ class Reply(Generic[Result]):
     def _set(self, setter: Callable[[Any], None], value: Any) -> None:
         if self.wanted:
             setter(value)
+
+
+def _set_all(answers: Sequence[Tuple[Reply[Result], Result]]) -> None:
+    for reply, result in answers:
+        reply._set(reply.future.set_result, result)
 
 
 class Job:

@@ -15,13 +15,14 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import nn
 
+from export.agreement import ParityError
 from export.checkpoint import model_from_checkpoint, save_checkpoint
 from export.folded_graph import folded_graph
 from export.layers import FWHTLayer, MFDepthwiseConv
 from export.models import MODELS, build_model
 from export.onnx_from_checkpoint import SAMPLES, export, main
 from export.onnx_from_model import onnx_from_model
-from export.parity import ParityError, check_parity, real_images
+from export.parity import check_parity, real_images
 from server.preprocess import Preprocessing
 
 ROOT = Path(__file__).parents[2]

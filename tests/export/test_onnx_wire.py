@@ -17,7 +17,10 @@ HYBRID = (Path(__file__).parents[2] / "models/fwht_mf_mobilenet_v2.onnx").read_b
 def test_the_same_as_the_onnx_package(path: Path) -> None:
     data, model = path.read_bytes(), onnx.load(path)
     assert metadata(data) == {entry.key: entry.value for entry in model.metadata_props}
-    assert [tuple(node) for node in nodes(data)] == [(n.name, n.op_type, n.domain) for n in model.graph.node]
+    integers = [{a.name: a.i for a in n.attribute if a.type == a.INT} for n in model.graph.node]
+    wanted = [(n.name, n.op_type, n.domain, ints) for n, ints in zip(model.graph.node, integers)]
+    assert [tuple(node) for node in nodes(data)] == wanted
+    assert [node.name for node in nodes(data) if node.is_custom] == [n.name for n in model.graph.node if n.domain]
     del model.functions[:]
     assert onnx.load_from_string(without_functions(data)) == model
 
@@ -27,6 +30,12 @@ def test_only_the_functions_go() -> None:
     assert len(slim) < len(HYBRID)
     assert without_functions(slim) == slim
     assert nodes(slim) == nodes(HYBRID) and metadata(slim) == metadata(HYBRID)
+
+
+def test_a_negative_attribute() -> None:
+    node = onnx.helper.make_node("Softmax", ["x"], ["y"], "last", axis=-1)
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "graph", [], []))
+    assert nodes(model.SerializeToString()) == [("last", "Softmax", "", {"axis": -1})]
 
 
 @pytest.mark.parametrize("length", [1, 3, 1000, len(HYBRID) - 1])

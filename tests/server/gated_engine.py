@@ -8,6 +8,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from server.backend import nothing
+
 GUARD_S = 20.0  # only a hang takes this long
 
 
@@ -28,7 +30,11 @@ class GatedEngine:
         self.gate.set()
         self.error: Exception | None = None
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
+    def start(self, work: Callable[[], None]) -> None:
+        work()
+
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        meanwhile()
         self.runs.append(len(batch))
         self.threads.append(threading.get_ident())
         assert self.gate.wait(GUARD_S)

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0  # generous: the process imports ONNX Runtime on a machine that may be busy
@@ -36,8 +36,8 @@ class HttpServer:
         return int(found[1]) * 1024
 
 
-def command(*flags: str) -> list[str]:
-    return [sys.executable, "-m", "server", *flags]
+def command(*flags: str, module: Sequence[str] = ("server",)) -> list[str]:
+    return [sys.executable, "-m", *module, *flags]
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -46,11 +46,11 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def http_server(log: Path, *flags: str, **variables: str) -> Iterator[HttpServer]:
-    """Start `python -m server`, wait until it serves, and stop it at the end."""
+def http_server(log: Path, *flags: str, module: Sequence[str] = ("server",), **variables: str) -> Iterator[HttpServer]:
+    """Start `python -m server`, or another module with its arguments, wait until it serves, and stop it at the end."""
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            command("--port", "0", *flags), cwd=ROOT, stderr=stderr, env=environment(**variables)
+            command("--port", "0", *flags, module=module), cwd=ROOT, stderr=stderr, env=environment(**variables)
         )
     try:
         yield HttpServer(process, _wait_for_url(process, log), log)

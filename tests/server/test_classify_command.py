@@ -27,7 +27,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert classify_command.main([CAT, SHIP, "--top-k", "2"]) == 0
     output, errors = capsys.readouterr()
-    header, cat, _, ship, _ = output.splitlines()
+    header, cat, _, ship, _, engine = output.splitlines()
+    assert engine == "fwht_mobilenet_v2: onnxruntime, fp32, on cpu"
     assert header.split() == ["image", "label", "score", "ms"]
     assert cat.split()[:2] == [CAT, "cat"] and ship.split()[:2] == [SHIP, "ship"]
     assert errors == ""
@@ -46,6 +47,7 @@ def test_json(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = answer["results"]
     assert good["file"] == CAT and len(good["predictions"]) == 1 and good["timings_ms"]["total"] > 0
     assert bad == {"file": "nowhere.jpg", "error": "No such file or directory"}
+    assert (answer["backend"], answer["precision"]) == ("onnxruntime", "fp32")
     assert answer["model"] == "tiny" and answer["layers"]["items"]
 
 

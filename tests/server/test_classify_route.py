@@ -160,7 +160,7 @@ def test_slow_upload_is_given_up(make_client: MakeClient) -> None:
 
 
 def test_error_of_the_engine_is_500_without_its_trace(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(batch: Any) -> Any:
+    def broken(*given: Any) -> Any:
         raise RuntimeError("a secret of the engine")
 
     monkeypatch.setattr(client.service.catalogue.get().backend, "infer", broken)

@@ -28,7 +28,7 @@ def test_a_lone_request_changes_threads_once_in_and_once_out(gated: Gated, monke
     client, engine = gated()
     workers, model = client.service.workers, client.service.catalogue.get()
     jobs = recorded(monkeypatch, workers, "submit")
-    answers = recorded(monkeypatch, Reply, "_post")
+    answers = recorded(monkeypatch, Reply, "give_all")
     decoded: list[int] = []
     batch = model.batch
 

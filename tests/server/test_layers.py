@@ -61,14 +61,16 @@ def test_a_quick_look(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_compare_a_model_with_itself(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """How often noise alone is above a limit was measured (docs/layers.md); five rounds of two runs tell nothing of it,
     and 1000 % is beyond any."""
-    arguments = ["compare", f"{tiny},{tiny}", *FEW, "--folder", str(tmp_path), "--fail-above", "1000%"]
+    arguments = ["compare", f"{tiny},{tiny}:onnxruntime", *FEW, "--folder", str(tmp_path), "--fail-above", "1000%"]
     assert layers.main(arguments) == 0
     output = capsys.readouterr().out
     assert "measured in turns" in output and "0 only in A, 0 only in B" in output
     assert output.splitlines()[-1] == "within: nothing is certainly more than 1000% slower"
-    found = json.loads((tmp_path / "tiny-to-tiny-onnxruntime-fp32.layer-diff.json").read_text(encoding="utf-8"))
+    found = json.loads(
+        (tmp_path / "tiny-onnxruntime-fp32-to-tiny-onnxruntime-fp32.layer-diff.json").read_text(encoding="utf-8")
+    )
     assert found["rounds_in_turns"] and not found["only_a"] and found["a"]["label"] == "tiny"
-    assert (tmp_path / "tiny-to-tiny-onnxruntime-fp32.layer-diff.svg").is_file()
+    assert (tmp_path / "tiny-onnxruntime-fp32-to-tiny-onnxruntime-fp32.layer-diff.svg").is_file()
     saved = str(tmp_path / "tiny-onnxruntime-fp32.layers.json")
     assert layers.main(["diff", saved, saved, "--fail-above", "0%"]) == 0
 
@@ -116,6 +118,7 @@ def test_layer_lists_and_files_of_one_name(tmp_path: Path, capsys: pytest.Captur
         (["diff", "nowhere.json", "nowhere.json"], "error: nowhere.json cannot be read: No such file"),
         (["compare", "mobilenet_v2"], "two models are compared, and 'mobilenet_v2' names 1"),
         (["compare", "mobilenet_v2,nothing"], "there is no model 'nothing'"),
+        (["compare", "mobilenet_v2,mobilenet_v2:fp16", "--rounds", "1", "--backend", "tensorrt"], "there is no engine"),
         (["profile", "nothing"], "there is no model 'nothing'"),
         (["profile", "--image", "nowhere.jpg"], "the image nowhere.jpg cannot be read"),
         (["profile", "--image", __file__], "the file is not an image"),

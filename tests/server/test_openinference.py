@@ -58,7 +58,7 @@ def test_unknown_model_or_version(client: AppClient, path: str) -> None:
 
 def test_overflow_is_the_senders(client: AppClient, tensor: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON has no infinity, so such logits cannot be answered."""
-    monkeypatch.setattr(client.service.catalogue.get().backend, "infer", lambda batch: np.array([[np.inf]]))
+    monkeypatch.setattr(client.service.catalogue.get().backend, "infer", lambda *given: np.array([[np.inf]]))
     response = client.post("/v2/models/tiny/infer", json=body(tensor))
     assert response.status_code == 400 and "normalised" in response.json()["error"]
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.backend_choice import Choice
 from server.errors import BadRequest, TooLarge
 from server.model import Model, load_model
 from server.openinference_request import InferRequest, read_request
@@ -24,7 +25,7 @@ BYTES = np.linspace(-1, 1, 2 * 3 * SIZE * SIZE, dtype=np.float32).tobytes()
 
 @pytest.fixture(scope="module")
 def model(tiny: Path) -> Model:
-    return load_model(str(tiny), threads=1)
+    return load_model(str(tiny), Choice(threads=1))
 
 
 def header(**changes: Any) -> dict[str, Any]:

@@ -75,9 +75,13 @@ def test_sigterm_under_load(tiny: Path, tmp_path: Path, cat: bytes, kept: bool) 
 
 
 def check_failures(load: Load) -> None:
-    """A client is refused or, where it was still waiting to be accepted, reset; it is never left without an answer."""
+    """A client is refused or, where it was not accepted yet, reset; `answered` counts those that were taken.
+
+    A reset while httpx writes is swallowed by it, and its next read then finds the end of the connection.
+    """
     for failure in load.failures:
-        assert isinstance(failure, httpx.ConnectError) or "reset" in str(failure), repr(failure)
+        reset = "reset" in str(failure) or "disconnected without sending" in str(failure)
+        assert isinstance(failure, httpx.ConnectError) or reset, repr(failure)
 
 
 def answered(server: HttpServer) -> int:

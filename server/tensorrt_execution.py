@@ -1,0 +1,197 @@
+"""An engine made ready to run: stream, memory, and for each batch size the quickest way there is, found by trying.
+
+What is tried when it is made, and kept where it is quicker:
+
+- on a Jetson, whose GPU and CPU share one memory, buffers that both work on in place, against copying;
+- a CUDA graph for each batch size, which starts the copies and all layers in one call, against starting each;
+- to wait asleep rather than on a core, where a run takes so long that waking up does not count.
+
+Everything here runs in the thread that owns the CUDA context.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional
+
+import numpy as np
+
+from .backend import nothing
+from .cuda import Buffer, Context
+from .cuda_graph import Graph, GraphError, capture
+from .tensorrt_engine import Engine, EngineError
+
+TRIES = 10
+EVERY_SIZE = 32  # batches up to this get a graph for each size, larger ones for powers of two
+ASLEEP_S = 0.001  # a run from here on is waited for asleep
+CLOSE = 0.02  # of the largest logit: a graph must give what the plain run gives, up to another order of sums
+
+
+class Execution:
+    """Runs batches of the profile's sizes. graphs: whether CUDA graphs are tried. Raises EngineError, or CUDA's own.
+
+    conditions: what was found best, for layer reports.
+    """
+
+    def __init__(self, engine: Engine, context: Context, graphs: bool = True) -> None:
+        self._engine = engine
+        self._cuda = context
+        self._sleeper: Any = None
+        self._buffers: List[Buffer] = []
+        self._graphs: Dict[int, Graph] = {}
+        self._context = engine.context()
+        try:
+            self._stream = context.stream()
+            self._use(mapped=False)
+            self._warm_up()
+            found = self._choose_buffers()
+            found["cuda_graphs"] = self._capture() if graphs else "none: they are switched off"
+            if self._seconds(engine.min_batch) >= ASLEEP_S:
+                self._sleeper = context.sleeper()
+        except BaseException:
+            self.close()
+            raise
+        self.conditions: Dict[str, Any] = {**found, "waits": "asleep" if self._sleeper else "on a core"}
+
+    def run(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        """Logits float32 (N, K) of images float32 (N, 3, S, S), N at most the profile's largest batch.
+
+        meanwhile: called while the GPU works.
+        """
+        size = max(len(batch), self._engine.min_batch)
+        images, logits = self._buffers
+        images.host[: len(batch)] = batch
+        images.host[len(batch) : size] = 0
+        graph = self._graphs.get(size)
+        if graph is not None:
+            graph.launch()
+        else:
+            self._enqueue(size)
+        meanwhile()
+        self._wait()
+        result: np.ndarray = logits.host[: len(batch)].copy()
+        return result
+
+    def _wait(self) -> None:
+        if self._sleeper is not None:
+            self._cuda.wait_asleep(self._stream, self._sleeper)
+        else:
+            self._stream.synchronize()
+
+    def close(self) -> None:
+        """Free all but the engine. What fails is passed over: after an error of the GPU there is nothing to free."""
+        self._free_graphs()
+        self._context.close()
+        self._free_buffers()
+        self._stream = self._sleeper = None
+
+    def _enqueue(self, size: int) -> None:
+        images, logits = self._buffers
+        self._context.set_batch(size)
+        images.copy_in(size, self._stream)
+        self._context.enqueue(self._stream.handle)
+        logits.copy_out(size, self._stream)
+
+    def _use(self, mapped: bool) -> None:
+        """Other buffers instead of those there are."""
+        self._free_buffers()
+        for shape in (self._engine.input_shape, self._engine.output_shape):
+            self._buffers.append(Buffer(self._cuda, (self._engine.max_batch, *shape), mapped))
+        self._context.bind(*(buffer.pointer for buffer in self._buffers))
+
+    def _free_buffers(self) -> None:
+        buffers, self._buffers = self._buffers, []
+        for buffer in buffers:
+            with suppress(self._cuda.error):
+                buffer.free()
+
+    def _warm_up(self) -> None:
+        """What TensorRT prepares for a shape is done at its first run."""
+        for size in sizes(self._engine):
+            self._seconds(size, tries=2)
+
+    def _seconds(self, size: int, tries: int = TRIES) -> float:
+        """Of the quickest of some runs: whatever else the machine does only adds."""
+        batch = noise(self._engine, size)
+        times = []
+        for _ in range(tries):
+            start = time.perf_counter()
+            self.run(batch)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    def _choose_buffers(self) -> Dict[str, Any]:
+        if not self._cuda.integrated:
+            return {"buffers": "copied"}
+        size = self._engine.opt_batch
+        seconds = {False: float("inf"), True: float("inf")}
+        for mapped in (False, True) * 2:  # in turns, since the board's clocks may still be rising
+            self._use(mapped)
+            self._seconds(size, tries=2)
+            seconds[mapped] = min(seconds[mapped], self._seconds(size))
+        best = seconds[True] < seconds[False]
+        self._use(best)
+        tried = {"copied_ms": round(1000 * seconds[False], 4), "mapped_ms": round(1000 * seconds[True], 4)}
+        return {"buffers": "mapped" if best else "copied", "buffers_tried": {"batch": size, **tried}}
+
+    def _capture(self) -> Any:
+        """Capture every size. Returns the sizes, or in words why there are no graphs: then every run is a plain one."""
+        plain = {size: self.run(noise(self._engine, size)) for size in sizes(self._engine)}
+        opt = self._engine.opt_batch
+        plain_s = self._seconds(opt)
+        try:
+            for size in plain:
+                self._enqueue(size)  # what TensorRT does at a change of shape must not be captured
+                self._stream.synchronize()
+                self._graphs[size] = capture(self._stream.handle, partial(self._enqueue, size))
+            wrong = self._differing(plain)
+            graph_s = self._seconds(opt)
+        except (GraphError, EngineError, self._cuda.error) as error:
+            return self._without_graphs(str(error))
+        if wrong is not None:
+            return self._without_graphs(f"at batch {wrong} the graph gave other logits than the plain run")
+        if graph_s > plain_s:
+            times = f"{1000 * graph_s:.3f} ms, {1000 * plain_s:.3f} without"
+            return self._without_graphs(f"they were no quicker (batch {opt}: {times})")
+        return sorted(self._graphs)
+
+    def _differing(self, plain: Dict[int, np.ndarray]) -> Optional[int]:
+        """The first size whose graph gives something else than the plain run did. The sizes are asked in a mixed order,
+        since all graphs share the context's memory."""
+        for size in [*reversed(list(plain)), *plain]:
+            self._buffers[1].host[:] = np.nan  # what is there already must not pass for an answer
+            wanted, got = plain[size], self.run(noise(self._engine, size))
+            if not np.abs(got - wanted).max() <= CLOSE * np.abs(wanted).max():
+                return size
+        return None
+
+    def _without_graphs(self, reason: str) -> str:
+        """Back to plain runs, on a fresh context: a capture that broke off may have left the old one in any state."""
+        self._free_graphs()
+        self._context.close()
+        self._context = self._engine.context()
+        self._context.bind(*(buffer.pointer for buffer in self._buffers))
+        self._warm_up()
+        return f"none: {reason}"
+
+    def _free_graphs(self) -> None:
+        for graph in self._graphs.values():
+            graph.free()
+        self._graphs = {}
+
+
+def sizes(engine: Engine) -> List[int]:
+    """The batch sizes that are prepared."""
+    least, most = engine.min_batch, engine.max_batch
+    if most <= EVERY_SIZE:
+        return list(range(least, most + 1))
+    powers = (1 << k for k in range(most.bit_length()))
+    return sorted({least, engine.opt_batch, most, *(size for size in powers if least < size)})
+
+
+def noise(engine: Engine, size: int) -> np.ndarray:
+    """Images that no two sizes share, so that a run which read another one's memory shows."""
+    shape = (size, *engine.input_shape)
+    return np.random.default_rng(size).standard_normal(shape, dtype=np.float32)
