@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Tuple
-
-from .yardstick import ALIKE
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 # They differ between any two reports, or are told elsewhere.
 OWN = (
@@ -14,11 +12,10 @@ OWN = (
     "model",
     "onnx_sha256",
     "engine_sha256",
-    "yardstick_ms",
     "board_after.",
     "board_before.temperatures",
 )
-MACHINE = ("cpu", "cores", "provider", "board.model", "board.power_mode")
+BOARD = ("cpu", "gpu", "board.model", "board.power_mode")
 
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
@@ -32,18 +29,15 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any
 
 
 def other_speed(a: Mapping[str, Any], b: Mapping[str, Any]) -> Optional[str]:
-    """How one machine, in one power mode, was not as fast for A as for B; None where it was, where that is not known,
-    or where there are two machines or modes, which are meant to be compared."""
+    """How one board, in one power mode, was not as fast for A as for B; None where it was, where that is not known, or
+    where there are two boards or modes, which are meant to be compared."""
     left, right = flat(a), flat(b)
-    if any(left.get(key) != right.get(key) for key in MACHINE):
+    if any(left.get(key) != right.get(key) for key in BOARD):
         return None
-    clocks = _both("board_before.gpu_hz", left, right)
-    if clocks and clocks[0] != clocks[1]:
-        return f"the GPU's clock was {clocks[0] / 1e6:g} MHz for A and {clocks[1] / 1e6:g} MHz for B"
-    work = _both("yardstick_ms", left, right)
-    if left.get("provider") == "cpu" and work and max(work) > ALIKE * min(work):
-        return f"the processors took {work[0]:.2f} ms for a fixed piece of work with A and {work[1]:.2f} ms with B"
-    return None
+    clock, other = left.get("board_before.gpu_hz"), right.get("board_before.gpu_hz")
+    if not isinstance(clock, (int, float)) or not isinstance(other, (int, float)) or clock == other:
+        return None
+    return f"the GPU's clock was {clock / 1e6:g} MHz for A and {other / 1e6:g} MHz for B"
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
@@ -51,9 +45,3 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
     for key, value in values.items():
         found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value})
     return found
-
-
-def _both(key: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> List[float]:
-    """A number of both sides, or nothing."""
-    pair = [side.get(key) for side in (left, right)]
-    return [float(value) for value in pair if isinstance(value, (int, float))] if None not in pair else []

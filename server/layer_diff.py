@@ -19,6 +19,7 @@ from .layer_groups import Group, Unmatched, match
 from .layer_times import Side, TimedLayer, Times, added
 
 RESOLUTION_MS = 0.001
+SIMILAR = 1.3  # factors no further apart are about the same
 SAME, SLOWER, FASTER = "same", "slower", "faster"
 
 
@@ -95,7 +96,22 @@ def diff(a: Side, b: Side, limit: Optional[float] = None, paired: bool = False) 
     else:
         name, total = "all layers", _of_layers(a.layers, b.layers, limit, paired)
     conditions = differing(a.conditions, b.conditions)
-    return Diff(a, b, limit, paired, rows, found.only_a, found.only_b, total, name, conditions, found.notes)
+    notes = (*found.notes, *([] if paired else all_slower([row.difference for row in rows])))
+    return Diff(a, b, limit, paired, rows, found.only_a, found.only_b, total, name, conditions, notes)
+
+
+def all_slower(differences: Sequence[Difference]) -> List[str]:
+    """A note where nearly the whole time became longer by about the same factor; it is no reason not to judge."""
+    found = [(one.ratio, one.a.ms) for one in differences if one.ratio]
+    whole = sum(ms for _, ms in found)
+    factor = sum(ratio * ms for ratio, ms in found) / whole if whole else 0.0
+    alike = sum(ms for ratio, ms in found if factor / SIMILAR < ratio < factor * SIMILAR)
+    if factor < 1.1 or alike < 0.8 * whole:
+        return []
+    return [
+        f"Nearly all layers are slower, by a factor of about {factor:.1f}: rather the machine, its clocks or a version"
+        " than a layer. To leave the machine out of it, measure the two in turns (`make compare`)."
+    ]
 
 
 def difference(

@@ -9,14 +9,13 @@ report says so (`conditions.noisy`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
 from .layer_report import Layer, layer_report
 from .model import Model
 from .processor_load import snapshot, used_by_others
-from .yardstick import yardstick_ms
 
 ROUNDS = 10
 MOST_OTHERS = 0.10  # share of the processors
@@ -27,12 +26,11 @@ Report = Dict[str, Any]
 @dataclass(frozen=True)
 class Round:
     """A report of each model. others: share of the processors that other programs used. changed: why the engine itself
-    does not trust the times, None where it does. yardsticks: before and after, ms."""
+    does not trust the times, None where it does."""
 
     reports: List[Report]
     others: float
     changed: Optional[str]
-    yardsticks: Tuple[float, float]
 
     @property
     def noise(self) -> float:
@@ -65,12 +63,12 @@ def measured(
 
 def _round(models: Sequence[Model], files: Sequence[bytes], runs: Optional[int], backwards: bool) -> Round:
     """backwards: the last model first, so that over all rounds none has the better place."""
-    fast_before, before = yardstick_ms(), snapshot()
+    before = snapshot()
     turns = [model.layers(files, runs) for model in (reversed(models) if backwards else models)]
     reports = turns[::-1] if backwards else turns
     others = used_by_others(before, snapshot())
     reasons = [report["conditions"]["noisy"] for report in reports if "noisy" in report["conditions"]]
-    return Round(reports, others, reasons[0] if reasons else None, (fast_before, yardstick_ms()))
+    return Round(reports, others, reasons[0] if reasons else None)
 
 
 def merged(reports: Sequence[Report]) -> Report:
@@ -103,7 +101,6 @@ def _with_conditions(report: Report, model: Model, rounds: Sequence[Round]) -> R
     conditions = {"model": model.name, **report["conditions"]}
     if "file_sha256" in model.card:
         conditions["onnx_sha256"] = model.card["file_sha256"]
-    conditions["yardstick_ms"] = round(float(np.median([one.yardsticks for one in rounds])), 4)
     reasons = [one.changed for one in rounds if one.changed]
     others = max(one.others for one in rounds)
     if others > MOST_OTHERS:

@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from .errors import StartupError
 from .layer_report import SCHEMA
-from .layer_times import Side, TimedLayer, added, band_in_words, of_entry
+from .layer_times import Side, TimedLayer, added, band_in_words, milliseconds, of_entry
 from .tensorrt_names import parts
 from .trtexec_profile import trtexec_side
 
@@ -38,10 +38,15 @@ def read_report(path: Path) -> Dict[str, Any]:
     values = read_json(path)
     try:
         report_side(path.name, values, 0.0)
+        report: Dict[str, Any] = values.get("layers", values)
+        for key in ("sum_ms", "unattributed_ms", "profiled_ms"):
+            milliseconds(report[key])
+        for item in report["items"]:
+            for key in ("ms_p10", "ms_p90", "share"):
+                milliseconds(item[key])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StartupError(f"{path} cannot be shown: {_reason(error)}") from error
-    report: Dict[str, Any] = values.get("layers", values)
-    return report
+    return {"conditions": {}, **report}
 
 
 def read_json(path: Path) -> Any:

@@ -94,12 +94,20 @@ def test_noise_is_told_and_shared_by_rounds_in_turns() -> None:
     assert diff(a, b, 0.1, paired=True).noisy is None and diff(a, a, 0.1).noisy is None
 
 
-def test_one_machine_at_two_speeds_is_not_judged() -> None:
-    machine = {"cpu": "x", "provider": "cpu"}
-    a, b = (side(item("stem", ms), conditions={**machine, "yardstick_ms": ms}) for ms in (1.0, 2.0))
+def test_a_board_at_two_speeds_is_not_judged() -> None:
+    a, b = (side(item("stem", ms), conditions={"board_before": {"gpu_hz": 6e8 / ms}}) for ms in (1.0, 2.0))
     found = diff(a, b, 0.1)
-    assert found.above and "a fixed piece of work" in str(found.noisy) and found.conditions == {}
+    assert found.above and found.noisy == "the GPU's clock was 600 MHz for A and 300 MHz for B"
     assert diff(a, b, 0.1, paired=True).noisy is None
+
+
+def test_a_slower_machine_is_suspected_where_everything_is_slower() -> None:
+    a = side(*(item(name) for name in "abcdef"))
+    b = side(*(item(name, 1.5 + 0.05 * place) for place, name in enumerate("abcdef")))
+    assert "by a factor of about 1.6: rather the machine" in diff(a, b).notes[0]
+    assert diff(a, b, paired=True).notes == diff(b, a).notes == diff(a, a).notes == ()
+    assert diff(a, side(item("a", 9.0), *(item(name) for name in "bcdef"))).notes == ()
+    assert diff(side(item("a", 0.0)), side(item("a", 1.0))).notes == ()
 
 
 def test_json_has_everything() -> None:

@@ -148,3 +148,7 @@ def test_a_name_with_a_quote_is_no_json(tmp_path: Path) -> None:
 def test_a_file_without_a_report_cannot_be_shown(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="cannot be shown: it holds a list"):
         read_report(write(tmp_path, files.profile_text(files.FUSED)))
+    with pytest.raises(StartupError, match="cannot be shown: 'profiled_ms' is missing"):
+        read_report(write(tmp_path, {key: value for key, value in GOOD.items() if key != "profiled_ms"}))
+    with pytest.raises(StartupError, match="cannot be shown: 'half' is no time"):
+        read_report(write(tmp_path, {**GOOD, "items": [{**item("stem"), "share": "half"}]}))
