@@ -19,9 +19,10 @@ from .layer_chart import report_chart
 from .layer_diff import Diff, diff
 from .layer_diff_chart import diff_chart
 from .layer_diff_json import as_json
+from .layer_diff_table import diff_table
 from .layer_rounds import measured
 from .layer_source import read_report, read_side, report_side
-from .layer_table import diff_table, report_table
+from .layer_table import report_table
 from .layer_times import ENOUGH_ROUNDS
 from .model import ROOT, Model, load_model
 from .model_explorer import node_data

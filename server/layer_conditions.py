@@ -19,8 +19,13 @@ BOARD = ("cpu", "gpu", "board.model", "board.power_mode")
 
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
-    """The conditions that are not the same, as (A's, B's); those within others by names like "board.power_mode"."""
+    """The conditions that are not the same, as (A's, B's); those within others by names like "board.power_mode".
+
+    None of them where one side tells nothing at all.
+    """
     left, right = flat(a), flat(b)
+    if not left or not right:
+        return {}
     return {
         key: (left.get(key), right.get(key))
         for key in {**left, **right}

@@ -6,8 +6,9 @@ from typing import List, Optional, Sequence, Tuple
 
 from .layer_chart import EDGE, WIDTH, heading, kind, strip
 from .layer_diff import FASTER, SLOWER, Diff
+from .layer_diff_table import conditions_in_words, noises, ops, percent, verdict
 from .layer_groups import Unmatched
-from .layer_table import conditions_in_words, noises, ops, percent, shortened, verdict
+from .layer_table import shortened
 from .layer_times import TimedLayer, Times
 from .svg import Drawing
 

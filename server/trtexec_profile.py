@@ -21,7 +21,8 @@ def trtexec_side(label: str, profile: Sequence[Any], info: Any, spread: float) -
     key = "medianMs" if all("medianMs" in row for row in rows) else "averageMs"
     told = _by_name(info) if info is not None else {}
     layers = [_layer(row, key, told, spread) for row in rows]
-    notes = ["no medians in it, so means are compared"] if key == "averageMs" else []
+    notes = ["trtexec writes no machine, version or batch: see to it that they are what you mean to compare"]
+    notes += ["no medians in it, so means are compared"] if key == "averageMs" else []
     if info is not None and not any(layer.nodes for layer in layers):
         notes.append("its layer list tells no ONNX nodes: build the engine with --profilingVerbosity=detailed")
     return Side(
