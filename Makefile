@@ -116,10 +116,44 @@ audit: $(TESTING) ## look the installed packages up for known weaknesses; one th
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
 
+.PHONY: image install uninstall doctor report test-docker test-image test-arm
+
+image: ## build the container image of this machine's PLATFORM (docker/versions.env names them)
+	@docker/image.sh $(ARGS)
+
+install: ## (root) install a systemd service, without containers: docker/install.sh
+	@docker/install.sh
+
+uninstall: ## (root) take it away
+	@docker/install.sh --uninstall
+
+doctor: ## look at this machine: JetPack, TensorRT, power mode, swap, memory, and what is wrong
+	@docker/doctor.sh
+
+report: ## collect what a report about a board needs, into build/report.md
+	@docker/report.sh
+
+# An environment of its own: the tools, KServe above all, want other versions of what the server needs.
+.venv-docker/.done: tests/docker/requirements.txt pyproject.toml
+	@python3 -m venv .venv-docker
+	@.venv-docker/bin/python -m pip install $(PIP_FLAGS) '.[cpu]' -r tests/docker/requirements.txt
+	@touch $@
+
+test-docker: .venv-docker/.done ## all about images and manifests that needs no board; a missing tool fails
+	@REQUIRE_TOOLS=1 .venv-docker/bin/python -m pytest tests/docker $(ARGS)
+
+test-image: ## (root) build the CPU image on a Debian made here, without a registry, and smoke-test it
+	@tests/docker/cpu_image.sh
+
+test-arm: ## (root) the server's tests as a program for arm64, under qemu
+	@tests/docker/arm64_tests.sh
+
 bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.fwht_node
 	@$(RUN) -m benchmarks.models
 	@$(RUN) -m benchmarks.server
+	@$(RUN) -m benchmarks.overhead
+	@$(RUN) -m benchmarks.throughput
 	@$(RUN) -m benchmarks.decoding
 	@$(RUN) -m benchmarks.restart
 
@@ -132,5 +166,5 @@ bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
 
 clean: ## remove .venv and caches; build/ with what you trained stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-docker .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

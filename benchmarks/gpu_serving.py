@@ -1,7 +1,7 @@
 """The server on a GPU, from the engine to the labels over HTTP: python -m benchmarks.gpu_serving
 
 Before that: `make plugin`, and `python -m tests.plugins.onnx_labels` where ONNX Runtime is. Needs TensorRT, pycuda and
-what the server needs; neither onnx nor onnxruntime. Engines that are missing are made by `make engine`.
+what the server needs; neither onnx nor onnxruntime. The engines are made by `make engine`, which keeps those that fit.
 
 1. A server per model and precision; the 1,000 test images over HTTP; the labels against ONNX Runtime's (in float32 all
    but 1, in float16 all but 3); the layer report, which must name every layer of ours; an end without a word of CUDA's.
@@ -19,7 +19,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -47,11 +47,10 @@ CONNECTIONS = 16
 
 
 def make_engine(name: str, precision: str) -> EngineCard:
-    card = card_path(BUILD, name, precision)
-    if not card.is_file():
-        words = [f"NAME={name}", f"PRECISION={precision}", f"PYTHON={sys.executable}"]
-        subprocess.run(["make", "--no-print-directory", "engine", *words], check=True)
-    return read_card(card)
+    """The card of the engine, which is built unless there is one that fits."""
+    words = [f"NAME={name}", f"PRECISION={precision}", f"PYTHON={sys.executable}"]
+    subprocess.run(["make", "--no-print-directory", "engine", *words], check=True)
+    return read_card(card_path(BUILD, name, precision))
 
 
 # 1. Labels and layers over HTTP.
@@ -86,9 +85,10 @@ async def answer_with_layers(server: OwnServer, image: bytes) -> dict[str, Any]:
     return found
 
 
-def serve(card: EngineCard, images: list[bytes]) -> dict[str, Any]:
+def serve(card: EngineCard, images: list[bytes], module: Sequence[str] = ("server",)) -> dict[str, Any]:
+    """What the server makes of the test images. module: what starts it."""
     flags = ("--backend", "tensorrt", "--precision", card.precision, "--models", card.name)
-    with own_server(*flags) as server:
+    with own_server(*flags, module=module) as server:
         found = asyncio.run(labels_over_http(server, images))
         answer = asyncio.run(answer_with_layers(server, images[0]))
         server.tree.process.terminate()

@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-NAMES = ("fwht_node", "models", "server", "decoding")
+NAMES = ("fwht_node", "models", "server", "decoding", "rivals")
 SHIPPED = ("mobilenet_v2", "fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 
 
@@ -94,6 +94,22 @@ def decoding() -> str:
     return table(["12-megapixel JPEG", "plain decode + resize, ms", "the server's, ms", "share"], rows)
 
 
+def rivals() -> str:
+    """Each server at its best, and with which packages."""
+    found = result("rivals")
+    figures = ("median_ms", "p99_ms", "requests_per_s", "cpu_ms")
+    lines = [
+        [str(row["concurrency"]), row["server"], *(f"{row[figure]:.3g}" for figure in figures), row["settings"]]
+        for row in found["best"]
+    ]
+    head = ["connections", "server", "median, ms", "p99, ms", "requests/s", "CPU, ms a request", "settings"]
+    packages = "; ".join(
+        f"{server}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
+        for server, versions in found["versions"].items()
+    )
+    return f"{table(head, lines)}\n\n{packages}."
+
+
 def conditions() -> str:
     machine = result("models")["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
@@ -128,6 +144,7 @@ PARTS = {
     "verdict": verdict,
     "server": overhead,
     "decoding": decoding,
+    "rivals": rivals,
     "layers": node,
     "conditions": conditions,
 }

@@ -87,13 +87,14 @@ class Side:
         return first["label"], first["score"]
 
 
-# Ours with its defaults, and with what README advises for several clients at once; places enough for 64 of them.
-PLACES = ("--max-waiting", "128")
+# Ours with its defaults, and with what README advises for several clients at once; places enough for 64 of them, and
+# like the others without a line in the log for every request.
+COMMON = ("--max-waiting", "128", "--log-level", "warning")
 RUN_PER_CORE = ("--parallel-batches", str(CORES), "--concurrency", str(CORES + 1))
 MANY_CLIENTS = ("--threads", "1", "--batch-limit", "8", *RUN_PER_CORE)
 SIDES = (
-    Side("ours", "defaults", flags=PLACES),
-    Side("ours", "a run per core, one thread each", flags=(*PLACES, *MANY_CLIENTS)),
+    Side("ours", "defaults", flags=COMMON),
+    Side("ours", "a run per core, one thread each", flags=(*COMMON, *MANY_CLIENTS)),
     Side("plain", "one process"),
     Side("plain", "a process per core, one thread each", threads=1, workers=CORES),
     Side("litserve", "one worker"),

@@ -23,6 +23,7 @@ from typing import Any, Callable, Dict, Sequence
 import numpy as np
 
 from server.__main__ import main
+from server.backend import nothing
 
 WAYS = ("tensorrt", "stand-in", "onnxruntime")
 
@@ -63,8 +64,12 @@ def stretch(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
         from server.onnxruntime_backend import OnnxRuntimeBackend
 
         remembered = Remembering(OnnxRuntimeBackend.infer)
-        infer = stretched(lambda backend, images: remembered(backend, images), seconds)
-        OnnxRuntimeBackend.infer = infer  # type: ignore[method-assign]
+
+        def infer(backend: Any, images: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+            meanwhile()
+            return remembered(backend, images)
+
+        OnnxRuntimeBackend.infer = stretched(infer, seconds)  # type: ignore[method-assign]
         return
     if way == "stand-in":
         lay_out(models)

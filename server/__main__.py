@@ -1,4 +1,5 @@
-"""The command line: `python -m server [serve]`, `python -m server classify IMAGE...`, `python -m server bench URL`."""
+"""The command line: `python -m server [serve]`, `python -m server classify IMAGE...`, `python -m server bench URL`,
+`python -m server health`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from .settings import add_flags, printed, read_settings
 
 EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
 The other commands: `python -m server classify --help`, labels of image files without a server,
-`python -m server bench --help`, load on a running server, and
+`python -m server bench --help`, load on a running server, `python -m server health`, whether it is ready, and
 `python -m server.layers --help`, the time of each layer, measured and compared."""
 
 
@@ -29,6 +30,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
             from .bench_command import main as bench
 
             return bench(arguments[1:])
+        if arguments[:1] == ["health"]:
+            from .health_command import main as health
+
+            return health(arguments[1:])
         return serve_command(arguments[1:] if arguments[:1] == ["serve"] else arguments)
     except StartupError as error:
         print(f"error: {error}", file=sys.stderr)

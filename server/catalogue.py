@@ -29,6 +29,7 @@ class Catalogue:
         self._models: Dict[str, Model] = {}
         self._loaded = False
         self.stopping = False  # the process was told to stop; what still comes is answered
+        self.progress = "the models are still loading"  # said until they are
         self._failures: Dict[str, str] = {}  # why the last load of a name failed
         self._sources = {Path(name).stem if name.endswith(".onnx") else name: name for name in settings.models}
         self._changing = threading.Lock()
@@ -88,13 +89,18 @@ class Catalogue:
         return list(self._models.values())
 
     @property
+    def loaded(self) -> bool:
+        """Whether `load` has done its work; a model may have a problem all the same."""
+        return self._loaded
+
+    @property
     def problem(self) -> Optional[str]:
         """Why the server is not ready, None where it is."""
         if self.stopping:
             return "the server is stopping"
         models = self.models
         if not models:
-            return "no model is loaded" if self._loaded else "the models are still loading"
+            return "no model is loaded" if self._loaded else self.progress
         problems = [f"{model.name}: {model.problem}" for model in models if model.problem]
         return "; ".join(problems) or None
 

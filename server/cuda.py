@@ -13,6 +13,7 @@ import numpy as np
 from .errors import StartupError
 
 Array = np.ndarray
+NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING, which pycuda has no name for
 
 
 def driver() -> Any:
@@ -75,7 +76,8 @@ class Context:
         self._context.detach()
 
     def stream(self) -> Any:
-        return self.cuda.Stream()
+        """One that does not wait for CUDA's default stream: what others do on that would break a capture."""
+        return self.cuda.Stream(NON_BLOCKING)
 
     def sleeper(self) -> Any:
         """An event for `wait_asleep`."""

@@ -15,13 +15,17 @@ class DrainingServer(uvicorn.Server):
     """uvicorn's server with the phase that load balancers need between SIGTERM and the end of listening.
 
     drain: called once, when the first signal is seen; requests are still taken for `delay_s` after it.
+    tick: called by the event loop every 0.1 s.
     A second signal ends that phase; a second Ctrl-C also leaves requests in flight unanswered.
     """
 
-    def __init__(self, config: uvicorn.Config, delay_s: float, drain: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, delay_s: float, drain: Callable[[], None], tick: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._delay_s = delay_s
         self._drain = drain
+        self._tick = tick
         self._close_at: Optional[float] = None  # of time.monotonic
 
     def fail(self) -> None:
@@ -36,6 +40,7 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Asked every 0.1 s whether to stop."""
+        self._tick()
         if not await super().on_tick(counter):
             return False
         if self._close_at is None:

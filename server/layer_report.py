@@ -75,7 +75,12 @@ def layer_report(
         "items": items,
     }
     between = float(np.median(profiled_ms - kernel_ms.sum(axis=1)))
-    notes = [_gap_note(kernels, total, between), _profiler_note(latency_ms, profiled_ms, len(layers))]
+    noisy = conditions.get("noisy")
+    notes = [
+        f"These times are not to be trusted: {noisy}." if noisy else "",
+        _gap_note(kernels, total, between),
+        _profiler_note(latency_ms, profiled_ms, len(layers)),
+    ]
     note = " ".join(filter(None, notes))
     return {**report, "note": note} if note else report
 

@@ -104,12 +104,26 @@ class OnnxRuntimeBackend:
         return options
 
     def _new_session(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-        if not self.path.is_file():
-            raise StartupError(f"{self.path} is not there: make it with `make onnx`, or restore it from the repository")
+        _check_readable(self.path)
         try:
             return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
         except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
             raise StartupError(_cure(self.path, str(error))) from error
+
+
+def _check_readable(path: Path) -> None:
+    """ONNX Runtime tells a file that may not be read by a number alone."""
+    try:
+        with path.open("rb"):
+            pass
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise StartupError(
+            f"{path} is not there: make it with `make onnx`, or restore it from the repository"
+        ) from error
+    except OSError as error:
+        raise StartupError(
+            f"{path} cannot be read ({error.strerror}): let the server's user read it and enter the folders above it"
+        ) from error
 
 
 def _stamp(path: Path) -> Optional[Tuple[int, int, int]]:

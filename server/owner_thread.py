@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Callable, Optional, Tuple, TypeVar
 
 Result = TypeVar("Result")
+HANGS_S = 20.0  # a call that takes longer hangs, as a GPU may: the process must still come to its end
 
 
 class Call:
@@ -72,7 +73,7 @@ class OwnerThread:
                 self._closed = True
                 self._inbox.put(None)
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(HANGS_S)
         atexit.unregister(self.close)
 
     def _serve(self) -> None:

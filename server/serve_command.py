@@ -17,10 +17,12 @@ import uvicorn
 from .app import make_app
 from .catalogue import Catalogue
 from .draining import DrainingServer
+from .engine_building import EngineBuilding
 from .errors import StartupError
 from .log_lines import start_log
 from .request_head import limited
 from .settings import Settings
+from .supervisor import Supervisor
 from .tls import refuse_old_versions, tls_options
 
 BACKLOG = 2048
@@ -30,7 +32,8 @@ LOG = logging.getLogger("server")
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartupError where the port or a model cannot be had.
 
-    The port is taken first: it costs nothing to try. Models load while /livez already answers and /readyz says no.
+    The port is taken first: it costs nothing to try. Engines are built and models load while /livez already answers and
+    /readyz says no.
     """
     start_log(settings.log_level, settings.log_format)
     tls = tls_options(settings)  # before the port: what is wrong with it needs no network
@@ -51,16 +54,21 @@ def serve(settings: Settings) -> None:
     )
     refuse_old_versions(config)
 
+    building = EngineBuilding(settings, lambda text: setattr(catalogue, "progress", text))
+    supervisor = Supervisor(catalogue)
+
     def drain() -> None:
         catalogue.stopping = protocol.closing = True
+        supervisor.stopping()
 
-    server = DrainingServer(config, settings.drain_delay, drain)
+    server = DrainingServer(config, settings.drain_delay, drain, supervisor.tick)
     failures: List[Exception] = []
 
     def load() -> None:
         try:
-            catalogue.load()
-            announce(listener, catalogue, "https" if tls else "http")
+            if building.run():
+                catalogue.load()
+                announce(listener, catalogue, "https" if tls else "http")
         except Exception as error:  # of any kind: the process must not go on without its models
             failures.append(error)
             while not server.started:  # told to stop before that, it would leave its start-up half done
@@ -69,8 +77,11 @@ def serve(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, leave)  # uvicorn handles it while it runs, and raises it once more at its end
     threading.Thread(target=load, daemon=True).start()
-    with suppress(KeyboardInterrupt):  # uvicorn has finished what was in flight and passes the signal on
-        server.run(sockets=[listener])
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn has finished what was in flight and passes the signal on
+            server.run(sockets=[listener])
+    finally:
+        building.stop()
     if failures:
         raise failures[0]
 

@@ -55,6 +55,12 @@ class Settings:
         "Where ONNX Runtime computes; auto takes CUDA where it is there. /readyz says no when cuda fell back.",
         choices=("cpu", "cuda", "auto"),
     )
+    engine_command: str = setting(
+        "",
+        "Command, without a shell, that builds a model's engine before the model is loaded, or finds it there. {name}, "
+        "{file} and {python} in it stand for the model, its ONNX file and this Python; /readyz says how far it is. "
+        "Empty: none is built.",
+    )
     threads: int = setting(0, "Threads of one inference; 0 means one per physical core.", low=0, high=1024)
     concurrency: int = setting(2, "Threads that decode images and run the models.", "threads", low=1, high=1024)
     max_waiting: int = setting(

@@ -85,7 +85,7 @@ class TensorRTBackend:
             try:
                 plan = self._plan()
             except StartupError as error:
-                raise Busy(f"{error} Load the model again to measure it.") from error
+                raise Busy(f"{error}; or load the model again, to measure what is there now") from error
             known = conditions(self.card, self._shape, batch)
             return self._owner.call(self._profile, plan, batch, runs, known)
 

@@ -38,7 +38,7 @@ class Tracing:
         except ImportError as error:
             raise StartupError(f"FWHT_TRACES is otlp and OpenTelemetry is not there ({error}): {CURE}") from error
         self._trace = trace
-        self._middleware = OpenTelemetryMiddleware
+        self._middleware: Any = OpenTelemetryMiddleware
         name = os.environ.get("OTEL_SERVICE_NAME", SERVICE)
         resource = Resource.create({"service.name": name, "service.version": __version__})
         self._provider = TracerProvider(resource=resource)
@@ -47,8 +47,8 @@ class Tracing:
     @property
     def middleware(self) -> List[Middleware]:
         """To be the outermost of an app, so that a span holds all of its request."""
-        untold = {"tracer_provider": self._provider, "exclude_spans": ["receive", "send"]}
-        return [Middleware(self._middleware, excluded_urls=UNTRACED, **untold)]
+        quiet = {"excluded_urls": UNTRACED, "exclude_spans": ["receive", "send"]}
+        return [Middleware(self._middleware, tracer_provider=self._provider, **quiet)]
 
     def note(self, request_id: str, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
         """Add to the span of the request that is being answered."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -9,7 +11,9 @@ import pytest
 
 from server.catalogue import Catalogue
 from server.settings import Settings
+from server.tensorrt_backend import TensorRTBackend
 from tests.server.app_client import AppClient
+from tests.server.fake_gpu import FakeGpu
 from tests.server.gated_engine import GatedEngine
 from tests.server.http_server import ROOT, HttpServer, http_server
 from tests.server.tiny_models import write_tiny_model
@@ -68,3 +72,48 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
     """A real process that serves the default model, shared by all tests that do no harm to it."""
     with http_server(tmp_path_factory.mktemp("server") / "log", "--threads", "1") as server:
         yield server
+
+
+@pytest.fixture
+def make_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeGpu]]:
+    """Makes a machine with a GPU; at the end nothing of it may be left in use."""
+    made: list[FakeGpu] = []
+
+    def make(style: str = "8.5", **gpu: Any) -> FakeGpu:
+        folder = tmp_path / f"build{len(made)}"
+        folder.mkdir()
+        made.append(FakeGpu(folder, style, **gpu))
+        made[-1].install(monkeypatch)
+        return made[-1]
+
+    yield make
+    gc.collect()
+    for machine in made:
+        assert not +machine.cuda.live, "left on the GPU"
+
+
+@pytest.fixture
+def gpu(make_gpu: Callable[..., FakeGpu]) -> FakeGpu:
+    return make_gpu()
+
+
+@pytest.fixture
+def opened(gpu: FakeGpu, tiny: Path) -> Iterator[Callable[..., TensorRTBackend]]:
+    """Makes a backend of the small model on `gpu`, and closes it."""
+    made: list[TensorRTBackend] = []
+
+    def make(graphs: bool = True, **engine: Any) -> TensorRTBackend:
+        made.append(TensorRTBackend(gpu.build(tiny, **engine), graphs=graphs))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """For a server that must be asked before it says where it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -86,7 +86,7 @@ class FakeCuda:
         made.get_driver_version = lambda: 12040
         made.Device = self._device
         made.Device.count = lambda: self.gpus
-        made.Stream = lambda: Stream(self)
+        made.Stream = lambda flags=0: Stream(self)
         made.Event = lambda flags=0: Event(self)
         made.device_attribute = SimpleNamespace(INTEGRATED="INTEGRATED")
         made.event_flags = SimpleNamespace(BLOCKING_SYNC=1, DISABLE_TIMING=2)

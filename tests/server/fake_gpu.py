@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -18,6 +19,7 @@ from server.engine_card import EngineCard, card_path, engine_name, file_sha256
 from server.tensorrt_layers import card_layers
 from tests.server.fake_cuda import FakeCuda, FakeGraphLibrary
 from tests.server.fake_tensorrt import Compute, FakeTensorRT, engine_bytes, onnx_logits
+from tests.server.tiny_models import SIZE
 
 
 class FakeGpu:
@@ -81,6 +83,16 @@ class FakeGpu:
         path = card_path(self.folder, model.stem, precision)
         path.write_text(EngineCard(**{**values, **card}).to_json())
         return path
+
+
+def images(count: int, seed: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, 3, SIZE, SIZE)).astype(np.float32)
+
+
+def right(tiny: Path, batch: np.ndarray, logits: np.ndarray) -> bool:
+    """Whether they are ONNX Runtime's, but for another order of sums in another batch."""
+    wanted = onnx_logits(tiny.read_bytes(), batch)
+    return bool(np.abs(logits - wanted).max() <= 1e-5 * np.abs(wanted).max())
 
 
 def told(plan: bytes) -> list[dict[str, str]]:

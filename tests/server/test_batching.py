@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Callable
 
 import numpy as np
 import pytest
 
+from server.backend import nothing
 from server.errors import BadRequest, Late
 from tests.server.batch_line import HOUR, Line, images, values
 from tests.server.gated_engine import GUARD_S, GatedEngine, until
@@ -44,6 +46,31 @@ def test_what_waits_while_the_engine_runs_is_one_batch_and_each_gets_its_own_ans
         assert all(item.stages.timings_ms()["inference"] > 0 for item in line.items)
 
     asyncio.run(crowd())
+
+
+def test_a_batch_is_answered_while_the_next_one_runs() -> None:
+    """What the answers cost must not keep the engine waiting; nor may they wait until it is done."""
+
+    class Stepping(GatedEngine):
+        steps = (threading.Event(), threading.Event())
+
+        def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+            step = self.steps[len(self.runs)]
+            logits = super().infer(batch, meanwhile)
+            assert step.wait(GUARD_S)
+            return logits
+
+    async def one_after_another() -> None:
+        line = Line(Stepping(), limit=1)
+        first = line.send(images(1))
+        until(lambda: len(line.engine.runs) == 1, "the first runs")
+        second = line.queued(images(2))
+        Stepping.steps[0].set()
+        assert await values(first) == [1] and line.engine.runs == [1, 1] and not second.done()
+        Stepping.steps[1].set()
+        assert await values(second) == [2]
+
+    asyncio.run(one_after_another())
 
 
 def test_no_batch_is_above_the_limit() -> None:

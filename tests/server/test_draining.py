@@ -21,7 +21,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 async def answered_while_closing(turns: int) -> bytes:
     """What a client gets that has connected and asked `turns` turns of the event loop before the server closes."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = DrainingServer(uvicorn.Config(application, log_config=None, lifespan="off"), 0, lambda: None)
+    server = DrainingServer(uvicorn.Config(application, log_config=None, lifespan="off"), 0, lambda: None, lambda: None)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup([listener])

@@ -183,3 +183,18 @@ def test_a_second_profile_is_refused(backend: OnnxRuntimeBackend) -> None:
 
 def test_small_models_are_run_more_often(backend: OnnxRuntimeBackend) -> None:
     assert 10 < backend.profile(batch(1))["runs"] <= 100
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+def test_a_file_that_may_not_be_read(tmp_path: Path, tiny: Path) -> None:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny.read_bytes())
+    path.chmod(0)
+    user = os.geteuid()
+    if user == 0:  # who may read everything
+        os.seteuid(65534)
+    try:
+        with pytest.raises(StartupError, match="cannot be read .Permission denied.: let the server's user read it"):
+            OnnxRuntimeBackend(path)
+    finally:
+        os.seteuid(user)

@@ -86,6 +86,24 @@ def test_it_may_be_closed_by_itself(owner: OwnerThread) -> None:
     until(lambda: ran == ["last"], "the thread ends")
 
 
+def test_a_call_from_within_runs_at_once_after_those_that_wait(owner: OwnerThread) -> None:
+    """So that who leads a long queue in the thread keeps nobody else out."""
+    order: list[str] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def long() -> None:
+        begun.set()
+        assert gate.wait(GUARD_S)
+        owner.call(order.append, "from within")
+
+    leading = owner.post(long)
+    assert begun.wait(GUARD_S)
+    other = owner.post(order.append, "waiting")
+    gate.set()
+    assert leading.done.acquire(timeout=GUARD_S) and other.done.acquire(timeout=GUARD_S)
+    assert order == ["waiting", "from within"]
+
+
 def test_it_works_for_itself_while_nobody_calls() -> None:
     awake = threading.Event()
     owner = OwnerThread("test", awake.set, 0.001)

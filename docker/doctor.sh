@@ -1,0 +1,187 @@
+#!/bin/sh
+# Looks at this machine as a place to serve from, and says what is wrong with the cure. Changes nothing, needs no root.
+#
+#     docker/doctor.sh     exit status 1 where something is wrong
+#
+# Settings (environment): PORT=8000, the port to serve on; FWHT_ROOT, prefix of every file looked at (tests).
+set -u
+here=$(dirname "$0")
+. "$here/board.sh"
+wrong=0
+
+show() { printf '%-8s%-16s%s\n' "$1" "$2" "$3"; }
+ok() { show ok "$1" "$2"; }
+unknown() { show '?' "$1" "$2"; }
+bad() { # NAME WHAT CURE
+  show WRONG "$1" "$2"
+  printf '%-24s%s\n' '' "cure: $3"
+  wrong=$((wrong + 1))
+}
+advise() { # NAME WHAT ADVICE: it works, less well
+  show note "$1" "$2"
+  printf '%-24s%s\n' '' "$3"
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+version=$(l4t)
+platform=$(platform_of "$version")
+machine=$(uname -m)
+
+look_at_system() {
+  if [ -z "$version" ]; then
+    ok board "$(model)"
+    ok system "not a Jetson (no $ROOT/etc/nv_tegra_release)"
+    return
+  fi
+  ok board "$(model)"
+  jetpack=$(jetpack_of "$version")
+  if [ -n "$platform" ]; then
+    ok system "L4T $version${jetpack:+, JetPack $jetpack}: image $platform"
+  else
+    bad system "L4T $version" "there is no image for it; flash JetPack 4.6 (L4T 32.7), 5.1, 6 or 7"
+  fi
+}
+
+look_at_cuda() {
+  for nvcc in "$ROOT/usr/local/cuda/bin/nvcc" "$ROOT"/usr/local/cuda-*/bin/nvcc; do
+    [ -x "$nvcc" ] && break
+  done
+  if [ -x "$nvcc" ]; then
+    ok CUDA "$("$nvcc" --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p') ($nvcc)"
+  elif [ "$platform" = r32 ]; then
+    bad CUDA "nvcc is not in $ROOT/usr/local/cuda*/bin" "sudo apt install cuda-toolkit-10-2 (the image is built with the host's)"
+  else
+    unknown CUDA "nvcc is not here; an image brings its own, make plugin needs it"
+  fi
+}
+
+look_at_tensorrt() {
+  folder=$ROOT/usr/include/$machine-linux-gnu
+  header=$folder/NvInfer.h
+  install="sudo apt install nvidia-jetpack, or of it only libnvinfer-dev libnvonnxparsers-dev libnvparsers-dev libnvinfer-plugin-dev"
+  if [ -s "$header" ]; then
+    ok TensorRT "$(awk '
+      $1 == "#define" { value[$2] = $3 }
+      function number(name) { return name in value ? number(value[name]) : name }
+      END { print number("NV_TENSORRT_MAJOR") "." number("NV_TENSORRT_MINOR") "." number("NV_TENSORRT_PATCH") }
+    ' "$folder/NvInferVersion.h" 2>/dev/null), headers in $folder"
+  elif [ -e "$header" ]; then
+    bad TensorRT "$header is empty: it is a mount without the package behind it" "on the host: $install"
+  elif [ "$platform" = r32 ]; then
+    bad TensorRT "$header is not there, and the image takes TensorRT from the host" "$install"
+  else
+    unknown TensorRT "no headers here; an image brings its own, make plugin needs them"
+  fi
+  if [ "$platform" = r32 ]; then
+    csv=$ROOT/etc/nvidia-container-runtime/host-files-for-container.d
+    if grep -qs 'NvInfer\.h' "$csv"/*.csv; then
+      ok mounts "headers of TensorRT are listed in $csv"
+    else
+      bad mounts "no file in $csv lists NvInfer.h" "sudo apt install nvidia-container-csv-tensorrt nvidia-container-csv-cuda"
+    fi
+  fi
+}
+
+look_at_docker() {
+  if ! has docker; then
+    unknown docker "not installed: sudo apt install docker.io, or serve without it: make serve, make install"
+    return
+  fi
+  daemon=$ROOT/etc/docker/daemon.json
+  if [ -z "$platform" ]; then
+    ok docker "$(docker --version 2>/dev/null)"
+  elif ! grep -qs '"nvidia"' "$daemon"; then
+    bad docker "$daemon names no runtime nvidia" "sudo apt install nvidia-container, then sudo systemctl restart docker"
+  elif [ "$platform" = r32 ] && ! grep -qs '"default-runtime": *"nvidia"' "$daemon"; then
+    bad docker "the default runtime is not nvidia, so make image would find no CUDA" \
+      "put \"default-runtime\": \"nvidia\" into $daemon, then sudo systemctl restart docker"
+  else
+    ok docker "$(docker --version 2>/dev/null), runtime nvidia"
+  fi
+}
+
+# a power mode is its number; of most boards 0 is the one without a limit (MAXN), of some Orins 2
+look_at_power() {
+  [ -n "$version" ] || return
+  mode=$(sed -n 's/^pmode:0*\([0-9][0-9]*\).*/\1/p' "$ROOT/var/lib/nvpmodel/status" 2>/dev/null)
+  if [ -z "$mode" ]; then
+    unknown 'power mode' "unknown: sudo nvpmodel -q"
+  elif [ "$mode" = 0 ]; then
+    ok 'power mode' "0"
+  else
+    advise 'power mode' "$mode" "the fastest is MAXN, 0 on most boards: sudo nvpmodel -m 0 (on a Nano with a 5 V 4 A supply)"
+  fi
+}
+
+look_at_clocks() {
+  [ -n "$version" ] || return
+  folder=$ROOT/sys/devices/system/cpu/cpu0/cpufreq
+  low=$(cat "$folder/scaling_min_freq" 2>/dev/null)
+  high=$(cat "$folder/scaling_max_freq" 2>/dev/null)
+  if [ -z "$low" ]; then
+    unknown clocks "$folder is not there"
+  elif [ "$low" = "$high" ]; then
+    ok clocks "fixed at $((high / 1000)) MHz (CPU)"
+  else
+    advise clocks "$((low / 1000)) to $((high / 1000)) MHz (CPU), as the load asks" \
+      "times vary less with fixed clocks: sudo jetson_clocks (until the next boot)"
+  fi
+}
+
+look_at_memory() {
+  total=$(meminfo MemTotal)
+  left=$(memory_left)
+  swap=$(awk 'NR > 1 && $1 !~ /zram/ { kb += $3 } END { print int(kb / 1024) }' "$ROOT/proc/swaps" 2>/dev/null)
+  if [ "${swap:-0}" -ge 2000 ] || [ "$total" -ge 6000 ]; then
+    ok swap "$swap MiB in files or partitions"
+  else
+    bad swap "${swap:-0} MiB in files or partitions, with $total MiB of memory" \
+      "a swap file of 4 GB, for the engine build: sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile && sudo mkswap
+                              /swapfile && sudo swapon /swapfile, and a line for it in /etc/fstab"
+  fi
+  if [ "$left" -ge 1500 ]; then
+    ok memory "$left MiB of $total and swap are free"
+  else
+    bad memory "$left MiB of memory and swap are free, an engine build needs 1500" \
+      "stop other programs; the desktop alone takes up to 800: sudo systemctl set-default multi-user.target, and reboot"
+  fi
+}
+
+look_at_disk() {
+  left=$(df -Pk "$here" 2>/dev/null | awk 'NR == 2 { print int($4 / 1e6) }')
+  need=2
+  case $platform in r35 | r36*) need=20 ;; r38 | r39) need=25 ;; esac
+  if [ "${left:-0}" -ge "$need" ]; then
+    ok disk "$left GB free"
+  else
+    bad disk "${left:-0} GB free, building an image takes about $need" "remove what is not needed: docker system prune"
+  fi
+}
+
+look_at_port() {
+  port=${PORT:-8000}
+  hex=$(printf '%04X' "$port")
+  # state 0A is listening
+  if cat "$ROOT/proc/net/tcp" "$ROOT/proc/net/tcp6" 2>/dev/null | awk -v port=":$hex" \
+    '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 } END { exit !found }'; then
+    bad port "$port is in use" "stop what uses it (sudo ss -ltnp 'sport = :$port'), or take another: PORT=8080"
+  else
+    ok port "$port is free"
+  fi
+}
+
+look_at_system
+look_at_cuda
+look_at_tensorrt
+look_at_docker
+look_at_power
+look_at_clocks
+look_at_memory
+look_at_disk
+look_at_port
+echo
+if [ "$wrong" != 0 ]; then
+  echo "$wrong wrong"
+  exit 1
+fi
+echo "nothing wrong was found"
