@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # Said on the command line (or in the environment), not by default: settings of FWHT_... then stay in force.
 SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT),--port $(PORT))
-MEASURE_FLAGS := $(if $(IMAGE),--image $(IMAGE)) $(if $(BATCH),--batch $(BATCH)) \
+MEASURE_FLAGS := $(addprefix --image ,$(IMAGE)) $(if $(BATCH),--batch $(BATCH)) \
   $(if $(PRECISION),--precision $(PRECISION))
 
 MODEL ?= fwht_mobilenet_v2

@@ -33,10 +33,10 @@ IMAGE = ROOT / "tests" / "data" / "cat.jpg"
 
 def profile(options: argparse.Namespace) -> int:
     (model,), (report,) = _measured([options.model], options)
-    paths = _write_report(model, report, options)
+    stem = _stem(model, options)
+    paths = _write_report(stem, report, options)
     if options.export_model_explorer:
-        name = _name(model, options, ".model-explorer.json")
-        paths.append(_write(options.folder / name, as_text(node_data(report))))
+        paths.append(_write(options.folder / f"{stem}.model-explorer.json", as_text(node_data(report))))
     return _done(as_text(report) if options.json else report_table(report), paths)
 
 
@@ -44,11 +44,16 @@ def compare(options: argparse.Namespace) -> int:
     names = [name.strip() for name in options.models.split(",") if name.strip()]
     if len(names) != 2:
         raise StartupError(f"two models are compared, and {options.models!r} names {len(names)}: give two, as a,b")
-    (a, b), reports = _measured(names, options)
-    left, right = (report_side(model.name, report, options.spread) for model, report in zip((a, b), reports))
-    found = diff(left, right, options.fail_above, paired=options.rounds >= ENOUGH_ROUNDS)
-    paths = [*_write_report(a, reports[0], options), *_write_report(b, reports[1], options)]
-    stem = f"{_name(a, options, '')}-to-{_name(b, options, '')}"
+    models, reports = _measured(names, options)
+    a, b = (report_side(model.name, report, options.spread) for model, report in zip(models, reports))
+    if a.label == b.label:
+        a, b = replace(a, label=names[0]), replace(b, label=names[1])
+    found = diff(a, b, options.fail_above, paired=options.rounds >= ENOUGH_ROUNDS)
+    stems = [_stem(model, options) for model in models]
+    if stems[0] == stems[1]:  # a model with itself, or two files of one name
+        stems = [f"{stems[0]}-a", f"{stems[1]}-b"]
+    paths = [path for stem, report in zip(stems, reports) for path in _write_report(stem, report, options)]
+    stem = "-to-".join(stems)
     paths.append(_write(options.folder / f"{stem}.layer-diff.json", as_text(as_json(found))))
     paths.append(_write(options.folder / f"{stem}.layer-diff.svg", diff_chart(found)))
     return _done(as_text(as_json(found)) if options.json else diff_table(found), paths, found)
@@ -78,8 +83,9 @@ def as_text(values: Any) -> str:
 
 
 def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[Report]]:
-    """The models, closed again, and a report of each."""
+    """The models, closed again, and a report of each. Completes options.batch."""
     images = [_read(path) for path in options.image or [IMAGE]]
+    options.batch = options.batch or len(images)
     files = [images[i % len(images)] for i in range(options.batch)]
     _make_folder(options.folder)
     models: List[Model] = []
@@ -91,14 +97,24 @@ def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[M
 
 
 def _load(name: str, options: argparse.Namespace) -> Model:
-    """name: of the model, and after a colon what is chosen for it alone."""
+    """name: of the model, and after a colon what is chosen for it alone.
+
+    What was asked for is measured or nothing: a server falls back to another precision and says so, but the files and
+    the comparison that are made here would be of something else.
+    """
     choice = Choice(options.backend, options.precision, threads=options.threads)
-    model, _, own = name.rpartition(":")
+    named, _, own = name.rpartition(":")
     if own in PRECISIONS:
-        return load_model(model, replace(choice, precision=own))
-    if own in BACKENDS:
-        return load_model(model, replace(choice, backend=own))
-    return load_model(name, choice)
+        name, choice = named, replace(choice, precision=own)
+    elif own in BACKENDS:
+        name, choice = named, replace(choice, backend=own)
+    model = load_model(name, choice)
+    found = model.backend.precision
+    if choice.precision in ("auto", found):
+        return model
+    model.close()
+    why = model.card.get("not_tensorrt") or f"{model.backend.name} runs it so"
+    raise StartupError(f"{model.name} is to be measured in {choice.precision}, and would run in {found}: {why}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -121,16 +137,17 @@ def _progress(said: str) -> None:
         print(f"\r\033[K{said}\r", end="", file=sys.stderr, flush=True)
 
 
-def _write_report(model: Model, report: Report, options: argparse.Namespace) -> List[Path]:
+def _write_report(stem: str, report: Report, options: argparse.Namespace) -> List[Path]:
     return [
-        _write(options.folder / _name(model, options, ".layers.json"), as_text(report)),
-        _write(options.folder / _name(model, options, ".layers.svg"), report_chart(report)),
+        _write(options.folder / f"{stem}.layers.json", as_text(report)),
+        _write(options.folder / f"{stem}.layers.svg", report_chart(report)),
     ]
 
 
-def _name(model: Model, options: argparse.Namespace, suffix: str) -> str:
+def _stem(model: Model, options: argparse.Namespace) -> str:
+    """What the names of a report's files begin with."""
     batch = f"-batch{options.batch}" if options.batch > 1 else ""
-    return f"{model.name}-{model.backend.name}-{model.backend.precision}{batch}{suffix}"
+    return f"{model.name}-{model.backend.name}-{model.backend.precision}{batch}"
 
 
 def _write(path: Path, content: str) -> Path:

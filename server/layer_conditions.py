@@ -14,6 +14,7 @@ OWN = (
     "engine_sha256",
     "board_after.",
     "board_before.temperatures",
+    "board_before.power_mode",
 )
 BOARD = ("cpu", "gpu", "board.model", "board.power_mode")
 
@@ -35,9 +36,9 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any
 
 def other_speed(a: Mapping[str, Any], b: Mapping[str, Any]) -> Optional[str]:
     """How one board, in one power mode, was not as fast for A as for B; None where it was, where that is not known, or
-    where there are two boards or modes, which are meant to be compared."""
+    where there are two boards or modes, which are meant to be compared, or where no GPU was timed."""
     left, right = flat(a), flat(b)
-    if any(left.get(key) != right.get(key) for key in BOARD):
+    if any(left.get(key) != right.get(key) for key in BOARD) or left.get("provider") == "cpu":
         return None
     clock, other = left.get("board_before.gpu_hz"), right.get("board_before.gpu_hz")
     if not isinstance(clock, (int, float)) or not isinstance(other, (int, float)) or clock == other:

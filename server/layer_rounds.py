@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from .board_conditions import state_conditions
 from .layer_report import Layer, layer_report
 from .model import Model
 from .processor_load import snapshot, used_by_others
@@ -83,7 +84,7 @@ def merged(reports: Sequence[Report]) -> Report:
     by_key = [{_key(item): item["ms"] for item in report["items"]} for report in reports]
     medians = np.array([[times.get(key, 0.0) for key in layers] for times in by_key])
     latency_ms, profiled_ms = (np.array([report[key] for report in reports]) for key in ("latency_ms", "profiled_ms"))
-    made = layer_report(list(layers.values()), medians, profiled_ms, latency_ms, reports[0]["conditions"])
+    made = layer_report(list(layers.values()), medians, profiled_ms, latency_ms, _conditions(reports))
     for item, column in zip(made["items"], medians.T):
         item["rounds_ms"] = column.tolist()
     made.update(runs=sum(report["runs"] for report in reports), rounds=len(reports))
@@ -91,6 +92,13 @@ def merged(reports: Sequence[Report]) -> Report:
     made.pop("note", None)  # it counts a layer as a kernel, and speaks of runs
     typical = reports[int(np.argsort(profiled_ms)[len(reports) // 2])]
     return {**made, "note": f"Of one round: {typical['note']}"} if "note" in typical else made
+
+
+def _conditions(reports: Sequence[Report]) -> Dict[str, Any]:
+    """Those of the first, with the board as it was before the first and after the last."""
+    first, last = reports[0]["conditions"], reports[-1]["conditions"]
+    before, after = first.get("board_before", {}), last.get("board_after", {})
+    return {**first, **state_conditions(before, after, on_gpu=first.get("provider") != "cpu")}
 
 
 def _key(item: Report) -> Any:
@@ -102,6 +110,7 @@ def _with_conditions(report: Report, model: Model, rounds: Sequence[Round]) -> R
     if "file_sha256" in model.card:
         conditions["onnx_sha256"] = model.card["file_sha256"]
     reasons = [one.changed for one in rounds if one.changed]
+    reasons += [conditions["noisy"]] if "noisy" in conditions else []  # from the first round to the last
     others = max(one.others for one in rounds)
     if others > MOST_OTHERS:
         reasons.append(f"other programs used up to {others:.0%} of the processors meanwhile")

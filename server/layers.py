@@ -96,7 +96,7 @@ def _add_measuring(to: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="Image to measure with; repeatable (default: a cat).",
     )
-    to.add_argument("--batch", type=_count, default=1, metavar="N", help="Images in a run (default %(default)s).")
+    to.add_argument("--batch", type=_count, metavar="N", help="Images in a run (default: as many as are named).")
     to.add_argument(
         "--rounds",
         type=_rounds,

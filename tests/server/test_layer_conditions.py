@@ -32,6 +32,7 @@ SLOW = {**ORIN, "board_before": {"gpu_hz": 306_000_000}}
         (ORIN, SLOW, "the GPU's clock was 612 MHz for A and 306 MHz for B"),
         (ORIN, {**SLOW, "board": {"power_mode": "7W"}}, None),  # meant to be compared
         (ORIN, {**ORIN, "board_before": {"gpu_hz": None}}, None),
+        ({**ORIN, "provider": "cpu"}, {**SLOW, "provider": "cpu"}, None),  # the GPU had nothing to do
         ({}, {}, None),
     ],
 )

@@ -103,6 +103,20 @@ def test_what_stays_noisy_is_told(model: Model, cat: bytes, monkeypatch: pytest.
     assert "noisy" not in made["conditions"]
 
 
+def test_the_board_before_the_first_round_and_after_the_last() -> None:
+    """Within no round did the clock change, and yet it did."""
+    clocks = [921_600_000, 921_600_000, 614_400_000, 614_400_000, 614_400_000]
+    states = [{"gpu_hz": clock} for clock in clocks]
+    rounds = [
+        report(item("stem"), conditions={"backend": "tensorrt", "board_before": one, "board_after": one})
+        for one in states
+    ]
+    told = merged(rounds)["conditions"]
+    assert (told["board_before"], told["board_after"]) == (states[0], states[-1])
+    assert "from 921.6 MHz to 614.4 MHz" in told["noisy"]
+    assert "noisy" not in merged(rounds[2:])["conditions"]
+
+
 def test_what_the_engine_does_not_trust(model: Model, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     others(monkeypatch, 0.0)
     made = [report(item("stem"), conditions={"noisy": "the clock changed"} if place < 7 else {}) for place in range(10)]

@@ -61,18 +61,25 @@ def test_a_quick_look(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_compare_a_model_with_itself(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """How often noise alone is above a limit was measured (docs/layers.md); five rounds of two runs tell nothing of it,
     and 1000 % is beyond any."""
+    stems = [f"tiny-onnxruntime-fp32-{side}" for side in "ab"]
     arguments = ["compare", f"{tiny},{tiny}:onnxruntime", *FEW, "--folder", str(tmp_path), "--fail-above", "1000%"]
     assert layers.main(arguments) == 0
     output = capsys.readouterr().out
     assert "measured in turns" in output and "0 only in A, 0 only in B" in output
     assert output.splitlines()[-1] == "within: nothing is certainly more than 1000% slower"
-    found = json.loads(
-        (tmp_path / "tiny-onnxruntime-fp32-to-tiny-onnxruntime-fp32.layer-diff.json").read_text(encoding="utf-8")
-    )
-    assert found["rounds_in_turns"] and not found["only_a"] and found["a"]["label"] == "tiny"
-    assert (tmp_path / "tiny-onnxruntime-fp32-to-tiny-onnxruntime-fp32.layer-diff.svg").is_file()
-    saved = str(tmp_path / "tiny-onnxruntime-fp32.layers.json")
-    assert layers.main(["diff", saved, saved, "--fail-above", "0%"]) == 0
+    found = json.loads((tmp_path / f"{stems[0]}-to-{stems[1]}.layer-diff.json").read_text(encoding="utf-8"))
+    assert found["rounds_in_turns"] and not found["only_a"]
+    assert [found[side]["label"] for side in "ab"] == [str(tiny), f"{tiny}:onnxruntime"]
+    assert (tmp_path / f"{stems[0]}-to-{stems[1]}.layer-diff.svg").is_file()
+    saved = [tmp_path / f"{stem}.layers.json" for stem in stems]
+    assert saved[0].read_bytes() != saved[1].read_bytes(), "neither is written over the other"
+    assert layers.main(["diff", str(saved[0]), str(saved[0]), "--fail-above", "0%"]) == 0
+
+
+def test_as_many_images_as_are_named(tiny: Path, tmp_path: Path) -> None:
+    images = [word for name in ("cat", "ship") for word in ("--image", str(ROOT / "tests" / "data" / f"{name}.jpg"))]
+    assert layers.main(["profile", str(tiny), "--rounds", "1", *images, "--folder", str(tmp_path)]) == 0
+    assert (tmp_path / "tiny-onnxruntime-fp32-batch2.layers.json").is_file()
 
 
 def test_diff_says_by_its_status_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,6 +127,8 @@ def test_layer_lists_and_files_of_one_name(tmp_path: Path, capsys: pytest.Captur
         (["compare", "mobilenet_v2,nothing"], "there is no model 'nothing'"),
         (["compare", "mobilenet_v2,mobilenet_v2:fp16", "--rounds", "1", "--backend", "tensorrt"], "there is no engine"),
         (["profile", "nothing"], "there is no model 'nothing'"),
+        (["profile", "--precision", "fp16", "--backend", "onnxruntime"], "in fp16, and would run in fp32: onnxruntime"),
+        (["compare", "mobilenet_v2,mobilenet_v2:fp16"], "would run in fp32: there is no engine"),
         (["profile", "--image", "nowhere.jpg"], "the image nowhere.jpg cannot be read"),
         (["profile", "--image", __file__], "the file is not an image"),
         (["profile", "--folder", f"{__file__}/x"], "cannot be made (Not a directory): name one with --folder"),
