@@ -98,7 +98,7 @@ def check_kind(values: Any) -> None:
         raise ValueError(
             "it is a layer list (--exportLayerInfo): give the profile (--exportProfile), and this as --info"
         )
-    if values.get("layers", 0) is None:
+    if "results" in values or values.get("layers", 0) is None:
         raise ValueError("it is an answer without layer times: ask with ?layers=true")
     if values.get("schema") != SCHEMA or not isinstance(values.get("items"), list):
         raise ValueError(f"it is no layer report (schema is {values.get('schema')!r}, this version reads {SCHEMA})")

@@ -1,7 +1,7 @@
 """One side of a comparison: its layers, what each took, and between what its time moves when it is measured again.
 
 That band is not the standard error of the median, 0.49 (p90 - p10) / sqrt(runs): the medians of one measurement and the
-next were found to differ by three to six times as much, those of minutes by more (docs/layers.md). It is, in this order:
+next were found to differ by three to six times as much, those of minutes by more (docs/layers.md). In this order it is:
 
 1. where the report was made of several rounds, the least and the greatest of their medians;
 2. where it has percentiles of enough runs, its 10th and its 90th;

@@ -102,6 +102,7 @@ BROKEN = [
     ({**GOOD, "latency_ms": None}, "None is no time in milliseconds"),
     ({**GOOD, "conditions": 3}, "cannot be compared"),
     ({"model": "tiny", "layers": None}, "it is an answer without layer times: ask with ?layers=true"),
+    ({"model": "tiny", "results": []}, "it is an answer without layer times: ask with ?layers=true"),
     ({"Layers": []}, "it is a layer list (--exportLayerInfo): give the profile (--exportProfile)"),
     ([], "not of layers as trtexec writes it"),
     ([1, 2], "not of layers as trtexec writes it"),
