@@ -4,10 +4,13 @@ SHELL := /bin/bash
 
 # Said on the command line (or in the environment), not by default: settings of FWHT_... then stay in force.
 SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT),--port $(PORT))
+MEASURE_FLAGS := $(addprefix --image ,$(IMAGE)) $(if $(BATCH),--batch $(BATCH)) \
+  $(if $(PRECISION),--precision $(PRECISION))
 
 MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
 PRECISION ?= fp16
+MODELS ?= mobilenet_v2,$(NAME)
 ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
 SHIPPED := $(basename $(notdir $(wildcard models/*.safetensors)))
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
@@ -27,7 +30,8 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify train train-all onnx ship accuracy plugin engine test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify profile compare train train-all onnx ship accuracy plugin engine test lint audit
+.PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
@@ -70,6 +74,12 @@ serve: $(SERVING) ## serve NAME on http://127.0.0.1:PORT (several: NAME=a,b)
 
 classify: $(SERVING) ## classify IMAGE=file without a server
 	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
+
+profile: $(SERVING) ## each layer's time in NAME on this machine: table, JSON and chart (IMAGE=file BATCH=n)
+	@$(RUN) -m server.layers profile $(NAME) $(MEASURE_FLAGS) $(ARGS)
+
+compare: $(SERVING) ## MODELS=a,b in turns, layer by layer: table, JSON and chart (IMAGE=file BATCH=n)
+	@$(RUN) -m server.layers compare $(MODELS) $(MEASURE_FLAGS) $(ARGS)
 
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
