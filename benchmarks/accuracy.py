@@ -54,7 +54,7 @@ def measure(names: list[str], data: Path, models: Path, engines_folder: Path) ->
     for name in names:
         model, card = model_from_checkpoint(models / f"{name}.safetensors")
         plain = card["preprocessing"]
-        dataset = load_dataset(data, plain["size"], plain["resize"])
+        dataset = load_dataset(data, plain["size"], plain["resize"], to_train=False)
         check_labels(name, card["labels"], dataset.labels)
         results["data"] = {"description": dataset.description, "sha256": dataset.sha256()}
         pixels = dataset.test.images.astype(np.float32)

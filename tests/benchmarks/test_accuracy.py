@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks.accuracy import comparisons, judged, main
 from benchmarks.class_ids import tensorrt_backend
+from export.datasets import load_dataset
+from export.onnx_from_checkpoint import SAMPLES
 from export.packed_images import read_packed, write_packed
 from server.engine_card import EngineCard, card_path, file_sha256
 from server.errors import StartupError
@@ -92,6 +94,11 @@ def test_what_cannot_be_measured_costs_no_result(
     assert main([*words, "--out", str(out)]) == 1
     assert message in capsys.readouterr().err
     assert out.read_text() == "measured before"
+
+
+def test_the_sample_images_will_do_without_training_images() -> None:
+    dataset = load_dataset(SAMPLES, 8, to_train=False)
+    assert (len(dataset.train.class_ids), len(dataset.test.class_ids)) == (0, 1000)
 
 
 def test_images_of_other_classes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
