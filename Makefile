@@ -11,7 +11,8 @@ MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
 PRECISION ?= fp16
 MODELS ?= mobilenet_v2,$(NAME)
-SHIPPED := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2
+ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
+SHIPPED := $(basename $(notdir $(wildcard models/*.safetensors)))
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
 RUNTIME ?= cpu
 OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
@@ -29,12 +30,13 @@ TRAINING := .venv/.training-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify profile compare train onnx ship plugin engine test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify profile compare train train-all onnx ship accuracy plugin engine test lint audit
+.PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "architectures: $(SHIPPED)"
+	@echo "architectures: $(ARCHITECTURES)"
 
 # On a Jetson TensorRT comes with the system's Python, and no pip has it.
 VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("tensorrt") else "")')
@@ -83,6 +85,10 @@ train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
 	@exec $(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
 
+train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
+	@$(if $(DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@exec $(RUN) -m export.train_all --data $(DATA) $(ARGS)
+
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
 	@$(RUN) -m export.onnx_from_checkpoint $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
 	  $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -91,6 +97,9 @@ ship: $(TRAINING) ## export the shipped weights again into models/ and tests/dat
 	@set -e; for name in $(SHIPPED); do \
 	  $(RUN) -m export.onnx_from_checkpoint $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
 	  mv models/$$name.golden.npz tests/data/; done
+
+accuracy: $(TRAINING) ## classify all test images of DATA with every shipped model and engine; JSON into build/bench/
+	@$(RUN) -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
 
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile
