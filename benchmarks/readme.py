@@ -96,11 +96,14 @@ def rivals() -> str:
         for row in found["best"]
     ]
     head = ["connections", "server", "median, ms", "p99, ms", "requests/s", "CPU, ms a request", "settings"]
-    packages = "; ".join(
-        f"{server}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
-        for server, versions in found["versions"].items()
+    versions = found["versions"]
+    common = set.intersection(*(set(of.items()) for of in versions.values()))
+    own = "; ".join(
+        f"{server}: {', '.join(f'{name} {version}' for name, version in of.items() if (name, version) not in common)}"
+        for server, of in versions.items()
     )
-    return f"{table(head, lines)}\n\n{packages}."
+    alike = ", ".join(f"{name} {version}" for name, version in versions["ours"].items() if (name, version) in common)
+    return f"{table(head, lines)}\n\n{alike} everywhere. {own}."
 
 
 def conditions() -> str:
