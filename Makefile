@@ -4,11 +4,15 @@ SHELL := /bin/bash
 
 # Said on the command line (or in the environment), not by default: settings of FWHT_... then stay in force.
 SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT),--port $(PORT))
+MEASURE_FLAGS := $(addprefix --image ,$(IMAGE)) $(if $(BATCH),--batch $(BATCH)) \
+  $(if $(PRECISION),--precision $(PRECISION))
 
 MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
 PRECISION ?= fp16
-SHIPPED := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2
+MODELS ?= mobilenet_v2,$(NAME)
+ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
+SHIPPED := $(basename $(notdir $(wildcard models/*.safetensors)))
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
 RUNTIME ?= cpu
 OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
@@ -27,12 +31,13 @@ BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify bulk train onnx ship plugin engine test lint audit bench bench-plugin soak clean
+.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin engine test lint audit
+.PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "architectures: $(SHIPPED)"
+	@echo "architectures: $(ARCHITECTURES)"
 
 # On a Jetson TensorRT comes with the system's Python, and no pip has it.
 VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("tensorrt") else "")')
@@ -79,9 +84,19 @@ bulk: $(BULK) ## classify the folder SRC into Parquet files in DST; started agai
 	@$(if $(and $(SRC),$(DST)),true,echo "say from where to where: make bulk SRC=images DST=labels (docs/bulk.md)" >&2; exit 2)
 	@exec $(RUN) -m server.bulk '$(SRC)' '$(DST)' --model $(NAME) $(ARGS)
 
+profile: $(SERVING) ## each layer's time in NAME on this machine: table, JSON and chart (IMAGE=file BATCH=n)
+	@$(RUN) -m server.layers profile $(NAME) $(MEASURE_FLAGS) $(ARGS)
+
+compare: $(SERVING) ## MODELS=a,b in turns, layer by layer: table, JSON and chart (IMAGE=file BATCH=n)
+	@$(RUN) -m server.layers compare $(MODELS) $(MEASURE_FLAGS) $(ARGS)
+
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
 	@exec $(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
+
+train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
+	@$(if $(DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@exec $(RUN) -m export.train_all --data $(DATA) $(ARGS)
 
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
 	@$(RUN) -m export.onnx_from_checkpoint $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
@@ -91,6 +106,9 @@ ship: $(TRAINING) ## export the shipped weights again into models/ and tests/dat
 	@set -e; for name in $(SHIPPED); do \
 	  $(RUN) -m export.onnx_from_checkpoint $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
 	  mv models/$$name.golden.npz tests/data/; done
+
+accuracy: $(TRAINING) ## classify all test images of DATA with every shipped model and engine; JSON into build/bench/
+	@$(RUN) -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
 
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile

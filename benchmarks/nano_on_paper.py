@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.node_models import Layer
 from benchmarks.plugin_cases import BIG, REAL
-from benchmarks.readme import table
+from benchmarks.tables import table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "nano_on_paper.md"

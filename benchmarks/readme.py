@@ -1,19 +1,22 @@
-"""Put measured figures into the README: python -m benchmarks.readme [--renew]
+"""Put measured figures into the README and some pages of docs/: python -m benchmarks.readme [--renew [NAME ...]]
 
-The tables between the markers are made of benchmarks/results/*.json, which `make bench` writes to build/bench/ (--renew
-takes them from there), and of the cards in models/. A test compares them with the README. The raw samples stay in
-build/bench/; what is kept in the repository are medians, spread and conditions.
+The tables between the markers are made of benchmarks/results/*.json, which `make bench` and others write to
+build/bench/ (--renew takes from there those named, or all of `make bench`). A test compares them with the pages. The
+raw samples stay in build/bench/; what is kept in the repository are medians, spread and conditions.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import training_tables
+from benchmarks.tables import RESULTS, result, table, where
+
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 NAMES = ("fwht_node", "models", "server", "decoding", "rivals")
 SHIPPED = ("mobilenet_v2", "fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 
@@ -25,20 +28,15 @@ def without_samples(value: Any) -> Any:
     return [without_samples(v) for v in value] if isinstance(value, list) else value
 
 
-def renew_results() -> None:
-    for name in NAMES:
-        result = without_samples(json.loads((ROOT / "build" / "bench" / f"{name}.json").read_text()))
+def renew_results(names: Sequence[str]) -> None:
+    places = {name: ROOT / "build" / "bench" / f"{name}.json" for name in names}
+    missing = [f"build/bench/{name}.json" for name, place in places.items() if not place.is_file()]
+    if missing:
+        raise SystemExit(f"not measured here: {', '.join(missing)}; name what to take over, as --renew accuracy")
+    for name, place in places.items():
+        result = without_samples(json.loads(place.read_text()))
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-
-
-def result(name: str) -> dict[str, Any]:
-    return dict(json.loads((RESULTS / f"{name}.json").read_text()))
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def ms(times: dict[str, Any]) -> str:
@@ -46,18 +44,13 @@ def ms(times: dict[str, Any]) -> str:
     return f"{times['median_ms']:.3g} ({times['p10_ms']:.3g} to {times['p90_ms']:.3g})"
 
 
-def accuracy() -> str:
+def times() -> str:
     timed = {row["batch"]: row for row in result("models")["rows"]}
     rows = []
     for name in SHIPPED:
-        card = json.loads((ROOT / "models" / f"{name}.json").read_text())
-        size = (ROOT / "models" / f"{name}.onnx").stat().st_size / 1e6
         speeds = [f"{ms(timed[n]['times'][name])}, {timed[n]['ratio'][name]:.2f}x" for n in (1, 16)]
-        rows.append(
-            [f"`{name}`", f"{card['parameters']:,}", f"{card['accuracy']['top1']:.2%}", f"{size:.1f} MB", *speeds]
-        )
-    head = ["model", "parameters", "test accuracy", "ONNX", "ms at batch 1, times the baseline", "ms at batch 16"]
-    return table(head, rows)
+        rows.append([f"`{name}`", *speeds])
+    return table(["model", "ms at batch 1, times the baseline", "ms at batch 16"], rows)
 
 
 def node() -> str:
@@ -103,19 +96,19 @@ def rivals() -> str:
         for row in found["best"]
     ]
     head = ["connections", "server", "median, ms", "p99, ms", "requests/s", "CPU, ms a request", "settings"]
-    packages = "; ".join(
-        f"{server}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
-        for server, versions in found["versions"].items()
+    versions = found["versions"]
+    common = set.intersection(*(set(of.items()) for of in versions.values()))
+    own = "; ".join(
+        f"{server}: {', '.join(f'{name} {version}' for name, version in of.items() if (name, version) not in common)}"
+        for server, of in versions.items()
     )
-    return f"{table(head, lines)}\n\n{packages}."
+    alike = ", ".join(f"{name} {version}" for name, version in versions["ours"].items() if (name, version) in common)
+    return f"{table(head, lines)}\n\n{alike} everywhere. {own}."
 
 
 def conditions() -> str:
-    machine = result("models")["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
     return (
-        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages};"
-        f" {machine['time'][:10]}. Medians, in brackets the 10th to the 90th percentile; the sides of a row in turns,"
+        f"{where(result('models'))}. Medians, in brackets the 10th to the 90th percentile; the sides of a row in turns,"
         " in one run."
     )
 
@@ -140,33 +133,43 @@ def answer() -> str:
 
 PARTS = {
     "answer": answer,
-    "models": accuracy,
+    "models": times,
     "verdict": verdict,
     "server": overhead,
     "decoding": decoding,
     "rivals": rivals,
     "layers": node,
     "conditions": conditions,
+    **training_tables.PARTS,
+}
+# The parts that a page must have; others are renewed where their markers are
+PAGES = {
+    "README.md": ("answer", "accuracy", "models", "verdict", "server", "decoding", "layers", "conditions"),
+    "docs/accuracy.md": ("accuracy", "comparisons", "engines", "accuracy_conditions"),
+    "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
+    "docs/training.md": (),
 }
 
 
-def renewed(readme: str) -> str:
-    """The README with every part between `<!-- NAME -->` and `<!-- /NAME -->` made anew."""
+def renewed(text: str, page: str = "README.md") -> str:
+    """The page with every part between `<!-- NAME -->` and `<!-- /NAME -->` made anew."""
     for name, make in PARTS.items():
         start, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        head, found, rest = readme.partition(start)
+        head, found, rest = text.partition(start)
         _, closed, tail = rest.partition(end)
-        if not found or not closed:
-            raise SystemExit(f"README.md lacks the lines {start.strip()} and {end.strip()}")
-        readme = f"{head}{start}\n{make()}\n{end}{tail}"
-    return readme
+        if found and closed:
+            text = f"{head}{start}\n{make()}\n{end}{tail}"
+        elif found or name in PAGES[page]:
+            raise SystemExit(f"{page} lacks the lines {start.strip()} and {end.strip()}")
+    return text
 
 
 def main() -> None:
-    if "--renew" in sys.argv[1:]:
-        renew_results()
-    path = ROOT / "README.md"
-    path.write_text(renewed(path.read_text()))
+    if sys.argv[1:2] == ["--renew"]:
+        renew_results(sys.argv[2:] or NAMES)
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(renewed(path.read_text(), page))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Weights on disk: `<name>.safetensors`, and beside it the card `<name>.json` that says what they are.
 
-The card holds `name`, `architecture`, `labels`, `preprocessing` (what server/preprocess.py does), `parameters`
-(every weight and running statistic), `accuracy` (top1, images, data) where measured, `sha256` of the weights, and
-whatever the maker adds (seed, epochs, command line, licence). Pickles are never read or written.
+The card holds `name`, `architecture` (and its `variant`, where it has one), `labels`, `preprocessing` (what
+server/preprocess.py does), `parameters` (every weight and running statistic), `accuracy` (top1, images, data) where
+measured, `sha256` of the weights, and whatever the maker adds (seed, epochs, command line, licence). Pickles are never
+read or written.
 """
 
 from __future__ import annotations
@@ -101,8 +102,10 @@ def model_from_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     card = load_card(path)
     found = load_weights(path, card["sha256"])
     try:
-        model = build_model(card["architecture"], len(card["labels"]), card["preprocessing"]["size"])
-    except (ValueError, TypeError, KeyError) as error:
+        model = build_model(
+            card["architecture"], len(card["labels"]), card["preprocessing"]["size"], card.get("variant")
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{card_path(path)}: {error}") from None
     check_weights(path, found, weights(model))
     model.load_state_dict(found, strict=False)

@@ -68,11 +68,12 @@ class RawDataset:
     images: list[RawImage]
 
 
-def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = False) -> Dataset:
+def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = False, to_train: bool = True) -> Dataset:
     """Read, decode and resize everything under `path`; the format is found out from what lies there.
 
     Raises ValueError where the format is unknown or broken, an image cannot be decoded (unless `skip_bad`, which
-    leaves it out), a part or the training images of a class are missing, or memory does not suffice.
+    leaves it out), a part or the training images of a class are missing, or memory does not suffice. Not `to_train`,
+    test images alone will do.
     """
     raw = read_raw(path)
     check_memory(len(raw.images), size)
@@ -92,7 +93,10 @@ def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = F
     if skipped and not skip_bad:
         raise ValueError(_faults(skipped))
     train, test = (_part(images, kept, is_test) for is_test in (False, True))
-    _check_classes(path, raw.labels, train, test)
+    if to_train:
+        _check_classes(path, raw.labels, train, test)
+    elif not len(test.class_ids):
+        raise ValueError(f"{path} holds no test images")
     counts = f"{len(train.class_ids)} training and {len(test.class_ids)} test images"
     return Dataset(train, test, raw.labels, f"{path.name} ({raw.format}, {counts})", smaller, skipped)
 

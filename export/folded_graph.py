@@ -27,7 +27,7 @@ KINDS: dict[type[nn.Module], str] = {
     MFDepthwiseConv: "mf",
     nn.Linear: "linear",
 }
-FOLDABLE = ("conv", "fwht", "mf")
+FOLDABLE = ("conv", "fwht", "mf")  # take a BatchNorm and an activation; an addition takes an activation
 
 
 @dataclass
@@ -85,7 +85,8 @@ def _fold(model: nn.Module, node: fx.Node, sources: list[Layer | None]) -> Layer
         return None
     source = sources[0]
     shared = len(node.all_input_nodes[0].users) > 1
-    if source is None or source.op not in FOLDABLE or source.activation or shared:
+    takers = (*FOLDABLE, "add") if activation else FOLDABLE
+    if source is None or source.op not in takers or source.activation or shared:
         raise ValueError(f"{node.name} cannot be folded: it must be the only reader of a convolution or FWHT layer")
     if activation:
         source.activation = activation

@@ -10,7 +10,7 @@ Gradients of `MFDepthwiseConv`, a an input value and b a weight:
   The surrogate for the jump is a box of half-width epsilon, 2 delta(a) ~ 1/epsilon where |a| <= epsilon, else 0;
   epsilon = 0 (the default, and the usual choice) leaves the jump out.
 * operator 2, (|a + b| - |a - b|) / 2: continuous, so the derivative almost everywhere is exact, d/da = sgn(b) where
-  |a| < |b|, else 0, and the same with a and b exchanged.
+  |a| < |b|, else 0, and the same with a and b exchanged. Why it wants large first weights: docs/multiplication_free.md.
 * operator 3 is max(operator 2, 0): operator 2's derivative where a and b have one sign, else 0.
 """
 
@@ -27,9 +27,15 @@ from torch import Tensor, nn
 from export.hadamard import hadamard, is_power_of_two, next_power_of_two
 
 
-@lru_cache(maxsize=64)
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
 def hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """H_n on a device, kept: made anew in every forward pass it would cost a copy to the GPU each time."""
+    """H_n on a device. A compiled model takes it for the constant that it is."""
+    return _kept(n, dtype, device)
+
+
+@lru_cache(maxsize=64)
+def _kept(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Made anew in every forward pass it would cost a copy to the GPU each time."""
     with torch.inference_mode(False):
         return torch.from_numpy(hadamard(n)).to(device, dtype)
 

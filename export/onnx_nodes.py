@@ -27,8 +27,19 @@ def _gain_and_bias(layer: Layer, channels: int) -> tuple[np.ndarray, np.ndarray]
     return gain, np.zeros(channels) if layer.bias is None else layer.bias
 
 
+def _activated(layer: Layer, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Emitted:
+    """The node and, behind it, the layer's activation, which an engine fuses into it."""
+    name = layer.name
+    if layer.activation == 1:
+        return [node, helper.make_node("Relu", [name], [f"{name}_relu"], name=f"{name}_relu")], constants
+    if layer.activation == 6:
+        clip = helper.make_node("Clip", [name, "relu6.min", "relu6.max"], [f"{name}_relu6"], name=f"{name}_relu6")
+        return [node, clip], {**constants, "relu6.min": np.float32(0).reshape(()), "relu6.max": _floats(6).reshape(())}
+    return [node], constants
+
+
 def emit_conv(layer: Layer, inputs: list[str]) -> Emitted:
-    """Conv with the gain in its weight, and a Clip or Relu, which an engine fuses into it."""
+    """Conv with the gain in its weight."""
     conv, name = layer.module, layer.name
     if not isinstance(conv, nn.Conv2d) or isinstance(conv.padding, str) or conv.padding_mode != "zeros":
         raise ValueError(f"{name}: padding is given in pixels, of zeros")
@@ -48,12 +59,7 @@ def emit_conv(layer: Layer, inputs: list[str]) -> Emitted:
         dilations=list(conv.dilation),
         group=conv.groups,
     )
-    if layer.activation == 1:
-        return [node, helper.make_node("Relu", [name], [f"{name}_relu"], name=f"{name}_relu")], constants
-    if layer.activation == 6:
-        clip = helper.make_node("Clip", [name, "relu6.min", "relu6.max"], [f"{name}_relu6"], name=f"{name}_relu6")
-        return [node, clip], {**constants, "relu6.min": np.float32(0).reshape(()), "relu6.max": _floats(6).reshape(())}
-    return [node], constants
+    return _activated(layer, node, constants)
 
 
 def emit_fwht(layer: Layer, inputs: list[str]) -> Emitted:
@@ -111,7 +117,7 @@ def emit_linear(layer: Layer, inputs: list[str]) -> Emitted:
 
 
 def emit_add(layer: Layer, inputs: list[str]) -> Emitted:
-    return [helper.make_node("Add", inputs, [layer.name], name=layer.name)], {}
+    return _activated(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
 
 
 def emit_pool(layer: Layer, inputs: list[str]) -> Emitted:

@@ -11,30 +11,32 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from export.checkpoint import save_checkpoint
+from export.checkpoint import CheckpointError, save_checkpoint
 from export.datasets import Dataset, load_dataset
 from export.files import write_atomically
-from export.interruption import Interruption
+from export.interruption import INTERRUPTED, TIME_IS_UP, Interrupted, Interruption
 from export.learner import count_correct
 from export.models import build_model
-from export.trainer import Interrupted, Trainer
+from export.objective import Teacher
+from export.trainer import Trainer
 from export.training_data import Batches, mean_and_std, split_holdout
 from export.training_options import Options, parse_options
 from export.training_state import RunFolder, TrainingError, check_same_run, load_state, save_state
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 cannot be done, 2 wrong options, 130 interrupted."""
+    """Exit status: 0 done, 1 cannot be done, 2 wrong options, 75 time is up, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse_options(arguments)
     try:
         train(options, shlex.join(["python", "-m", "export.train", *arguments]))
-    except (TrainingError, ValueError, OSError) as error:
+    except (TrainingError, CheckpointError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except torch.cuda.OutOfMemoryError:
@@ -43,40 +45,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    except Interrupted:
-        print("interrupted; the state is saved: the same command, without --overwrite, goes on from here")
-        return 130
+    except Interrupted as interrupted:
+        why = "time is up" if interrupted.status == TIME_IS_UP else "interrupted"
+        print(f"{why}; the state is saved: the same command, without --overwrite, goes on from here")
+        return interrupted.status
     except KeyboardInterrupt:
         print("stopped at once; the same command, without --overwrite, goes on from the last save, if there was one")
-        return 130
+        return INTERRUPTED
     return 0
 
 
-def train(options: Options, command: str) -> None:
-    """The whole run. Raises TrainingError or ValueError with what is wrong, Interrupted where it was asked to stop."""
+def train(options: Options, command: str, dataset: Dataset | None = None) -> None:
+    """The whole run; `dataset` where it has been read already.
+
+    Raises TrainingError, CheckpointError or ValueError with what is wrong, Interrupted where it was asked to stop.
+    """
+    interruption = Interruption(options.seconds)
     device = choose_device(options)
     folder = RunFolder(options.build, options.name)
     state = start_or_resume(folder, options.overwrite)
-    dataset = load_dataset(options.data, options.image_size, options.resize, options.skip_bad)
+    if dataset is None:
+        dataset = load_dataset(options.data, options.image_size, options.resize, options.skip_bad)
     report(dataset, options)
-    identity: dict[str, Any] = {"options": options.binding(), "data_sha256": dataset.sha256()}
-    if state is not None:
-        check_same_run(folder.last, state, identity)
     computed_mean, computed_std = mean_and_std(dataset.train.images)
     mean, std = list(options.mean or computed_mean), list(options.std or computed_std)
+    preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
+    teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
+    identity: dict[str, Any] = {
+        "options": {**options.binding(), "teacher": teacher and teacher.sha256},
+        "data_sha256": dataset.sha256(),
+    }
+    if state is not None:
+        check_same_run(folder.last, state, identity)
     split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
     batches = Batches(dataset.train, mean, std, device)
-    trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity)
+    trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity, teacher)
     if state is None:
         folder.clear()  # not before this run is known to be possible: a mistyped option costs no old one
     else:
         trainer.load_state(state)
         print(f"{folder.last}: goes on at epoch {trainer.position.epoch + 1}, step {trainer.position.step + 1}")
     write_config(folder, options, dataset, command)
-    with Interruption() as interruption:
+    with interruption:
         trainer.run(interruption)
-    preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
-    finish(folder, options, dataset, preprocessing, split, command, device)
+    finish(trainer, dataset, preprocessing, command)
 
 
 def choose_device(options: Options) -> torch.device:
@@ -86,6 +98,8 @@ def choose_device(options: Options) -> torch.device:
     device = torch.device("cuda" if options.device != "cpu" and torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and options.precision == "fp16":
         raise TrainingError("--precision fp16 needs a GPU; on a CPU choose fp32 or bf16")
+    if device.type == "cpu" and options.cuda_graph:
+        raise TrainingError("--cuda-graph needs a GPU, and torch sees none here")
     torch.backends.cudnn.benchmark = True  # all batches have one shape
     return device
 
@@ -118,49 +132,48 @@ def report(dataset: Dataset, options: Options) -> None:
 def write_config(folder: RunFolder, options: Options, dataset: Dataset, command: str) -> None:
     config = {
         "command": command,
-        **{key: str(value) if key in ("data", "build") else value for key, value in vars(options).items()},
+        **{key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
         "dataset": dataset.description,
         "torch": torch.__version__,
     }
     write_atomically(folder.config, (json.dumps(config, indent=2) + "\n").encode())
 
 
-def finish(
-    folder: RunFolder,
-    options: Options,
-    dataset: Dataset,
-    preprocessing: dict[str, Any],
-    split: tuple[np.ndarray, np.ndarray],
-    command: str,
-    device: torch.device,
-) -> None:
+def finish(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
     """Measure the best checkpoint on the test images, in float32, and write it with its card."""
+    options, folder, device = trainer.options, trainer.folder, trainer.batches.device
+    teacher = trainer.identity["options"]["teacher"]
     best = load_state(folder.best)
-    model = build_model(options.model, len(dataset.labels), options.image_size).to(device)
+    model = build_model(options.model, len(dataset.labels), options.image_size, options.variant()).to(device)
     model.load_state_dict(best["model"])
     batches = Batches(dataset.test, preprocessing["mean"], preprocessing["std"], device)
     images = len(dataset.test.class_ids)
     top1 = count_correct(model, batches, np.arange(images)) / images
-    chosen = f"the best of {options.epochs} epochs on {len(split[1])} held-out training images"
+    held_out = len(trainer.held_out)
+    chosen = (
+        f"the best of {options.epochs} epochs on {held_out} held-out training images" if held_out else "the last one"
+    )
     card = {
         "name": options.name,
         "architecture": options.model,
+        **({"variant": options.variant()} if options.variant() else {}),
         "labels": dataset.labels,
         "preprocessing": preprocessing,
         "accuracy": {
             "top1": round(top1, 6),
             "images": images,
             "data": dataset.description,
-            "note": f"float32; {chosen if len(split[1]) else 'the last epoch'}; test images read once, at the end",
+            "note": f"float32; {chosen}; test images read once, at the end",
         },
         "training": {
-            "images": len(split[0]),
-            "heldout_images": len(split[1]),
+            "images": len(trainer.train),
+            "heldout_images": held_out,
             "heldout_accuracy": best["heldout_accuracy"],
             "epochs": options.epochs,
             "chosen_epoch": best["epoch"],
             "seed": options.seed,
             "precision": options.precision,
+            **({"teacher_sha256": teacher} if teacher else {}),
             "command": command,
         },
     }

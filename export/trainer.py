@@ -8,21 +8,19 @@ from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
 import numpy as np
-from torch import Tensor, zeros
+from torch import Tensor, from_numpy, zeros
 from torch import float64 as torch_float64
 from tqdm import tqdm
 
-from export.interruption import Interruption
+from export.augment import draw
+from export.interruption import Interrupted, Interruption
 from export.learner import Learner, count_correct
+from export.objective import Teacher
 from export.training_data import Batches
 from export.training_options import Options
 from export.training_state import RunFolder, TrainingError, save_state, write_log
 
 Row = list[Optional[float]]  # in the order of training_state.COLUMNS
-
-
-class Interrupted(Exception):
-    """The run was asked to stop; its state is saved."""
 
 
 @dataclass
@@ -47,6 +45,7 @@ class Trainer:
         classes: int,
         folder: RunFolder,
         identity: dict[str, Any],
+        teacher: Teacher | None = None,
     ) -> None:
         self.options, self.batches, self.folder, self.identity = options, batches, folder, identity
         self.train, self.held_out = split
@@ -54,10 +53,11 @@ class Trainer:
         self.steps = (
             len(self.train) // self.batch_size
         )  # every batch is whole; the rest of a shuffled epoch is left out
-        self.learner = Learner(options, classes, self.steps, batches.device)
+        self.learner = Learner(options, classes, self.steps, batches.device, teacher)
         self.position = Position()
         self.rows: list[Row] = []
         self.best = -1.0
+        self.saved = time.perf_counter()
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.position, self.rows, self.best = Position(**state["position"]), state["rows"], state["best"]
@@ -67,42 +67,55 @@ class Trainer:
         progress = {"position": asdict(self.position), "rows": self.rows, "best": self.best}
         save_state(self.folder.last, {**self.identity, **progress, "learner": self.learner.state()})
         write_log(self.folder.log, self.rows)
+        self.saved = time.perf_counter()
+
+    def due(self) -> bool:
+        return time.perf_counter() - self.saved >= self.options.save_every * 60
 
     def run(self, interruption: Interruption) -> None:
         """Train until the last epoch is done.
 
         Raises Interrupted, with everything saved, where the interruption was requested, and TrainingError where the
-        loss is no longer a number.
+        loss is no longer a number. Between epochs, too, the state is saved only as often as the options say.
         """
         while self.position.epoch < self.options.epochs:
             self._run_epoch(interruption)
             self._finish_epoch()
-            if interruption.requested and self.position.epoch < self.options.epochs:
-                raise Interrupted
+            stop, last = interruption.requested, self.position.epoch == self.options.epochs
+            if stop or last or self.due():
+                self.save()
+            if stop and not last:
+                raise Interrupted(interruption.status)
 
     def _run_epoch(self, interruption: Interruption) -> None:
-        options, position = self.options, self.position
-        order = np.random.default_rng((options.seed, 1, position.epoch)).permutation(self.train)
+        options, position, batch = self.options, self.position, self.batch_size
+        order, draws = self._plan(position.epoch)
+        rates = self.learner.rates(position.epoch)
         sums = zeros(2, dtype=torch_float64, device=self.batches.device)
         sums += sums.new_tensor([position.loss, position.correct])
-        begin = saved = time.perf_counter()
-        begin -= position.seconds
+        begin = time.perf_counter() - position.seconds
         title = f"epoch {position.epoch + 1}/{options.epochs}"
         with tqdm(total=self.steps, initial=position.step, desc=title, unit="batch", leave=False, disable=None) as bar:
             while position.step < self.steps:
-                chosen = order[position.step * self.batch_size :][: self.batch_size]
-                sums += self.learner.learn(*self.batches.batch(chosen), position.epoch, position.step)
+                step = position.step
+                chosen = slice(step * batch, (step + 1) * batch)
+                sums += self.learner.learn(*self.batches.batch(order[chosen]), draws[chosen], rates[step])
                 position.step += 1
                 bar.update()
-                now, stop, end = time.perf_counter(), interruption.requested, position.step == self.steps
-                due = now - saved >= options.save_every * 60
+                stop, due, end = interruption.requested, self.due(), position.step == self.steps
                 if due or stop or end:
-                    self._take_stock(sums, now - begin)
+                    self._take_stock(sums, time.perf_counter() - begin)
                 if stop or (due and not end):
                     self.save()
-                    saved = now
                 if stop:
-                    raise Interrupted
+                    raise Interrupted(interruption.status)
+
+    def _plan(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """Which images an epoch takes, in which order, and their random numbers, on the devices that want them."""
+        seed, batches = self.options.seed, self.batches
+        order = np.random.default_rng((seed, 1, epoch)).permutation(self.train)
+        draws = draw(len(order), self.options.image_size, np.random.default_rng((seed, 3, epoch)))
+        return from_numpy(order).to(batches.home), draws.to(batches.device)
 
     def _take_stock(self, sums: Tensor, seconds: float) -> None:
         """Bring the sums over from the device, which waits for it. Raises TrainingError where the loss is no number."""
@@ -128,7 +141,7 @@ class Trainer:
         row: Row = [position.epoch + 1, rate, position.loss / images, position.correct / images, accuracy, seconds]
         self.rows.append(row)
         self.position = Position(epoch=position.epoch + 1)
-        self.save()
+        write_log(self.folder.log, self.rows)
         tqdm.write(describe(row, self.options.epochs))
 
     def _heldout_accuracy(self) -> float | None:

@@ -45,20 +45,28 @@ def split_holdout(class_ids: np.ndarray, share: float, seed: int) -> tuple[np.nd
 
 
 class Batches:
-    """Images of one part as normalised batches: float32 (B, 3, S, S) and class ids (B,), both on `device`."""
+    """Images of one part as normalised batches: float32 (B, 3, S, S) and class ids (B,), both on `device`.
+
+    The images themselves lie on the device, too, where they take less than half of its free memory.
+    """
 
     def __init__(self, part: Part, mean: list[float], std: list[float], device: torch.device) -> None:
-        self.images = torch.from_numpy(part.images)
-        self.class_ids = torch.from_numpy(part.class_ids)
+        images, class_ids = torch.from_numpy(part.images), torch.from_numpy(part.class_ids)
+        fits = device.type == "cuda" and 2 * images.nbytes < torch.cuda.mem_get_info(device)[0]
+        self.home = device if fits else torch.device("cpu")
+        self.images, self.class_ids = images.to(self.home), class_ids.to(self.home)
         self.mean = torch.tensor(mean, device=device)[:, None, None]
         self.std = torch.tensor(std, device=device)[:, None, None]
         self.device = device
 
-    def batch(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
-        index = torch.from_numpy(positions)
-        pixels = self.images[index].to(self.device).permute(0, 3, 1, 2).contiguous()
-        return (pixels.float() - self.mean) / self.std, self.class_ids[index].to(self.device)
+    def batch(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """`positions` (B,) on the images' device, `home`."""
+        pixels = self.images[positions].to(self.device).permute(0, 3, 1, 2).contiguous()
+        return (pixels.float() - self.mean) / self.std, self.class_ids[positions].to(self.device)
+
+    def at(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
+        return self.batch(torch.from_numpy(positions).to(self.home))
 
     def in_order(self, positions: np.ndarray, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(positions), size):
-            yield self.batch(positions[start : start + size])
+            yield self.at(positions[start : start + size])

@@ -15,7 +15,7 @@ import torch
 
 from export.files import write_atomically
 
-FORMAT = 1
+FORMAT = 2
 COLUMNS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "heldout_accuracy", "seconds")
 
 

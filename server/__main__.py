@@ -14,7 +14,8 @@ from .settings import add_flags, printed, read_settings
 
 EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
 The other commands: `python -m server classify --help`, labels of image files without a server,
-`python -m server bench --help`, load on a running server, and `python -m server health`, whether it is ready."""
+`python -m server bench --help`, load on a running server, `python -m server health`, whether it is ready, and
+`python -m server.layers --help`, the time of each layer, measured and compared."""
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -39,7 +39,9 @@ class LayerReport(BaseModel):
     """Times of profiled runs of the same input: profiling slows a run down, so they are not the latency."""
 
     layout: int = Field(1, alias="schema", description="Version of this report's layout.", examples=[1])
-    latency_ms: float = Field(examples=[1.80])
+    latency_ms: float = Field(description="Of runs without the profiler, median.", examples=[1.80])
+    latency_ms_p10: float = Field(examples=[1.75])
+    latency_ms_p90: float = Field(examples=[1.91])
     sum_ms: float = Field(examples=[1.84])
     unattributed_ms: float = Field(description="Profiled work that belongs to no layer.", examples=[0.02])
     profiled_ms: float = Field(description="Total of the profiled runs.", examples=[2.01])

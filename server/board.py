@@ -58,16 +58,17 @@ def board_facts(root: Path = ROOT) -> Dict[str, Any]:
 
 
 def board_state(root: Path = ROOT) -> Dict[str, Any]:
-    """What may change: clocks in Hz, temperatures in degrees Celsius, and whether something throttles. Empty where this
-    is no board with an integrated GPU.
+    """What may change: power mode, clocks in Hz, temperatures in degrees Celsius, and whether something throttles.
+    Empty where this is no board with an integrated GPU.
 
-    throttling: the cooling devices that are at work, other than fans. over_current_events: how often each limit on the
-    current was hit since the board started.
+    power_mode: by files alone, jtop is too slow to ask here. throttling: the cooling devices that are at work, other
+    than fans. over_current_events: how often each limit on the current was hit since the board started.
     """
     gpu = _gpu(root)
     if gpu is None:
         return {}
     return {
+        "power_mode": _power_mode(root),
         "gpu_hz": _number(gpu / "cur_freq"),
         "gpu_max_hz": _number(gpu / "max_freq"),
         "gpu_min_hz": _number(gpu / "min_freq"),  # equal to the largest where jetson_clocks has locked it
@@ -78,10 +79,15 @@ def board_state(root: Path = ROOT) -> Dict[str, Any]:
     }
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Optional[str]:
-    """Why times taken between the two states are not to be trusted, in words; None where nothing says so."""
+def changed(before: Mapping[str, Any], after: Mapping[str, Any], on_gpu: bool = True) -> Optional[str]:
+    """Why times taken between the two states are not to be trusted, in words; None where nothing says so.
+
+    on_gpu: whether the GPU was timed; the clock of one that has nothing to do goes up and down.
+    """
     reasons = []
-    if before.get("gpu_hz") != after.get("gpu_hz"):
+    if before.get("power_mode") != after.get("power_mode"):
+        reasons.append(f"the power mode went from {before.get('power_mode')} to {after.get('power_mode')}")
+    if on_gpu and before.get("gpu_hz") != after.get("gpu_hz"):
         reasons.append(
             f"the GPU's clock went from {_mhz(before.get('gpu_hz'))} to {_mhz(after.get('gpu_hz'))} (sudo jetson_clocks"
             " locks it)"

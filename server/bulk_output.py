@@ -19,9 +19,8 @@ from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 import pyarrow
 from pyarrow import parquet
 
-from export.files import write_atomically
-
 from .errors import StartupError
+from .files import write_atomically
 
 FORMAT = 1
 STRING, INT, DOUBLE = pyarrow.string(), pyarrow.int32(), pyarrow.float64()

@@ -11,6 +11,7 @@ from typing import Any, Dict, List
 from .backend_choice import BACKENDS, Choice
 from .engine_card import PRECISIONS
 from .errors import BadRequest, ServerError
+from .layer_table import report_table, table
 from .model import DEFAULT_TOP_K, Model, load_model
 from .stages import Stages
 
@@ -69,7 +70,7 @@ def _run(model: Model, options: argparse.Namespace) -> int:
         if good:
             print(f"{model.name}: {model.backend.name}, {model.backend.precision}, on {model.backend.provider}")
         if layers:
-            _print_layers(layers)
+            print(f"\n{report_table(layers)}")
     for result in results:
         if "error" in result:
             print(f"error: {result['file']}: {result['error']}", file=sys.stderr)
@@ -93,23 +94,4 @@ def _print_results(results: List[Dict[str, Any]]) -> None:
             first = [result["file"], f"{result['timings_ms']['total']:.2f}"] if rank == 0 else ["", ""]
             rows.append([first[0], prediction["label"], f"{prediction['score']:.4f}", first[1]])
     if len(rows) > 1:
-        _print_table(rows, "<<>>")
-
-
-def _print_layers(report: Dict[str, Any]) -> None:
-    rows = [["layer", "op", "ms", "p10", "p90", "share"]]
-    for item in report["items"]:
-        times = [f"{item[key]:.3f}" for key in ("ms", "ms_p10", "ms_p90")]
-        rows.append([item["name"], item["op"], *times, f"{item['share']:.1%}"])
-    print()
-    _print_table(rows, "<<>>>>")
-    keys = ("sum_ms", "unattributed_ms", "profiled_ms", "latency_ms")
-    print("\n" + ", ".join(f"{key} {report[key]:.3f}" for key in keys) + f"; medians of {report['runs']} runs")
-    if "note" in report:
-        print(report["note"])
-
-
-def _print_table(rows: List[List[str]], alignment: str) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, alignment, widths)).rstrip())
+        print(table(rows, "<<>>"))

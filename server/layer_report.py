@@ -61,9 +61,12 @@ def layer_report(
     for item in items:
         item["share"] = round(item["ms"] / kernels, 4) if kernels else 0.0
     total = float(np.median(profiled_ms))
+    low, high = np.percentile(latency_ms, (10, 90))
     report = {
         "schema": SCHEMA,
         "latency_ms": _rounded(np.median(latency_ms)),
+        "latency_ms_p10": _rounded(low),
+        "latency_ms_p90": _rounded(high),
         "sum_ms": _rounded(attributed),
         "unattributed_ms": _rounded(unattributed),
         "profiled_ms": _rounded(total),

@@ -9,7 +9,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import onnxruntime
 
+from . import board
 from .backend import nothing
+from .board_conditions import board_conditions, state_conditions
 from .errors import BadRequest, Busy, StartupError
 from .layer_report import layer_report, one_profile_at_a_time
 from .machine import machine
@@ -66,8 +68,10 @@ class OnnxRuntimeBackend:
         feed = {self._input.name: batch}
         with one_profile_at_a_time():
             conditions = self._conditions(batch)
+            before = board.board_state()
             latency_ms = profiler.latency_ms(self._session, feed, runs)
             measured = profiler.profiled_runs(self._new_session, self._options(), self.path, feed, len(latency_ms))
+            conditions.update(state_conditions(before, board.board_state(), on_gpu=self.provider == "cuda"))
         return layer_report(*measured, latency_ms, conditions)
 
     def close(self) -> None:
@@ -85,6 +89,7 @@ class OnnxRuntimeBackend:
             "batch": len(batch),
             "input": list(batch.shape),
             **machine(),
+            **board_conditions(),
         }
 
     def _check(self, batch: np.ndarray) -> None:

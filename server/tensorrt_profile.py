@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import board, cuda
+from .board_conditions import board_conditions, state_conditions
 from .cuda import Buffer, Context
 from .engine_card import EngineCard
 from .layer_report import layer_report
@@ -31,7 +32,6 @@ SECONDS = 0.1  # small nets are run more often
 
 def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Dict[str, Any]:
     """What the times depend on, as far as it is known before the runs."""
-    facts = {key: value for key, value in board.board_facts().items() if value is not None}
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "backend": "tensorrt",
@@ -47,7 +47,7 @@ def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Dic
         "batch": len(batch),
         "input": [len(batch), *shape],
         **machine(),
-        **({"board": facts} if "l4t" in facts else {}),
+        **board_conditions(),
     }
 
 
@@ -70,11 +70,7 @@ def report(
     names, kernel_ms, profiled_ms, engine_ms = profiled_runs(plan, context, batch, len(latency_ms))
     after = board.board_state()
     known = {**known, "engine_ms": round(float(np.median(engine_ms)), 4)}
-    if before:
-        known.update(board_before=before, board_after=after)
-        noisy = board.changed(before, after)
-        if noisy:
-            known["noisy"] = noisy
+    known.update(state_conditions(before, after, on_gpu=True))
     return layer_report(report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
 
 

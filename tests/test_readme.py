@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from benchmarks.readme import PAGES as PAGES_WITH_TABLES
 from benchmarks.readme import renewed
+from benchmarks.tables import result
 from export.training_options import parse_options
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,8 +58,21 @@ def test_train_without_data_says_what_is_missing() -> None:
     assert done.returncode != 0 and "say which images" in done.stderr
 
 
-def test_tables_are_those_of_the_results() -> None:
-    assert renewed(README) == README, "run `python -m benchmarks.readme`"
+@pytest.mark.parametrize("page", PAGES_WITH_TABLES)
+def test_tables_are_those_of_the_results(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert renewed(text, page) == text, "run `python -m benchmarks.readme`"
+
+
+def test_the_accuracy_is_that_of_the_shipped_files() -> None:
+    measured = result("accuracy")["models"]
+    cards = {path.stem: json.loads(path.with_suffix(".json").read_text()) for path in ROOT.glob("models/*.safetensors")}
+    assert measured.keys() == cards.keys(), "run `make accuracy DATA=...` and benchmarks.readme --renew accuracy"
+    for name, card in cards.items():
+        row = measured[name]
+        assert (row["weights_sha256"], row["parameters"]) == (card["sha256"], card["parameters"]), name
+        assert row["onnx_bytes"] == (ROOT / "models" / f"{name}.onnx").stat().st_size, name
+        assert row["engines"]["pytorch fp32"]["images"] == 10_000, name
 
 
 def test_pages_name_no_place_of_one_machine() -> None:

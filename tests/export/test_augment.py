@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from export.augment import AUGMENTS, augment
+from export.augment import AUGMENTS, augment, draw
 
 IMAGES = torch.arange(1, 40 * 3 * 16 * 16 + 1, dtype=torch.float32).reshape(40, 3, 16, 16)  # no pixel like another
+DRAWS = draw(40, 16, np.random.default_rng(0))
 
 
 def test_none_changes_nothing() -> None:
-    assert torch.equal(augment(IMAGES, "none"), IMAGES)
+    assert torch.equal(augment(IMAGES, DRAWS, "none"), IMAGES)
 
 
 def test_flip_mirrors_about_every_other_image() -> None:
-    result = augment(IMAGES, "flip")
+    result = augment(IMAGES, DRAWS, "flip")
     mirrored = [torch.equal(r, x.flip(2)) for r, x in zip(result, IMAGES)]
     kept = [torch.equal(r, x) for r, x in zip(result, IMAGES)]
     assert all(a != b for a, b in zip(mirrored, kept))
@@ -25,7 +27,7 @@ def test_flip_mirrors_about_every_other_image() -> None:
 
 @pytest.mark.parametrize("kind", ["crop", "crop+flip"])
 def test_crop_takes_a_window_of_the_padded_image(kind: str) -> None:
-    result = augment(IMAGES, kind)
+    result = augment(IMAGES, DRAWS, kind)
     seen = set()
     for image, found in zip(F.pad(IMAGES, (2, 2, 2, 2)), result):
         windows = {(i, j): image[:, i : i + 16, j : j + 16] for i in range(5) for j in range(5)}
@@ -42,7 +44,7 @@ def test_crop_takes_a_window_of_the_padded_image(kind: str) -> None:
 
 
 def test_cutout_blanks_one_square_and_nothing_else() -> None:
-    result = augment(IMAGES, "none", cutout=6)
+    result = augment(IMAGES, DRAWS, "none", cutout=6)
     whole = 0
     for before, after in zip(IMAGES, result):
         blank = after[0] == 0
@@ -56,18 +58,23 @@ def test_cutout_blanks_one_square_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("kind", AUGMENTS)
-def test_the_seed_decides(kind: str) -> None:
-    results = []
-    for seed in (1, 1, 2):
-        torch.manual_seed(seed)
-        results.append(augment(IMAGES, kind, cutout=4))
+def test_the_drawn_numbers_decide(kind: str) -> None:
+    draws = [draw(40, 16, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    results = [augment(IMAGES, drawn, kind, cutout=4) for drawn in draws]
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
 
 
+@pytest.mark.parametrize("size", [8, 32, 1024])
+def test_every_number_is_drawn_and_none_beyond_the_image(size: int) -> None:
+    drawn = draw(20_000, size, np.random.default_rng(0))
+    shifts = 2 * (size // 8) + 1
+    assert drawn.dtype == torch.int16
+    assert drawn.min(0).values.tolist() == [0] * 5
+    assert drawn.max(0).values.tolist() == [shifts - 1, shifts - 1, 1, size - 1, size - 1]
+
+
 @pytest.mark.gpu
 def test_a_gpu_makes_the_same_images() -> None:
-    torch.manual_seed(1)
-    expected = augment(IMAGES, "crop+flip", cutout=4)
-    torch.manual_seed(1)
-    assert torch.equal(augment(IMAGES.cuda(), "crop+flip", cutout=4).cpu(), expected)
+    expected = augment(IMAGES, DRAWS, "crop+flip", cutout=4)
+    assert torch.equal(augment(IMAGES.cuda(), DRAWS.cuda(), "crop+flip", cutout=4).cpu(), expected)

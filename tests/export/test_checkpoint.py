@@ -54,6 +54,17 @@ def test_round_trip(saved: Path) -> None:
     assert sorted(p.name for p in saved.parent.iterdir()) == ["mine.json", "mine.safetensors"]
 
 
+def test_a_variant_is_built_as_its_card_says(tmp_path: Path) -> None:
+    variant, path = {"scale": True}, tmp_path / "varied.safetensors"
+    save_checkpoint(path, build_model(CARD["architecture"], 2, variant=variant), {**CARD, "variant": variant})
+    model, _ = model_from_checkpoint(path)
+    assert model.get_parameter("head.scale").shape == (2048,)
+    for wrong, message in (({"scales": True}, "has no variant 'scales'"), ("scale", "mine|varied.*json")):
+        change_card(path, variant=wrong)
+        with pytest.raises(CheckpointError, match=message):
+            model_from_checkpoint(path)
+
+
 def test_missing_extra_and_misshapen_weights_are_named(saved: Path) -> None:
     def change(tensors: dict[str, torch.Tensor]) -> None:
         del tensors["stem.weight"]

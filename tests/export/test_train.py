@@ -126,6 +126,7 @@ def wait_for_saves(process: subprocess.Popen[str], path: Path, count: int) -> No
 @pytest.mark.slow
 def test_killed_and_resumed_it_ends_bit_for_bit_the_same(pack: Path, tmp_path: Path) -> None:
     arguments = [*SMALL, "--data", str(pack), "--epochs", "12", "--save-every", "0", "--device", "cpu"]
+    arguments += ["--ema", "0.9", "--cutout", "2", "--threshold-lr", "2", "--scale"]
     process = start(*arguments, "--build", tmp_path / "whole")
     output = finish(process)
     assert process.returncode == 0, output
@@ -193,6 +194,33 @@ def test_an_unfinished_run_goes_on_only_with_the_same_options_and_data(
     assert "goes on at epoch 2" in capsys.readouterr().out
 
 
+def test_time_that_is_up_is_told_by_the_exit_status(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(small(pack, tmp_path, "--seconds", "0.001")) == 75
+    assert "time is up; the state is saved: the same command" in capsys.readouterr().out
+    assert main(small(pack, tmp_path)) == 0
+    assert "goes on at epoch 1, step 2" in capsys.readouterr().out
+
+
+def test_another_teacher_is_another_run(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(small(pack, tmp_path, "--name", "teacher")) == 0
+    teacher = ["--teacher", str(tmp_path / "teacher.safetensors")]
+    assert main(small(pack, tmp_path, *teacher, "--seconds", "0.001")) == 75
+    assert main(small(pack, tmp_path)) == 1
+    assert "--teacher was " in capsys.readouterr().err
+    assert main(small(pack, tmp_path, *teacher)) == 0
+    cards = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("teacher", "small")]
+    assert cards[1]["training"]["teacher_sha256"] == cards[0]["sha256"]
+
+
+def test_a_variant_is_kept_in_the_card_and_built_again(pack: Path, tmp_path: Path) -> None:
+    assert main(small(pack, tmp_path, "--pool", "--scale")) == 0
+    model, card = model_from_checkpoint(tmp_path / "small.safetensors")
+    assert card["variant"] == {"pool": True, "scale": True}
+    assert model.get_parameter("head.scale").shape == (2048,)
+
+
 def test_given_mean_and_std_are_used(pack: Path, tmp_path: Path) -> None:
     given = ["--mean", "125.3", "123", "113.9", "--std", "63", "62.1", "66.7", "--resize", "stretch"]
     assert main(small(pack, tmp_path, *given)) == 0
@@ -208,6 +236,9 @@ def test_given_mean_and_std_are_used(pack: Path, tmp_path: Path) -> None:
         (["--data", "nowhere"], "error: there is no file or folder nowhere"),
         (["--data", "docs"], "error: docs is no data set"),
         (["--precision", "fp16"], "error: --precision fp16 needs a GPU"),
+        (["--cuda-graph"], "error: --cuda-graph needs a GPU"),
+        (["--teacher", "models/mobilenet_v2.safetensors"], "reads images of 32 pixels, not of --image-size 8"),
+        (["--teacher", "nowhere.safetensors"], "error: nowhere.json is missing"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

@@ -13,11 +13,13 @@ import torch
 from torch import nn
 
 from export import trainer as trainer_module
+from export.checkpoint import save_checkpoint
 from export.datasets import Dataset, load_dataset
-from export.interruption import Interruption
-from export.learner import Learner, parameter_groups
+from export.interruption import Interrupted, Interruption
+from export.learner import Learner
 from export.models import build_model
-from export.trainer import Interrupted, Trainer
+from export.objective import Teacher
+from export.trainer import Trainer
 from export.training_data import Batches, mean_and_std, split_holdout
 from export.training_options import parse_options
 from export.training_state import RunFolder, TrainingError, load_state
@@ -33,19 +35,31 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def make_trainer(dataset: Dataset, build: Path, *arguments: str, device: str = "cpu") -> Trainer:
     options = parse_options([*SMALL, "--data", "d", "--build", str(build), "--epochs", "2", *arguments])
-    batches = Batches(dataset.train, *mean_and_std(dataset.train.images), torch.device(device))
+    mean, std = mean_and_std(dataset.train.images)
+    batches = Batches(dataset.train, mean, std, torch.device(device))
     split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
-    return Trainer(options, batches, split, 10, RunFolder(build, options.name), {})
+    teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
+    return Trainer(options, batches, split, 10, RunFolder(build, options.name), {}, teacher)
+
+
+@pytest.fixture(scope="module")
+def teacher(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
+    preprocessing = {"size": 8, "mean": [120.0] * 3, "std": [60.0] * 3}
+    card = {"architecture": "resnet32", "labels": dataset.labels, "preprocessing": preprocessing}
+    save_checkpoint(path, build_model("resnet32", 10, 8), card)
+    return path
 
 
 class InterruptionAt(Interruption):
     """Requested from the given question on; a trainer asks once a step and once an epoch."""
 
     def __init__(self, question: int) -> None:
+        super().__init__()
         self.left = question
 
     @property
-    def requested(self) -> bool:  # type: ignore[override]
+    def requested(self) -> bool:
         self.left -= 1
         return self.left < 0
 
@@ -58,8 +72,20 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--ema", "0.5", "--precision", "bf16", "--cutout", "3", "--holdout", "0"]])
-def test_interrupted_after_every_step_it_ends_the_same(dataset: Dataset, tmp_path: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--ema", "0.5", "--precision", "bf16", "--cutout", "3", "--holdout", "0"],
+        ["--ema", "0.9", "--teacher", "", "--scale", "--pool", "--threshold-lr", "3", "--threshold-init", "uniform"],
+        ["--model", "fwht_mf_mobilenet_v2", "--operator", "2", "--schedule", "step", "--seed", "3"],
+        ["--model", "resnet32", "--augment", "flip", "--save-every", "0"],
+    ],
+)
+def test_interrupted_after_every_step_it_ends_the_same(
+    dataset: Dataset, tmp_path: Path, teacher: Path, arguments: list[str]
+) -> None:
+    arguments = [word or str(teacher) for word in arguments]
     whole = make_trainer(dataset, tmp_path / "whole", *arguments)
     whole.run(InterruptionAt(1000))
     parts, interruptions = make_trainer(dataset, tmp_path / "parts", *arguments), 0
@@ -104,17 +130,6 @@ def test_a_batch_larger_than_the_data_is_the_data(dataset: Dataset, tmp_path: Pa
     assert (trainer.batch_size, trainer.steps) == (50, 1)
 
 
-def test_thresholds_biases_and_batchnorm_do_not_decay() -> None:
-    model = build_model("fwht_mf_mobilenet_v2")
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decaying, free = ({names[id(p)] for p in group["params"]} for group in parameter_groups(model, 0.1))
-    assert decaying | free == set(names.values())
-    assert "blocks.17.expand.thresholds" in free
-    assert all(name.endswith(".weight") for name in decaying)
-    assert not any("_bn" in name for name in decaying)
-    assert {"stem.weight", "blocks.17.depthwise.weight", "classifier.weight"} <= decaying
-
-
 def test_the_kept_statistics_are_those_of_the_training_images(dataset: Dataset, tmp_path: Path) -> None:
     """BatchNorm's running values after a run are mean and variance of its inputs under the final weights, within 1 %.
 
@@ -131,7 +146,7 @@ def test_the_kept_statistics_are_those_of_the_training_images(dataset: Dataset, 
         norm.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))
     model.train()
     with torch.no_grad():
-        model(trainer.batches.batch(trainer.train)[0])
+        model(trainer.batches.at(trainer.train)[0])
     worst = 0.0
     for name, (mean, variance) in kept.items():
         assert mean is not None and variance is not None
@@ -154,13 +169,42 @@ def test_the_seed_decides_the_first_weights() -> None:
     assert not same(first("1"), first("2"))
 
 
+def test_the_state_is_saved_when_it_is_due_and_at_the_end(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[tuple[int, int]] = []
+
+    def note(path: Path, state: dict[str, Any]) -> None:
+        if path.name == "last.pt":
+            saved.append((state["position"]["epoch"], state["position"]["step"]))
+
+    monkeypatch.setattr(trainer_module, "save_state", note)
+    for minutes, expected in (("0", [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]), ("1000", [(2, 0)])):
+        trainer = make_trainer(dataset, tmp_path / minutes, "--save-every", minutes)
+        trainer.run(InterruptionAt(1000))
+        assert len(log_rows(trainer.folder.log)) == 2
+        assert saved == expected
+        saved.clear()
+
+
+def test_time_that_is_up_stops_a_run_with_its_own_status(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = make_trainer(dataset, tmp_path)
+    with Interruption(seconds=1e-6) as interruption, pytest.raises(Interrupted) as caught:
+        trainer.run(interruption)
+    assert caught.value.status == 75
+    assert load_state(trainer.folder.last)["position"]["step"] == 1
+
+
 @pytest.mark.gpu
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_gpu_run_is_resumed_on_the_gpu(dataset: Dataset, tmp_path: Path, precision: str) -> None:
-    trainer = make_trainer(dataset, tmp_path, "--precision", precision, device="cuda")
+@pytest.mark.parametrize(
+    "words", ["fp32", "bf16", "fp16", "bf16 --cuda-graph", "bf16 --cuda-graph --ema 0.9 --teacher"]
+)
+def test_a_gpu_run_is_resumed_on_the_gpu(dataset: Dataset, tmp_path: Path, teacher: Path, words: str) -> None:
+    arguments = ["--precision", *words.split(), *([str(teacher)] if words.endswith("teacher") else [])]
+    trainer = make_trainer(dataset, tmp_path, *arguments, device="cuda")
     with pytest.raises(Interrupted):
         trainer.run(InterruptionAt(4))
-    resumed = make_trainer(dataset, tmp_path, "--precision", precision, device="cuda")
+    resumed = make_trainer(dataset, tmp_path, *arguments, device="cuda")
     resumed.load_state(load_state(resumed.folder.last))
     assert same(weights(trainer), weights(resumed))
     resumed.run(InterruptionAt(1000))

@@ -15,6 +15,14 @@ def test_defaults() -> None:
     assert (options.batch_size, options.lr, options.weight_decay, options.schedule) == (128, 0.1, 5e-4, "cosine")
     assert (options.augment, options.holdout, options.precision) == ("crop+flip", 0.1, "fp32")
     assert options.mean is options.std is None
+    assert options.teacher is None
+    assert (options.threshold_init, options.threshold_lr, options.ema, options.seconds) == ("ramp", 1.0, 0.0, 0.0)
+    assert options.variant() == {}
+
+
+def test_a_variant_is_what_differs_from_the_model() -> None:
+    words = ["--data", "d", "--model", "fwht_mf_mobilenet_v2", "--operator", "2", "--pool"]
+    assert parse_options(words).variant() == {"operator": 2, "pool": True}
 
 
 def test_the_rate_follows_the_batch_unless_it_is_given() -> None:
@@ -42,6 +50,13 @@ def test_only_what_is_learnt_binds_a_resumed_run() -> None:
         (["--lr", "fast"], "'fast' is no number"),
         (["--holdout", "1"], "'1' is no number from 0 to 0.9"),
         (["--std", "0", "1", "1"], "'0' is no number from 0.001"),
+        (["--operator", "4"], "'4' is no whole number from 1 to 3"),
+        (["--operator", "2"], "fwht_mobilenet_v2 has no variant 'operator'; it has pool, scale"),
+        (["--model", "resnet32", "--pool"], "resnet32 has no variant 'pool'; it has none"),
+        (["--threshold-init", "random"], "invalid choice: 'random'"),
+        (["--mf-init", "0"], "'0' is no number from 0.001"),
+        (["--teacher-share", "1.1"], "'1.1' is no number from 0 to 1"),
+        (["--precision", "fp16", "--cuda-graph"], "--cuda-graph goes with --precision bf16 or fp32"),
         (["--image-size", "9999999"], "no whole number from 8 to 1024"),
     ],
 )

@@ -60,6 +60,7 @@ def test_facts_of_a_nano(tmp_path: Path) -> None:
 
 def test_state_of_a_nano(tmp_path: Path) -> None:
     assert board_state(laid_out(tmp_path, NANO)) == {
+        "power_mode": "5W",
         "gpu_hz": 614_400_000,
         "gpu_max_hz": 640_000_000,
         "gpu_min_hz": 76_800_000,
@@ -107,6 +108,7 @@ STATE: dict[str, Any] = {"gpu_hz": 921_600_000, "gpu_max_hz": 921_600_000, "thro
     [
         ({"gpu_hz": 614_400_000}, "from 921.6 MHz to 614.4 MHz"),
         ({"gpu_hz": None}, "to unknown"),
+        ({"power_mode": "5W"}, "the power mode went from None to 5W"),
         ({"gpu_max_hz": 640_000_000}, "the limit of the GPU's clock"),
         ({"cpu_max_hz": [918_000_000]}, "the limits of the CPUs' clocks"),
         ({"throttling": ["gpu-balanced"]}, "throttles (gpu-balanced)"),
@@ -119,6 +121,10 @@ def test_what_makes_times_untrustworthy(after: dict[str, Any], words: str) -> No
 
 def test_warmth_alone_is_no_reason() -> None:
     assert changed(STATE, {**STATE, "temperatures_c": {"GPU-therm": 50.0}}) is None
+
+
+def test_the_clock_of_a_gpu_that_was_not_timed() -> None:
+    assert changed(STATE, {**STATE, "gpu_hz": 614_400_000}, on_gpu=False) is None
 
 
 def test_throttling_all_along_is_one() -> None:

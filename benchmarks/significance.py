@@ -1,0 +1,44 @@
+"""How sure an accuracy is, and whether two models that saw the same images differ."""
+
+from __future__ import annotations
+
+from math import comb, sqrt
+from typing import Any
+
+import numpy as np
+
+Z_95 = 1.959964  # 97.5th percentile of the normal distribution
+
+
+def wilson(correct: int, images: int, z: float = Z_95) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson, JASA 22, 1927): unlike p +- z s it stays within 0 and 1.
+
+    Raises ValueError for no images or more right answers than those.
+    """
+    if not 0 <= correct <= images or images < 1:
+        raise ValueError(f"{correct} of {images} images cannot be right")
+    share = correct / images
+    centre = (share + z**2 / (2 * images)) / (1 + z**2 / images)
+    half = z / (1 + z**2 / images) * sqrt(share * (1 - share) / images + z**2 / (4 * images**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The two-sided exact p-value (McNemar, Psychometrika 12, 1947): images that only one of two models has right.
+
+    If neither is better, each such image is as likely the one's as the other's: a fair coin.
+    """
+    tosses, fewer = only_first + only_second, min(only_first, only_second)
+    tail = sum(comb(tosses, k) for k in range(fewer + 1))
+    return min(1.0, float(2 * tail / 2**tosses))
+
+
+def compare(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+    """Two boolean arrays (images,), true where a model is right -> points between them, counts and p-value."""
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    return {
+        "points": 100 * (only_first - only_second) / len(first),
+        "only_first": only_first,
+        "only_second": only_second,
+        "p": mcnemar(only_first, only_second),
+    }

@@ -1,0 +1,104 @@
+"""One side of a comparison: its layers, what each took, and between what its time moves when it is measured again.
+
+That band is not the standard error of the median, 0.49 (p90 - p10) / sqrt(runs): the medians of one measurement and the
+next were found to differ by three to six times as much, those of minutes by more (docs/layers.md). In this order it is:
+
+1. where the report was made of several rounds, the least and the greatest of their medians;
+2. where it has percentiles of enough runs, its 10th and its 90th;
+3. else a share of the time that is given from outside, since trtexec writes no spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Sequence, Tuple
+
+ENOUGH_ROUNDS = 5
+ENOUGH_RUNS = 10
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds: the median, the band, and the medians of the rounds where there are enough of them."""
+
+    ms: float
+    low: float
+    high: float
+    rounds: Tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class TimedLayer:
+    """nodes: ONNX names, none where it belongs to no node. helper: it moves data for them. block: why its nodes are not
+    known, None where they are."""
+
+    name: str
+    op: str
+    nodes: Tuple[str, ...]
+    times: Times
+    helper: bool = False
+    block: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """label: for people. total: of a whole run. sum: of the layers. band: what the bands are made of, in words."""
+
+    label: str
+    source: str
+    layers: Tuple[TimedLayer, ...]
+    total: Optional[Times]
+    sum: Times
+    band: str
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    notes: Tuple[str, ...] = ()
+
+    @property
+    def noisy(self) -> Optional[str]:
+        """Why the times are not to be trusted, None where nothing speaks against them."""
+        return self.conditions.get("noisy")
+
+
+def added(parts: Sequence[Times]) -> Times:
+    """Of several layers together; their bands add up unless the rounds tell how they moved together."""
+    ms = sum(part.ms for part in parts)
+    if parts and parts[0].rounds and len({len(part.rounds) for part in parts}) == 1:
+        rounds = tuple(map(sum, zip(*(part.rounds for part in parts))))
+        return Times(ms, min(ms, *rounds), max(ms, *rounds), rounds)
+    return Times(ms, sum(part.low for part in parts), sum(part.high for part in parts))
+
+
+def assumed(ms: float, spread: float) -> Times:
+    return Times(ms, ms * (1 - spread), ms * (1 + spread))
+
+
+def of_entry(entry: Mapping[str, Any], keys: Tuple[str, str, str, str], runs: int, spread: float) -> Times:
+    """The times in an object of a report. keys: of the median, its percentiles, and its rounds.
+
+    Raises ValueError where one of them is no time.
+    """
+    ms, low, high = (milliseconds(entry[key]) if key in entry else None for key in keys[:3])
+    if ms is None:
+        raise ValueError(f"{keys[0]!r} is missing")
+    rounds = tuple(milliseconds(value) for value in entry.get(keys[3], ()))
+    if len(rounds) >= ENOUGH_ROUNDS:
+        return Times(ms, min(ms, *rounds), max(ms, *rounds), rounds)
+    if runs >= ENOUGH_RUNS and low is not None and high is not None:
+        return Times(ms, min(low, ms), max(high, ms))
+    return assumed(ms, spread)
+
+
+def band_in_words(report: Mapping[str, Any], runs: int, spread: float) -> str:
+    rounds = report.get("rounds", 1)
+    if rounds >= ENOUGH_ROUNDS:
+        return f"medians of {rounds} rounds, {runs} runs together"
+    if runs >= ENOUGH_RUNS:
+        return f"10th to 90th percentile of {runs} runs"
+    return f"{runs} runs, too few for a band of their own: {spread:.0%} either way is assumed"
+
+
+def milliseconds(value: Any) -> float:
+    """Raises ValueError unless it is a time."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
+        raise ValueError(f"{value!r} is no time in milliseconds")
+    return float(value)
