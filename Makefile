@@ -27,10 +27,11 @@ else
 RUN := .venv/bin/python
 SERVING := .venv/.serving-$(RUNTIME)
 TRAINING := .venv/.training-$(RUNTIME)
+BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify profile compare train train-all onnx ship accuracy plugin engine test lint audit
+.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin engine test lint audit
 .PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
@@ -63,9 +64,13 @@ endef
 	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
 	$(call install,$(RUNTIME)$(comma)train)
 
+.venv/.bulk-$(RUNTIME): pyproject.toml | .venv/bin/python
+	@echo "installing what bulk classifying needs into .venv (Ray: about 500 MB, once)"
+	$(call install,$(RUNTIME)$(comma)bulk)
+
 .venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	$(call install,$(RUNTIME)$(comma)train$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
+	$(call install,$(RUNTIME)$(comma)train$(comma)bulk$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
 
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 
@@ -74,6 +79,10 @@ serve: $(SERVING) ## serve NAME on http://127.0.0.1:PORT (several: NAME=a,b)
 
 classify: $(SERVING) ## classify IMAGE=file without a server
 	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
+
+bulk: $(BULK) ## classify the folder SRC into Parquet files in DST; started again, it goes on
+	@$(if $(and $(SRC),$(DST)),true,echo "say from where to where: make bulk SRC=images DST=labels (docs/bulk.md)" >&2; exit 2)
+	@exec $(RUN) -m server.bulk '$(SRC)' '$(DST)' --model $(NAME) $(ARGS)
 
 profile: $(SERVING) ## each layer's time in NAME on this machine: table, JSON and chart (IMAGE=file BATCH=n)
 	@$(RUN) -m server.layers profile $(NAME) $(MEASURE_FLAGS) $(ARGS)
@@ -122,7 +131,7 @@ lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the devi
 audit: $(TESTING) ## look the installed packages up for known weaknesses; one that was skipped counts as not run
 	@$(RUN) -m tests.dependency_audit
 
-test: lint ## lint and every test (FWHT_REQUIRE_GPU=1: a missing GPU fails instead of skipping)
+test: lint ## lint and every test (FWHT_REQUIRE_GPU=1, FWHT_REQUIRE_TOOLS=1: no GPU, nginx or Ray fails instead of skipping)
 	@$(RUN) -m pytest $(ARGS)
 
 .PHONY: image install uninstall doctor report test-docker test-image test-arm
@@ -165,11 +174,14 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.throughput
 	@$(RUN) -m benchmarks.decoding
 	@$(RUN) -m benchmarks.restart
+	@$(RUN) -m benchmarks.bulk
 
-soak: $(TESTING) ## half an hour: twice the rate it can bear, then broken requests; JSON into build/bench/
+soak: $(TESTING) ## most of an hour: overload, broken requests, killed servers and bulk runs; JSON into build/bench/
 	@$(RUN) -m benchmarks.overload
 	@$(RUN) -m benchmarks.fuzz
 	@$(RUN) -m benchmarks.schema_fuzz
+	@$(RUN) -m benchmarks.rolling
+	@$(RUN) -m benchmarks.bulk_kills
 
 bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time it (benchmarks/on_gpu.sh)
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)

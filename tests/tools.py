@@ -1,0 +1,31 @@
+"""What not everybody has. A test that needs it is skipped and says so, or fails with FWHT_REQUIRE_TOOLS=1."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+import pytest
+
+from benchmarks.behind_nginx import nginx
+
+BULK = "the bulk extra is not installed: pip install '.[bulk]'"
+
+
+def need_bulk() -> None:
+    """At the head of a module or of a test."""
+    if any(find_spec(package) is None for package in ("ray", "pyarrow", "pandas")):
+        missing(BULK)
+
+
+def need_nginx() -> None:
+    try:
+        nginx()
+    except SystemExit as error:
+        missing(str(error))
+
+
+def missing(reason: str) -> None:
+    if os.environ.get("FWHT_REQUIRE_TOOLS") == "1":
+        pytest.fail(reason)
+    pytest.skip(f"{reason} (FWHT_REQUIRE_TOOLS=1 turns this skip into a failure)", allow_module_level=True)
