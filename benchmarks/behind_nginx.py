@@ -17,7 +17,7 @@ from typing import Iterator, NamedTuple, Optional
 
 from benchmarks.process_tree import free_port
 from benchmarks.restart import seconds_until_ready
-from server.bench_connection import Target
+from server.bench.connection import Target
 
 CONFIGURATION = Path("examples/nginx.conf")
 PORTS = ("8001", "8002")  # in it

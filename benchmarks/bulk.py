@@ -25,8 +25,8 @@ import onnxruntime
 
 from benchmarks.bulk_images import PACK, write_images
 from benchmarks.timing import write
-from server.backend_choice import Choice
-from server.bulk_source import Folder
+from server.backends.choice import Choice
+from server.bulk.source import Folder
 from server.model import find_model, load_model
 from server.stages import Stages
 

@@ -25,7 +25,7 @@ from typing import Any, Iterator
 from benchmarks.bulk_images import write_images
 from benchmarks.process_tree import ProcessTree
 from benchmarks.timing import write
-from server.backend_choice import Choice
+from server.backends.choice import Choice
 from server.model import load_model
 from server.stages import Stages
 

@@ -8,11 +8,11 @@ from typing import Callable, Union
 import numpy as np
 import torch
 
-from server.backend import Backend, infer_in_parts
-from server.engine_card import PRECISIONS, card_path, file_sha256, read_card
+from server.backends.backend import Backend, infer_in_parts
+from server.backends.engine_card import PRECISIONS, card_path, file_sha256, read_card
+from server.backends.onnxruntime_backend import OnnxRuntimeBackend
+from server.backends.tensorrt_backend import TensorRTBackend
 from server.errors import StartupError
-from server.onnxruntime_backend import OnnxRuntimeBackend
-from server.tensorrt_backend import TensorRTBackend
 
 REFERENCE = "pytorch fp32"
 BATCH = 100

@@ -37,7 +37,7 @@ from benchmarks.kernels import (
 from export.engine_build import add_profile, configured, new_builder, serialised, timings, use_timings
 from export.engine_network import parsed
 from export.onnx_wire import nodes
-from server.tensorrt_engine import logger
+from server.backends.tensorrt_engine import logger
 
 WORKSPACE = 1 << 30
 TIMINGS = bytearray()  # what the builder measured so far: a layer that returns in a later engine is not measured again

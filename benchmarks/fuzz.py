@@ -24,8 +24,8 @@ from typing import Any, Iterator, NamedTuple
 from benchmarks.mutations import mutated, mutated_json, seeds
 from benchmarks.own_server import OwnServer, own_server
 from benchmarks.timing import write
-from server.bench_connection import Connection, Target, connect, request_bytes
-from server.bench_images import form
+from server.bench.connection import Connection, Target, connect, request_bytes
+from server.bench.images import form
 
 WITHIN_S = 2.0
 GIVE_UP_S = 20.0

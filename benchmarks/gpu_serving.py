@@ -26,14 +26,15 @@ import numpy as np
 from benchmarks.own_server import OwnServer, own_server
 from benchmarks.timing import summary, write
 from export.packed_images import read_packed
-from server import board, cuda
-from server.bench_connection import connect, request_bytes
-from server.cuda import Buffer, Context
-from server.cuda_graph import GraphError, capture
-from server.engine_card import PRECISIONS, EngineCard, card_path, read_card
-from server.tensorrt_engine import Engine, EngineError, load_plugin, version
-from server.tensorrt_execution import Execution, noise
-from server.tensorrt_profile import latencies
+from server import board
+from server.backends import cuda
+from server.backends.cuda import Buffer, Context
+from server.backends.cuda_graph import GraphError, capture
+from server.backends.engine_card import PRECISIONS, EngineCard, card_path, read_card
+from server.backends.tensorrt_engine import Engine, EngineError, load_plugin, version
+from server.backends.tensorrt_execution import Execution, noise
+from server.backends.tensorrt_profile import latencies
+from server.bench.connection import connect, request_bytes
 
 BUILD = Path("build")
 LABELS = BUILD / "onnx_labels.npz"  # tests/plugins/onnx_labels.py

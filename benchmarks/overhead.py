@@ -22,7 +22,7 @@ from typing import Any, Callable
 from benchmarks.own_server import own_server
 from benchmarks.server import BOUNDARY, IMAGE, form, http_caller
 from benchmarks.timing import summary, write
-from server.backend_choice import BACKENDS, Choice
+from server.backends.choice import BACKENDS, Choice
 from server.images import decode
 from server.model import Model, load_model
 from server.preprocess import tensor

@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmarks.own_server import OwnServer, own_server
 from benchmarks.timing import write
-from server.bench_connection import request_bytes
-from server.bench_images import form
-from server.bench_load import Outcomes, Plan, load
-from server.bench_report import latency
+from server.bench.connection import request_bytes
+from server.bench.images import form
+from server.bench.load import Outcomes, Plan, load
+from server.bench.report import latency
 
 IMAGE = Path("tests/data/cat.jpg")
 CLIENTS = 16

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Iterator, Sequence
 
 from benchmarks.process_tree import ProcessTree, free_port, process_tree
-from server.bench_connection import Target
+from server.bench.connection import Target
 
 START_S = 60.0
 

@@ -21,7 +21,8 @@ POLL_S = 0.01
 GIVE_UP_S = 60.0
 LIMIT_S = 3.0  # beyond the model's load
 LOAD = (
-    "import time; from server.model import load_model; import server.onnxruntime_backend; start = time.perf_counter(); "
+    "import time; from server.model import load_model; import server.backends.onnxruntime_backend; "
+    "start = time.perf_counter(); "
     f"load_model({MODEL!r}); print(time.perf_counter() - start)"
 )
 

@@ -16,8 +16,8 @@ from typing import Any, Iterator
 
 from benchmarks.process_tree import ProcessTree, free_port, process_tree
 from benchmarks.rival_apps.ml_server import INPUT, write_folder
-from server.bench_connection import Target, request_bytes
-from server.bench_images import form
+from server.bench.connection import Target, request_bytes
+from server.bench.images import form
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 BATCH, DELAY_S = 16, 0.001

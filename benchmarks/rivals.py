@@ -29,10 +29,10 @@ from typing import Any
 from benchmarks.process_tree import ProcessTree
 from benchmarks.rival_sides import PACKAGES, SERVERS, SIDES, Side
 from benchmarks.timing import write
-from server.bench_command import first_answer
-from server.bench_connection import Answer, Target
-from server.bench_load import Plan, load
-from server.bench_report import latency
+from server.bench.command import first_answer
+from server.bench.connection import Answer, Target
+from server.bench.load import Plan, load
+from server.bench.report import latency
 from server.model import load_model
 from server.stages import Stages
 

@@ -20,10 +20,10 @@ from typing import Any, Callable
 
 from benchmarks.behind_nginx import Asked, BehindNginx, Server, behind_nginx
 from benchmarks.timing import write
-from server.bench_connection import request_bytes
-from server.bench_images import form
-from server.bench_load import Outcomes, Plan, load
-from server.bench_report import latency
+from server.bench.connection import request_bytes
+from server.bench.images import form
+from server.bench.load import Outcomes, Plan, load
+from server.bench.report import latency
 
 IMAGE = Path("tests/data/cat.jpg")
 CLIENTS = 8

@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, Sequence
 import numpy as np
 
 from server.__main__ import main
-from server.backend import nothing
+from server.backends.backend import nothing
 
 WAYS = ("tensorrt", "stand-in", "onnxruntime")
 
@@ -61,7 +61,7 @@ def stretch(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
     served."""
     seconds = milliseconds / 1000
     if way == "onnxruntime":
-        from server.onnxruntime_backend import OnnxRuntimeBackend
+        from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 
         remembered = Remembering(OnnxRuntimeBackend.infer)
 
@@ -73,7 +73,7 @@ def stretch(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
         return
     if way == "stand-in":
         lay_out(models)
-    from server.tensorrt_execution import Execution
+    from server.backends.tensorrt_execution import Execution
 
     Execution.run = stretched(Execution.run, seconds)  # type: ignore[method-assign]
 

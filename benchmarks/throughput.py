@@ -26,11 +26,11 @@ import numpy as np
 from benchmarks.own_server import OwnServer, own_server
 from benchmarks.stretched import WAYS, stretch
 from benchmarks.timing import write
-from server.backend_choice import Choice
-from server.bench_connection import connect, request_bytes
-from server.bench_images import form, media_type
-from server.bench_load import Plan, load
-from server.bench_report import latency
+from server.backends.choice import Choice
+from server.bench.connection import connect, request_bytes
+from server.bench.images import form, media_type
+from server.bench.load import Plan, load
+from server.bench.report import latency
 from server.model import Model, load_model
 from server.stages import Stages
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts the server, in a container and in the systemd unit: looks at the machine, lays the plugin beside the engines, and
-# becomes `python -m server`, with the same arguments. Engines are built before it is ready (server/engine_building.py).
+# becomes `python -m server`, with the same arguments. Engines are built before it is ready (server/backends/engine_building.py).
 #
 #     IMAGE_PLATFORM        the image's platform; empty outside of containers
 #     FWHT_CHECK_MEMORY=0   start with less memory than an engine build is thought to need

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from export.engine_network import BuildError, types_are_chosen
-from server.tensorrt_engine import logger, said, tensorrt
+from server.backends.tensorrt_engine import logger, said, tensorrt
 
 Batch = Tuple[int, int, int]  # least, usual and largest
 Report = Callable[[str], None]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator, Optional, Sequence
 
-from server.engine_card import HASH_DIGITS, EngineCard, Here, card_path, file_sha256, foreign, read_card, stale
+from server.backends.engine_card import HASH_DIGITS, EngineCard, Here, card_path, file_sha256, foreign, read_card, stale
 from server.errors import StartupError
 
 PREFIX = ".engine-"

@@ -26,7 +26,7 @@ from export.engine_process import in_own_process
 from export.engine_progress import Progress
 from export.engine_work import Order, build, survey
 from export.onnx_wire import metadata, nodes
-from server.engine_card import EngineCard, Here, card_path
+from server.backends.engine_card import EngineCard, Here, card_path
 from server.errors import ServerError, StartupError
 from server.preprocess import Preprocessing
 

@@ -15,7 +15,7 @@ from typing import Any, List, Sequence
 
 from export.onnx_half import in_half_precision
 from export.onnx_wire import Node, nodes, without_functions
-from server.tensorrt_engine import logger, said, tensorrt
+from server.backends.tensorrt_engine import logger, said, tensorrt
 
 REBUILD_PLUGIN = "build it again with `make plugin`"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from server.engine_card import PRECISIONS
+from server.backends.engine_card import PRECISIONS
+from server.backends.tensorrt_engine import PLUGIN
 from server.model import find_model
-from server.tensorrt_engine import PLUGIN
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
 SMALLEST_WORKSPACE = 16  # MiB

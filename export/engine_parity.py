@@ -23,8 +23,8 @@ import numpy as np
 
 from export.agreement import UNIT_ROUNDOFF, Parity, ParityError, compare
 from export.onnx_wire import Node
-from server.backend import Backend
-from server.engine_card import read_card
+from server.backends.backend import Backend
+from server.backends.engine_card import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 EXACT = {"Clip", "Relu", "Flatten", "Reshape"}  # round nothing
@@ -111,7 +111,7 @@ def prove(
     card: Path, plugin: Path, golden: Dict[str, np.ndarray], graph: List[Node], report: Callable[..., Any]
 ) -> Parity:
     """In a process of its own: open the engine as the server does, and compare. Raises StartupError, ParityError."""
-    from server.tensorrt_backend import TensorRTBackend
+    from server.backends.tensorrt_backend import TensorRTBackend
 
     report("proving it on the golden images")
     profile = read_card(card).profile

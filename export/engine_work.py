@@ -25,11 +25,11 @@ from export.engine_build import (
 from export.engine_network import BuildError, parsed, plugin_names, require_plugins
 from export.files import write_atomically
 from export.onnx_wire import metadata, nodes
-from server import cuda
+from server.backends import cuda
+from server.backends.engine_card import EngineCard, Here, engine_name, file_sha256
+from server.backends.tensorrt_engine import Engine, here, load_plugin
+from server.backends.tensorrt_layers import card_layers
 from server.board import board_facts
-from server.engine_card import EngineCard, Here, engine_name, file_sha256
-from server.tensorrt_engine import Engine, here, load_plugin
-from server.tensorrt_layers import card_layers
 
 MIB = 1 << 20
 WORKSPACES = ((2.5, 128), (4.5, 256), (8.5, 512))  # GiB of memory at most, MiB of workspace; a Nano shows 3.86 GiB

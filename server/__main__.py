@@ -27,7 +27,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
             return classify(arguments[1:])
         if arguments[:1] == ["bench"]:
-            from .bench_command import main as bench
+            from .bench.command import main as bench
 
             return bench(arguments[1:])
         if arguments[:1] == ["health"]:

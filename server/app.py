@@ -8,19 +8,22 @@ from typing import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from . import __version__, classify_route, model_routes, openinference, page, probes, repository
-from .access import Access
-from .body_limit import BodyLimit
+from . import __version__, classify_route, model_routes, probes
 from .catalogue import Catalogue
-from .cors import cors
+from .http.access import Access
+from .http.body_limit import BodyLimit
+from .http.cors import cors
+from .http.keys import KeyCheck, keys_from
+from .http.openapi import describe
+from .http.problems import add_handlers
+from .http.tracing import tracing
 from .inference import Inference
-from .keys import KeyCheck, keys_from
 from .metrics import Metrics
-from .openapi import describe
-from .problems import add_handlers
+from .openinference import repository
+from .openinference import routes as openinference
+from .page import page
 from .service import Service
 from .settings import Settings
-from .tracing import tracing
 from .workers import Workers
 
 DESCRIPTION = """Image in, labels and layer times out. Errors are problem JSON (RFC 9457).

@@ -9,7 +9,7 @@ from typing import Callable, Deque, List, Optional, Tuple
 
 import numpy as np
 
-from .backend import Backend, infer_in_parts
+from .backends.backend import Backend, infer_in_parts
 from .errors import Late
 from .stages import Stages
 from .workers import Reply

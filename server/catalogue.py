@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional
 
-from .backend_choice import Choice
+from .backends.choice import Choice
 from .errors import BadRequest, Busy, StartupError, UnknownModel
 from .model import Model, load_model, model_names
 from .settings import Settings

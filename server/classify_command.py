@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
-from .backend_choice import BACKENDS, Choice
-from .engine_card import PRECISIONS
+from .backends.choice import BACKENDS, Choice
+from .backends.engine_card import PRECISIONS
 from .errors import BadRequest, ServerError
-from .layer_table import report_table, table
+from .layers.table import report_table, table
 from .model import DEFAULT_TOP_K, Model, load_model
 from .stages import Stages
 

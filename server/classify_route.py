@@ -13,12 +13,12 @@ from starlette.responses import JSONResponse, Response
 
 from .answers import ClassifyAnswer
 from .errors import ServerError, SlowUpload
+from .http.openapi import IMAGE_BODY, problems
+from .http.query import truth, whole_number
+from .http.uploads import read_images
 from .model import Model
-from .openapi import IMAGE_BODY, problems
-from .query import truth, whole_number
 from .service import Service, service_of
 from .stages import Stages
-from .uploads import read_images
 
 
 class QueryReadHere(APIRoute):

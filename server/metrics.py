@@ -18,7 +18,7 @@ from prometheus_client import (
 from . import __version__
 from .model import Model
 from .model_metrics import models_text
-from .model_statistics import ModelStatistics
+from .openinference.model_statistics import ModelStatistics
 
 # A second series beside each counter and histogram, which nothing here needs.
 disable_created_metrics()  # type: ignore[no-untyped-call]

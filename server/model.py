@@ -9,9 +9,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import images, preprocess
-from .backend import Backend, infer_in_parts
-from .backend_choice import Choice, engine_names, find_cards, open_backend
-from .engine_card import EngineCard
+from .backends.backend import Backend, infer_in_parts
+from .backends.choice import Choice, engine_names, find_cards, open_backend
+from .backends.engine_card import EngineCard
 from .errors import BadRequest, ServerError, StartupError
 from .preprocess import Preprocessing
 from .stages import Stages

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .answers import LayerReport, ModelList
-from .engine_card import EngineCard
+from .backends.engine_card import EngineCard
 from .errors import NotFound
+from .http.openapi import problems
 from .model import Model
-from .openapi import problems
 from .service import service_of
 
 router = APIRouter(tags=["models"])

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from .answers import Live, Ready
 from .errors import Busy
-from .openapi import problems
-from .query import truth
+from .http.openapi import problems
+from .http.query import truth
 from .service import service_of
 
 router = APIRouter(tags=["operation"])

@@ -15,15 +15,15 @@ from typing import Any, List
 import uvicorn
 
 from .app import make_app
+from .backends.engine_building import EngineBuilding
 from .catalogue import Catalogue
-from .draining import DrainingServer
-from .engine_building import EngineBuilding
 from .errors import StartupError
+from .http.draining import DrainingServer
+from .http.request_head import limited
+from .http.tls import refuse_old_versions, tls_options
 from .log_lines import start_log
-from .request_head import limited
 from .settings import Settings
 from .supervisor import Supervisor
-from .tls import refuse_old_versions, tls_options
 
 BACKLOG = 2048
 LOG = logging.getLogger("server")

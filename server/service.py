@@ -10,13 +10,13 @@ from starlette.requests import Request
 
 from .catalogue import Catalogue
 from .errors import NotFound, Unauthorized
+from .http.keys import HOW, Keys, key_of
+from .http.tracing import Tracing
 from .inference import Inference
-from .keys import HOW, Keys, key_of
 from .metrics import Metrics
 from .model import Model
 from .settings import Settings
 from .stages import Stages
-from .tracing import Tracing
 from .workers import Workers
 
 

@@ -13,7 +13,7 @@ from benchmarks.class_ids import tensorrt_backend
 from export.datasets import load_dataset
 from export.onnx_from_checkpoint import SAMPLES
 from export.packed_images import read_packed, write_packed
-from server.engine_card import EngineCard, card_path, file_sha256
+from server.backends.engine_card import EngineCard, card_path, file_sha256
 from server.errors import StartupError
 
 ROOT = Path(__file__).resolve().parents[2]

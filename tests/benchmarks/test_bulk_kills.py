@@ -25,8 +25,8 @@ def test_killed_once() -> None:
 
 
 def test_what_counts_as_a_problem(tmp_path: Path) -> None:
-    from server.backend_choice import Choice
-    from server.bulk_output import Output
+    from server.backends.choice import Choice
+    from server.bulk.output import Output
     from server.model import load_model
     from server.stages import Stages
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.fuzz import MOST_GROWTH, NOTHING_KEPT, Case, Found, ask, fuzz, image_cases, keep, tensor_cases
 from benchmarks.own_server import OwnServer, own_server
-from server.bench_connection import Target
+from server.bench.connection import Target
 from tests.server.scripted_server import answer, scripted_server
 
 IMAGES, TENSORS, SEED = 1000, 600, 5

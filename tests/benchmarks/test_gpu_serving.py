@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks import gpu_serving
 from export.packed_images import read_packed
-from server.cuda import Context
-from server.engine_card import read_card
-from server.tensorrt_engine import load_plugin
+from server.backends.cuda import Context
+from server.backends.engine_card import read_card
+from server.backends.tensorrt_engine import load_plugin
 from tests.plugins.onnx_labels import logits, normalised, read_test_images
 from tests.server.fake_gpu import FakeGpu
 from tests.server.http_server import ROOT

@@ -15,7 +15,7 @@ from benchmarks import rivals
 from benchmarks.rival_apps.classifier import Classifier
 from benchmarks.rival_apps.ml_server import write_folder
 from benchmarks.rival_sides import SERVERS, SIDES, Side
-from server.bench_connection import Target
+from server.bench.connection import Target
 from server.images import decode
 from server.preprocess import Preprocessing, tensor
 

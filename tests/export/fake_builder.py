@@ -23,7 +23,7 @@ from export import engine_parity, engine_work
 from export.agreement import Parity
 from export.engine_from_onnx import Steps
 from export.engine_work import Order
-from server.engine_card import EngineCard, Here
+from server.backends.engine_card import EngineCard, Here
 from tests.server.fake_gpu import FakeGpu
 from tests.server.fake_tensorrt import FakeTensorRT, Severity, engine_bytes
 

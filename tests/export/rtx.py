@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.function_body import IR_VERSION, OPSET
-from server import tensorrt_engine
+from server.backends import tensorrt_engine
 from tests.server.tiny_models import tiny_model
 
 

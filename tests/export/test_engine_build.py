@@ -23,8 +23,8 @@ from export.engine_build import (
 )
 from export.engine_network import BuildError, parsed
 from export.engine_work import Order, engine_plan, fitting_workspace, timings_name
-from server.engine_card import Here
-from server.tensorrt_engine import logger
+from server.backends.engine_card import Here
+from server.backends.tensorrt_engine import logger
 from tests.export.rtx import in_tensorrts_place, plain_model
 
 MIB = 1 << 20

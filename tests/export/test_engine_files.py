@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from export.engine_files import publish, reason_to_build, workshop, write_card
-from server.engine_card import EngineCard, Here, card_path, engine_name, file_sha256, read_card
+from server.backends.engine_card import EngineCard, Here, card_path, engine_name, file_sha256, read_card
 from server.errors import StartupError
-from tests.server.test_engine_card import CARD
+from tests.server.backends.test_engine_card import CARD
 
 HERE = Here(CARD.tensorrt, CARD.gpu, CARD.compute_capability, CARD.plugin_sha256)
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ from export.engine_from_onnx import main
 from export.engine_options import read_options
 from export.engine_process import Failed
 from export.engine_progress import Progress
-from server.engine_card import EngineCard, file_sha256, read_card
+from server.backends.engine_card import EngineCard, file_sha256, read_card
 from tests.export import fake_builder as fake
 from tests.server.fake_gpu import some_library
 from tests.server.tiny_models import LABELS, write_tiny_model

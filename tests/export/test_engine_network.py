@@ -12,7 +12,7 @@ from onnx import TensorProto
 from export import engine_network
 from export.engine_network import BuildError, parsed, plugin_names, require_plugins
 from export.onnx_wire import Node, nodes
-from server.tensorrt_engine import logger
+from server.backends.tensorrt_engine import logger
 from tests.export.rtx import in_tensorrts_place, plain_model
 from tests.server.tiny_models import tiny_model
 

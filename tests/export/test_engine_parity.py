@@ -12,7 +12,7 @@ import pytest
 from export.agreement import ParityError
 from export.engine_parity import GoldenError, check_engine, jumps, read_golden, tolerance
 from export.onnx_wire import nodes
-from server.onnxruntime_backend import OnnxRuntimeBackend
+from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "models").glob("*.onnx"))

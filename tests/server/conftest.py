@@ -9,9 +9,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from server.backends.tensorrt_backend import TensorRTBackend
 from server.catalogue import Catalogue
 from server.settings import Settings
-from server.tensorrt_backend import TensorRTBackend
 from tests.server.app_client import AppClient
 from tests.server.fake_gpu import FakeGpu
 from tests.server.gated_engine import GatedEngine

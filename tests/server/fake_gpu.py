@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 import pytest
 
-from server import cuda_graph, tensorrt_engine
-from server.engine_card import EngineCard, card_path, engine_name, file_sha256
-from server.tensorrt_layers import card_layers
+from server.backends import cuda_graph, tensorrt_engine
+from server.backends.engine_card import EngineCard, card_path, engine_name, file_sha256
+from server.backends.tensorrt_layers import card_layers
 from tests.server.fake_cuda import FakeCuda, FakeGraphLibrary
 from tests.server.fake_tensorrt import Compute, FakeTensorRT, engine_bytes, onnx_logits
 from tests.server.tiny_models import SIZE

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from server.backend import nothing
+from server.backends.backend import nothing
 
 GUARD_S = 20.0  # only a hang takes this long
 

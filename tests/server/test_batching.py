@@ -10,7 +10,7 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from server.backend import nothing
+from server.backends.backend import nothing
 from server.errors import BadRequest, Late
 from tests.server.batch_line import HOUR, Line, images, values
 from tests.server.gated_engine import GUARD_S, GatedEngine, until

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from server import board
+from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.board_conditions import board_conditions, state_conditions
-from server.onnxruntime_backend import OnnxRuntimeBackend
 
 from .fake_gpu import images
 from .test_board import NANO, laid_out

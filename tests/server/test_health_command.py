@@ -12,8 +12,8 @@ import pytest
 
 from server.health_command import main, readiness
 from server.settings import Settings
+from tests.server.http.test_tls import certificate, needs_openssl
 from tests.server.http_server import ROOT, environment, http_server
-from tests.server.test_tls import certificate, needs_openssl
 
 
 def test_nobody_listens(free_port: int, capsys: pytest.CaptureFixture[str]) -> None:

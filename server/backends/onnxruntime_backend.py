@@ -1,0 +1,167 @@
+"""ONNX Runtime behind the backend interface: the CPU of any machine, or CUDA where onnxruntime-gpu finds a GPU."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+import onnxruntime
+
+from .. import board
+from ..board_conditions import board_conditions, state_conditions
+from ..errors import BadRequest, Busy, StartupError
+from ..layers.report import layer_report, one_profile_at_a_time
+from ..machine import machine
+from .backend import nothing
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class OnnxRuntimeBackend:
+    """One ONNX file in one session; see Backend for the methods.
+
+    provider: "cpu", "cuda", or "auto" (CUDA where it works). Where "cuda" was asked for and the session runs on the
+    CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 leaves the choice to ONNX Runtime (one
+    per physical core), which is best for one request at a time; with several at once, or other work on the machine, 1
+    answers more of them. Raises StartupError where the file cannot be loaded.
+    """
+
+    name = "onnxruntime"
+    precision = "fp32"
+
+    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0) -> None:
+        if provider not in ("auto", *PROVIDERS):
+            raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
+        self.path = path
+        self._threads = threads
+        self._providers = _wanted_providers(provider)
+        self._stamp = _stamp(path)
+        self._session = self._new_session(self._options())
+        self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
+        self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
+        self._input = self._session.get_inputs()[0]
+        batch = self._input.shape[0]  # a number where the file fixes it, else a name
+        self.max_batch: Optional[int] = batch if isinstance(batch, int) else None
+
+    @property
+    def metadata(self) -> Dict[str, str]:
+        """The metadata properties of the ONNX file."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def start(self, work: Callable[[], None]) -> None:
+        work()
+
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        self._check(batch)
+        meanwhile()  # before: a run on the CPU takes the cores itself
+        logits: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
+        return logits
+
+    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
+        self._check(batch)
+        if _stamp(self.path) != self._stamp:  # the profiled sessions read it again, and would measure another model
+            raise Busy(f"{self.path.name} has changed since the model was loaded: load the model again to measure it")
+        from . import onnxruntime_profile as profiler  # imports onnx, which is not needed to serve
+
+        feed = {self._input.name: batch}
+        with one_profile_at_a_time():
+            conditions = self._conditions(batch)
+            before = board.board_state()
+            latency_ms = profiler.latency_ms(self._session, feed, runs)
+            measured = profiler.profiled_runs(self._new_session, self._options(), self.path, feed, len(latency_ms))
+            conditions.update(state_conditions(before, board.board_state(), on_gpu=self.provider == "cuda"))
+        return layer_report(*measured, latency_ms, conditions)
+
+    def close(self) -> None:
+        del self._session
+
+    def _conditions(self, batch: np.ndarray) -> Dict[str, Any]:
+        return {
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "backend": self.name,
+            "onnxruntime": onnxruntime.__version__,
+            "provider": self.provider,
+            "clock": "host" if self.provider == "cpu" else "host: a CUDA kernel may run on after its time has ended",
+            "precision": self.precision,
+            "threads": self._threads or "one per physical core",
+            "batch": len(batch),
+            "input": list(batch.shape),
+            **machine(),
+            **board_conditions(),
+        }
+
+    def _check(self, batch: np.ndarray) -> None:
+        wanted = tuple(self._input.shape[1:])
+        if batch.dtype != np.float32 or batch.ndim != 4 or batch.shape[1:] != wanted or len(batch) == 0:
+            raise BadRequest(
+                f"the input is {batch.dtype} of shape {batch.shape}, it must be float32 of shape (N, {str(wanted)[1:]}"
+            )
+
+    def _options(self) -> onnxruntime.SessionOptions:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        # Within a run the threads wait for each other without sleeping (mobilenet_v2 on two cores: 1.1 instead of 2.0
+        # ms). Between runs they sleep, else they would take the cores from the event loop and other models' sessions.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.log_severity_level = 3  # errors; its warnings name nodes that no reader of the log could mend
+        return options
+
+    def _new_session(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+        _check_readable(self.path)
+        try:
+            return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
+        except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
+            raise StartupError(_cure(self.path, str(error))) from error
+
+
+def _check_readable(path: Path) -> None:
+    """ONNX Runtime tells a file that may not be read by a number alone."""
+    try:
+        with path.open("rb"):
+            pass
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise StartupError(
+            f"{path} is not there: make it with `make onnx`, or restore it from the repository"
+        ) from error
+    except OSError as error:
+        raise StartupError(
+            f"{path} cannot be read ({error.strerror}): let the server's user read it and enter the folders above it"
+        ) from error
+
+
+def _stamp(path: Path) -> Optional[Tuple[int, int, int]]:
+    """What changes when a file does, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _fallback() -> str:
+    """Why CUDA that was asked for is not used, and the cure."""
+    if PROVIDERS["cuda"] in onnxruntime.get_available_providers():
+        cure = "install the CUDA and cuDNN libraries that ONNX Runtime named on stderr as the model was loaded"
+    else:
+        cure = "this ONNX Runtime has no CUDA, install onnxruntime-gpu in place of onnxruntime"
+    return f"CUDA was asked for and ONNX Runtime fell back to the CPU: {cure}, or choose provider cpu"
+
+
+def _wanted_providers(provider: str) -> List[str]:
+    available = onnxruntime.get_available_providers()
+    wanted = ["cpu"] if provider == "cpu" else ["cuda", "cpu"]
+    return [PROVIDERS[name] for name in wanted if PROVIDERS[name] in available]
+
+
+def _cure(path: Path, reason: str) -> str:
+    first_line = reason.strip().splitlines()[0] if reason.strip() else "no reason given"
+    if "is not a registered function/op" in reason:
+        return (
+            f"{path} has custom operators without function bodies, which ONNX Runtime cannot run ({first_line}):"
+            " export it again with `make onnx`"
+        )
+    return (
+        f"{path} cannot be loaded, it is no ONNX file or a damaged one ({first_line}): export it again with `make onnx`"
+    )

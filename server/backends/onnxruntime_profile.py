@@ -1,0 +1,68 @@
+"""Timed runs of an ONNX Runtime session, and profiled runs with the layer each kernel belongs to."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from ..layers.attribution import attribute
+from ..layers.report import Layer
+from .onnxruntime_trace import kernel_times
+
+WARM_UP = 5
+MIN_RUNS, MAX_RUNS = 10, 100
+SECONDS = 0.1  # small nets are run more often: the median of ten runs of a millisecond still moves by a tenth
+
+Feed = Dict[str, np.ndarray]
+
+
+def latency_ms(session: onnxruntime.InferenceSession, feed: Feed, runs: Optional[int] = None) -> np.ndarray:
+    """Milliseconds of `runs` runs after a warm-up: (runs,). None: as many as take about 0.1 s, 10 to 100."""
+    warm_up = [_seconds(session, feed) for _ in range(WARM_UP)]
+    if runs is None:
+        runs = min(max(math.ceil(SECONDS / float(np.median(warm_up))), MIN_RUNS), MAX_RUNS)
+    return np.array([1000 * _seconds(session, feed) for _ in range(runs)])
+
+
+def profiled_runs(
+    new_session: Callable[[onnxruntime.SessionOptions], onnxruntime.InferenceSession],
+    options: onnxruntime.SessionOptions,
+    path: Path,
+    feed: Feed,
+    runs: int,
+) -> Tuple[List[Layer], np.ndarray, np.ndarray]:
+    """Run a session of its own with the profiler on.
+
+    new_session makes it from `options`, which this function completes; path: the ONNX file. Returns the layer of each
+    kernel (K,), milliseconds per run and kernel (runs, K) and per whole run (runs,). The trace and the optimised graph
+    are written to a temporary folder that is always removed.
+    """
+    with tempfile.TemporaryDirectory(prefix="layers-") as folder:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder, "trace"))
+        options.optimized_model_filepath = str(Path(folder, "optimised.onnx"))
+        session = new_session(options)
+        for _ in range(WARM_UP + runs):
+            session.run(None, feed)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        optimised = onnx.load(options.optimized_model_filepath).graph
+    kernel_ms, profiled_ms = kernel_times(events, optimised.node, skip=WARM_UP)
+    layers = attribute(onnx.load(str(path)).graph, optimised)
+    unknown = Layer("kernels that the optimised graph does not have", "unknown", [])
+    if kernel_ms[:, -1].any():
+        return [*layers, unknown], kernel_ms, profiled_ms
+    return layers, kernel_ms[:, :-1], profiled_ms
+
+
+def _seconds(session: onnxruntime.InferenceSession, feed: Feed) -> float:
+    start = time.perf_counter()
+    session.run(None, feed)
+    return time.perf_counter() - start

@@ -1,0 +1,166 @@
+"""Profiled runs of a TensorRT engine, and the layer report made of them.
+
+The profiler is attached to an execution context of its own. Up to TensorRT 8.6 a profile of dynamic shapes serves one
+context, so the engine file is read a second time for the report, and freed after it; the context that serves is never
+slowed down. Everything here runs in the thread that owns the CUDA context, so no request is computed meanwhile, and
+neither disturbs the other's times.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import datetime, timezone
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .. import board
+from ..board_conditions import board_conditions, state_conditions
+from ..layers.report import layer_report
+from ..machine import machine
+from . import cuda
+from .cuda import Buffer, Context
+from .engine_card import EngineCard
+from .tensorrt_engine import Engine, EngineContext, tensorrt
+from .tensorrt_execution import Execution
+from .tensorrt_layers import report_layers
+
+WARM_UP = 5
+MIN_RUNS, MAX_RUNS = 10, 100
+SECONDS = 0.1  # small nets are run more often
+
+
+def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Dict[str, Any]:
+    """What the times depend on, as far as it is known before the runs."""
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "backend": "tensorrt",
+        "tensorrt": card.tensorrt,
+        "cuda": cuda.cuda_version(),
+        "gpu": card.gpu,
+        "compute_capability": card.compute_capability,
+        "provider": "cuda",
+        "clock": "latency_ms, profiled_ms: host, latency_ms with the copies; engine_ms, layers: the GPU's events",
+        "precision": card.precision,
+        "engine_sha256": card.engine_sha256,
+        "onnx_sha256": card.onnx_sha256,
+        "batch": len(batch),
+        "input": [len(batch), *shape],
+        **machine(),
+        **board_conditions(),
+    }
+
+
+def report(
+    plan: bytes,
+    card: EngineCard,
+    context: Context,
+    execution: Execution,
+    batch: np.ndarray,
+    runs: Optional[int],
+    known: Dict[str, Any],
+) -> Dict[str, Any]:
+    """The layer report of `batch`. execution: the one that serves, by which latency_ms is measured.
+
+    known: conditions, which are completed here: engine_ms is the GPU's time of a run without copies nor profiler, to
+    compare the sum of the layers with; board_before, board_after and, where a clock changed, `noisy` with the reason.
+    """
+    latency_ms = latencies(execution, batch, runs)
+    before = board.board_state()
+    names, kernel_ms, profiled_ms, engine_ms = profiled_runs(plan, context, batch, len(latency_ms))
+    after = board.board_state()
+    known = {**known, "engine_ms": round(float(np.median(engine_ms)), 4)}
+    known.update(state_conditions(before, after, on_gpu=True))
+    return layer_report(report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
+
+
+def latencies(execution: Execution, batch: np.ndarray, runs: Optional[int]) -> np.ndarray:
+    """Milliseconds of `runs` runs as requests get them. None: as many as take about 0.1 s, 10 to 100."""
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        execution.run(batch)
+        return time.perf_counter() - start
+
+    warm_up = [seconds() for _ in range(WARM_UP)]
+    if runs is None:
+        runs = min(max(math.ceil(SECONDS / float(np.median(warm_up))), MIN_RUNS), MAX_RUNS)
+    return np.array([1000 * seconds() for _ in range(runs)])
+
+
+def profiled_runs(
+    plan: bytes, context: Context, batch: np.ndarray, runs: int
+) -> Tuple[List[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Run an engine of its own with a profiler.
+
+    Returns the names that it reported (K,), milliseconds per run and name (runs, K), per whole run on the host's clock
+    (runs,), and of runs without the profiler on the GPU's clock (runs,).
+    """
+    engine = Engine(plan)
+    buffers: List[Buffer] = []
+    running = engine.context()
+    try:
+        for shape in (engine.input_shape, engine.output_shape):
+            buffers += [Buffer(context, (engine.max_batch, *shape), mapped=False)]
+        return _measure(engine, running, context, buffers, batch, runs)
+    finally:
+        running.close()
+        for buffer in buffers:
+            buffer.free()
+        engine.close()
+
+
+def _measure(
+    engine: Engine, running: EngineContext, context: Context, buffers: Sequence[Buffer], batch: np.ndarray, runs: int
+) -> Tuple[List[str], np.ndarray, np.ndarray, np.ndarray]:
+    stream = context.stream()
+    images, logits = buffers
+    images.host[:] = 0
+    images.host[: len(batch)] = batch
+    images.copy_in(engine.max_batch, stream)
+    running.bind(images.pointer, logits.pointer)
+    running.set_batch(max(len(batch), engine.min_batch))
+    for _ in range(WARM_UP):
+        running.enqueue(stream.handle)
+    stream.synchronize()
+    engine_ms = context.milliseconds(stream, lambda: running.enqueue(stream.handle), runs)
+    profiler = new_profiler()
+    running.report_to(profiler)
+    samples: List[List[Tuple[str, float]]] = []
+    profiled_ms = []
+    for _ in range(WARM_UP + runs):
+        profiler.heard = []
+        start = time.perf_counter()
+        running.execute()
+        profiled_ms.append(1000 * (time.perf_counter() - start))
+        samples.append(profiler.heard)
+    names, kernel_ms = table(samples[WARM_UP:])
+    return names, kernel_ms, np.array(profiled_ms[WARM_UP:]), engine_ms
+
+
+def table(samples: Sequence[Sequence[Tuple[str, float]]]) -> Tuple[List[str], np.ndarray]:
+    """Names in the order they came (K,), and times (runs, K); one that a run reports twice adds up."""
+    names = list(dict.fromkeys(name for run in samples for name, _ in run))
+    column = {name: i for i, name in enumerate(names)}
+    times = np.zeros((len(samples), len(names)))
+    for row, run in zip(times, samples):
+        for name, milliseconds in run:
+            row[column[name]] += milliseconds
+    return names, times
+
+
+def new_profiler() -> Any:
+    trt = tensorrt()
+
+    class Profiler(trt.IProfiler):  # type: ignore[misc, name-defined]
+        """heard: name and milliseconds of each layer of the last run."""
+
+        def __init__(self) -> None:
+            trt.IProfiler.__init__(self)
+            self.heard: List[Tuple[str, float]] = []
+
+        def report_layer_time(self, layer_name: str, ms: float) -> None:
+            self.heard.append((layer_name, ms))
+
+    return Profiler()

@@ -1,0 +1,1 @@
+"""Folders of millions of images, on Ray Data."""

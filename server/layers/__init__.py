@@ -1,0 +1,1 @@
+"""The time of every layer: reports, charts, comparisons."""

@@ -1,0 +1,119 @@
+"""Layer reports of several rounds: one after the other for one model, in turns for two.
+
+Two measurements of one model differ by more than the runs within one of them let expect: the machine has moods. Rounds
+show them, and rounds in turns share them. A round during which other programs used the processors, or during which the
+engine itself says that a clock changed, is measured again; where too many are like that, the quietest are kept and the
+report says so (`conditions.noisy`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from ..board_conditions import state_conditions
+from ..model import Model
+from .processor_load import snapshot, used_by_others
+from .report import Layer, layer_report
+
+ROUNDS = 10
+MOST_OTHERS = 0.10  # share of the processors
+
+Report = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Round:
+    """A report of each model. others: share of the processors that other programs used. changed: why the engine itself
+    does not trust the times, None where it does."""
+
+    reports: List[Report]
+    others: float
+    changed: Optional[str]
+
+    @property
+    def noise(self) -> float:
+        return 1.0 if self.changed else self.others
+
+
+def measured(
+    models: Sequence[Model],
+    files: Sequence[bytes],
+    rounds: int = ROUNDS,
+    runs: Optional[int] = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> List[Report]:
+    """A report of each model on a batch of image files, from this many rounds in turns.
+
+    runs: profiled runs in a round, None leaves it to the engine. say: is told how far it is.
+    """
+    found: List[Round] = []
+    while sum(one.noise <= MOST_OTHERS for one in found) < rounds and len(found) < 2 * rounds:
+        more = len(found) - rounds + 1
+        say(f"round {len(found) + 1} of {rounds}" if more < 1 else f"{more} more, since other work disturbed {more}")
+        found.append(_round(models, files, runs, backwards=len(found) % 2 == 1))
+    quietest = sorted(sorted(range(len(found)), key=lambda i: found[i].noise)[:rounds])
+    kept = [found[i] for i in quietest]
+    return [
+        _with_conditions(merged([one.reports[place] for one in kept]), model, kept)
+        for place, model in enumerate(models)
+    ]
+
+
+def _round(models: Sequence[Model], files: Sequence[bytes], runs: Optional[int], backwards: bool) -> Round:
+    """backwards: the last model first, so that over all rounds none has the better place."""
+    before = snapshot()
+    turns = [model.layers(files, runs) for model in (reversed(models) if backwards else models)]
+    reports = turns[::-1] if backwards else turns
+    others = used_by_others(before, snapshot())
+    reasons = [report["conditions"]["noisy"] for report in reports if "noisy" in report["conditions"]]
+    return Round(reports, others, reasons[0] if reasons else None)
+
+
+def merged(reports: Sequence[Report]) -> Report:
+    """The layer report whose runs are rounds: medians and percentiles are those of the rounds' medians, which stand in
+    `rounds_ms` and `latency_rounds_ms`; `runs` counts the runs of all rounds. A single report stays as it is."""
+    if len(reports) == 1:
+        return reports[0]
+    layers: Dict[Any, Layer] = {}
+    for report in reports:
+        for item in report["items"]:
+            layers.setdefault(_key(item), Layer(item["name"], item["op"], item["onnx_nodes"]))
+    by_key = [{_key(item): item["ms"] for item in report["items"]} for report in reports]
+    medians = np.array([[times.get(key, 0.0) for key in layers] for times in by_key])
+    latency_ms, profiled_ms = (np.array([report[key] for report in reports]) for key in ("latency_ms", "profiled_ms"))
+    made = layer_report(list(layers.values()), medians, profiled_ms, latency_ms, _conditions(reports))
+    for item, column in zip(made["items"], medians.T):
+        item["rounds_ms"] = column.tolist()
+    made.update(runs=sum(report["runs"] for report in reports), rounds=len(reports))
+    made["latency_rounds_ms"] = latency_ms.tolist()
+    made.pop("note", None)  # it counts a layer as a kernel, and speaks of runs
+    typical = reports[int(np.argsort(profiled_ms)[len(reports) // 2])]
+    return {**made, "note": f"Of one round: {typical['note']}"} if "note" in typical else made
+
+
+def _conditions(reports: Sequence[Report]) -> Dict[str, Any]:
+    """Those of the first, with the board as it was before the first and after the last."""
+    first, last = reports[0]["conditions"], reports[-1]["conditions"]
+    before, after = first.get("board_before", {}), last.get("board_after", {})
+    return {**first, **state_conditions(before, after, on_gpu=first.get("provider") != "cpu")}
+
+
+def _key(item: Report) -> Any:
+    return item["name"], item["op"], tuple(item["onnx_nodes"])
+
+
+def _with_conditions(report: Report, model: Model, rounds: Sequence[Round]) -> Report:
+    conditions = {"model": model.name, **report["conditions"]}
+    if "file_sha256" in model.card:
+        conditions["onnx_sha256"] = model.card["file_sha256"]
+    reasons = [one.changed for one in rounds if one.changed]
+    reasons += [conditions["noisy"]] if "noisy" in conditions else []  # from the first round to the last
+    others = max(one.others for one in rounds)
+    if others > MOST_OTHERS:
+        reasons.append(f"other programs used up to {others:.0%} of the processors meanwhile")
+    if reasons:
+        conditions["noisy"] = "; ".join(dict.fromkeys(reasons))
+    return {**report, "conditions": conditions}

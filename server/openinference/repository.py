@@ -1,0 +1,73 @@
+"""Models at run time: which there are, and loading, reloading and unloading them. For whom has the admin key.
+
+Source: Triton's model repository extension. A model is named, never sent and never given by a path: what can be loaded
+are the files in build/ and models/, and those that the settings name.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict
+
+from anyio import to_thread
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..errors import BadRequest
+from ..http.openapi import problems
+from ..http.uploads import body_in_time
+from ..service import service_of
+
+router = APIRouter(prefix="/v2/repository", tags=["models at run time"])
+
+
+@router.post("/index", summary="The models that are loaded or can be", responses=problems(400, 401, 404, 408))
+async def index(request: Request) -> Response:
+    """With {"ready": true} only those that answer."""
+    service = service_of(request)
+    service.check_admin(request)
+    asked = await object_in(request)
+    only_ready = asked.get("ready", False)
+    if not isinstance(only_ready, bool):
+        raise BadRequest(f"ready is {str(only_ready)[:80]!r}, it must be true or false")
+    entries = service.catalogue.index()
+    return JSONResponse([entry for entry in entries if not only_ready or entry["state"] == "READY"])
+
+
+@router.post(
+    "/models/{name}/load", summary="Load or reload a model", responses=problems(400, 401, 404, 408, 413, 415, 503)
+)
+async def load(request: Request, name: str) -> Response:
+    """Read the file again and serve it once it has answered a trial; until then, and where it fails, the old one stays.
+
+    Requests that are under way finish on the model they began with.
+    """
+    service = service_of(request)
+    service.check_admin(request)
+    if (await object_in(request)).get("parameters"):
+        raise BadRequest("a model is loaded as its file is: send no parameters, neither config nor files")
+    await to_thread.run_sync(service.catalogue.load_one, name)
+    return JSONResponse({})
+
+
+@router.post("/models/{name}/unload", summary="Unload a model", responses=problems(400, 401, 404, 408, 503))
+async def unload(request: Request, name: str) -> Response:
+    """Requests that are under way are answered; the next are told that the model is not there."""
+    service = service_of(request)
+    service.check_admin(request)
+    await object_in(request)
+    service.catalogue.unload(name)
+    return JSONResponse({})
+
+
+async def object_in(request: Request) -> Dict[str, Any]:
+    """The JSON object of a request's body, empty where there is no body."""
+    body = await body_in_time(request, service_of(request).settings.upload_timeout)
+    try:
+        asked = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+    if not isinstance(asked, dict):
+        raise BadRequest(f"the body is {str(asked)[:80]!r}, it must be a JSON object or empty")
+    return asked

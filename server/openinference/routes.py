@@ -1,0 +1,132 @@
+"""The Open Inference Protocol v2 under /v2: normalised tensors in, logits or the best classes out.
+
+With Triton's extensions for binary tensors, classification, configuration and statistics, so that its clients work
+unchanged. A model that is not ready answers 503, as KServe does; the specification only asks for an error status.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .. import __version__
+from ..classify_route import server_timing
+from ..errors import Busy
+from ..http.content_encoding import unpacked
+from ..http.openapi import TENSOR_BODY, problems
+from ..http.uploads import body_in_time
+from ..model import Model
+from ..service import Service, service_of
+from ..stages import Stages
+from . import binary_tensors
+from .answer import answer
+from .model_config import configuration, metadata
+from .request import InferRequest, read_request
+
+router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+
+EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
+
+
+@router.get("", summary="The server")
+async def server() -> Response:
+    return JSONResponse({"name": "fwht-classifier", "version": __version__, "extensions": EXTENSIONS})
+
+
+@router.get("/health/live", summary="The process answers")
+async def live() -> Response:
+    return JSONResponse({"live": True})
+
+
+@router.get("/health/ready", summary="All models are ready", responses=problems(503))
+async def ready(request: Request) -> Response:
+    reason = service_of(request).catalogue.problem
+    if reason:
+        raise Busy(reason)
+    return JSONResponse({"ready": True, "live": True})
+
+
+@router.get("/models/stats", summary="Statistics of all models", responses=problems(404, 503))
+@router.get("/models/{name}/stats", summary="Statistics of a model", responses=problems(404, 503))
+@router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
+async def stats(request: Request, name: Optional[str] = None, version: Optional[str] = None) -> Response:
+    """Sums since the server has started; durations in nanoseconds, `last_inference` in milliseconds since 1970."""
+    service = service_of(request)
+    models = service.catalogue.models if name is None else [service.catalogue.get(name, version)]
+    known = [
+        {"name": model.name, "version": model.version, **service.metrics.statistics(model.name).as_json()}
+        for model in models
+    ]
+    return JSONResponse({"model_stats": known})
+
+
+@router.get("/models/{name}", summary="A model's tensors", responses=problems(404, 503))
+@router.get("/models/{name}/versions/{version}", include_in_schema=False)
+async def model_metadata(request: Request, name: str, version: Optional[str] = None) -> Response:
+    return JSONResponse(metadata(service_of(request).catalogue.get(name, version)))
+
+
+@router.get("/models/{name}/config", summary="A model's configuration in Triton's words", responses=problems(404, 503))
+@router.get("/models/{name}/versions/{version}/config", include_in_schema=False)
+async def model_config(request: Request, name: str, version: Optional[str] = None) -> Response:
+    service = service_of(request)
+    return JSONResponse(configuration(service.catalogue.get(name, version), service.settings))
+
+
+@router.get("/models/{name}/ready", summary="A model is ready", responses=problems(404, 503))
+@router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
+async def model_ready(request: Request, name: str, version: Optional[str] = None) -> Response:
+    model = service_of(request).catalogue.get(name, version)
+    if model.problem:
+        raise Busy(model.problem)
+    return JSONResponse({"name": model.name, "ready": True})
+
+
+@router.post(
+    "/models/{name}/infer",
+    summary="Infer normalised tensors",
+    responses={
+        200: {"content": {"application/json": {}, "application/octet-stream": {}}},
+        **problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
+    },
+    openapi_extra={"requestBody": TENSOR_BODY},
+)
+@router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+async def infer(request: Request, name: str, version: Optional[str] = None) -> Response:
+    """One FP32 tensor `image` of shape [N, 3, size, size], already normalised; `logits` of shape [N, classes] back.
+
+    Numbers travel as JSON, or as bytes behind it where the header Inference-Header-Content-Length says its length.
+    The output's parameter `classification` asks for that many best classes, as "logit:index:label", instead.
+    """
+    service = service_of(request)
+    model = service.catalogue.get(name, version)
+    with service.workers.place():
+        body = await body_in_time(request, service.settings.upload_timeout)
+        return await answered(request, service, model, body)
+
+
+async def answered(request: Request, service: Service, model: Model, body: bytes) -> Response:
+    settings = service.settings
+    stages = Stages()
+    lengths = request.headers.getlist(binary_tensors.HEADER)
+    encoding = ",".join(request.headers.getlist("content-encoding"))
+    asked: Optional[InferRequest] = None
+
+    def prepare() -> np.ndarray:
+        nonlocal asked
+        with stages.measure("decode"):
+            plain = unpacked(body, encoding, settings.max_body_bytes)
+            asked = read_request(plain, lengths, model, settings.max_images)
+            return asked.batch
+
+    logits = await service.infer(request, model, prepare, stages, len(body))
+    assert asked is not None
+    with stages.measure("postprocess"):
+        content, headers = answer(asked, model, logits, request.scope["request_id"])
+    timings = stages.timings_ms()
+    service.answered(request, model, len(logits), timings)
+    return Response(content, headers={**headers, "Server-Timing": server_timing(timings)})

@@ -1,0 +1,48 @@
+"""Bands of times: where they come from, and how they add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.layers.times import Times, added, band_in_words, milliseconds, of_entry
+
+KEYS = ("ms", "ms_p10", "ms_p90", "rounds_ms")
+
+
+@pytest.mark.parametrize(
+    ("entry", "runs", "low", "high"),
+    [
+        ({"ms_p10": 0.9, "ms_p90": 1.2, "rounds_ms": [1.0, 0.95, 1.3, 1.0, 1.1]}, 50, 0.95, 1.3),
+        ({"ms_p10": 0.9, "ms_p90": 1.2, "rounds_ms": [1.0, 0.95]}, 50, 0.9, 1.2),  # too few rounds
+        ({"ms_p10": 0.9, "ms_p90": 1.2}, 10, 0.9, 1.2),
+        ({"ms_p10": 1.0, "ms_p90": 1.0}, 1, 0.95, 1.05),  # too few runs
+        ({}, 100, 0.95, 1.05),
+    ],
+)
+def test_the_band_is_of_what_there_is(entry: dict[str, Any], runs: int, low: float, high: float) -> None:
+    times = of_entry({"ms": 1.0, **entry}, KEYS, runs, spread=0.05)
+    assert times.ms == 1.0 and (times.low, times.high) == pytest.approx((low, high))
+    assert len(times.rounds) in (0, 5)
+
+
+def test_rounds_tell_how_layers_moved_together() -> None:
+    up, down = Times(2, 1, 3, (1.0, 2.0, 3.0)), Times(2, 1, 3, (3.0, 2.0, 1.0))
+    assert added([up, down]) == Times(4, 4, 4, (4.0, 4.0, 4.0))
+    assert added([up, up]) == Times(4, 2, 6, (2.0, 4.0, 6.0))
+    assert added([up, Times(2, 1, 3)]) == Times(4, 2, 6)  # no rounds on one side: the bands add up
+    assert added([Times(1, 0.5, 2)]) == Times(1, 0.5, 2)
+    assert added([]) == Times(0, 0, 0)
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", None, True, [1.0]])
+def test_no_time(value: Any) -> None:
+    with pytest.raises(ValueError, match="is no time in milliseconds"):
+        milliseconds(value)
+
+
+def test_the_band_in_words() -> None:
+    assert band_in_words({"rounds": 10}, 500, 0.05) == "medians of 10 rounds, 500 runs together"
+    assert band_in_words({}, 50, 0.05) == "10th to 90th percentile of 50 runs"
+    assert "3 runs, too few for a band of their own: 5% either way is assumed" in band_in_words({}, 3, 0.05)
