@@ -5,8 +5,10 @@
 #
 # Needs apt install mmdebstrap qemu-user-static, and binfmt_misc. A Debian 12 for arm64 with its Python 3.11, the wheels of
 # aarch64, and onnxruntime 1.19.2: newer ones crash under qemu, not on boards.
-# Not to be had there: a browser, curl, a GPU. Tests that hold a limit of time fail where the emulation is too slow for it
-# (test_small_models_are_run_more_often does always).
+# Not to be had there: a browser, curl, a GPU. What cannot pass holds a limit of time that the emulation is too slow for, on
+# two cores with other work: test_small_models_are_run_more_often always, test_a_process_that_serves_the_shipped_hybrid (60 s
+# for its start), test_sigterm_finishes_what_is_in_flight (a profile of 1000 runs), now and then a test of bad_input (one
+# second) or test_infer with 16 images (ten).
 # Settings: MIRROR; KEEP=1 keeps the Debian for another run; CPU=cortex-a57, the Nano's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

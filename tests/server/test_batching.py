@@ -66,7 +66,8 @@ def test_a_batch_is_answered_while_the_next_one_runs() -> None:
         until(lambda: len(line.engine.runs) == 1, "the first runs")
         second = line.queued(images(2))
         Stepping.steps[0].set()
-        assert await values(first) == [1] and line.engine.runs == [1, 1] and not second.done()
+        assert await values(first) == [1] and not second.done()
+        until(lambda: line.engine.runs == [1, 1], "the second runs")
         Stepping.steps[1].set()
         assert await values(second) == [2]
 

@@ -16,7 +16,7 @@ from server.layers.svg import COLOURS, text
 from .sides import item, report, side
 
 SVG = "{http://www.w3.org/2000/svg}"
-SERVER = Path(__file__).resolve().parents[3] / "server"
+PAGE = Path(__file__).resolve().parents[3] / "server" / "page"
 ITEMS = [
     item("stem", 0.02, ms_p10=0.019, ms_p90=0.025),
     item("stem -> blocks.1.expand", 0.005, op="ReorderOutput", nodes=[]),
@@ -93,11 +93,11 @@ def test_nothing_took_time() -> None:
 
 @pytest.mark.parametrize(("scheme", "place"), [("light", 0), ("dark", 1)])
 def test_the_colours_are_the_pages(scheme: str, place: int) -> None:
-    blocks = re.findall(r":root \{(.*?)\}", (SERVER / "page.css").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", (PAGE / "page.css").read_text(), flags=re.DOTALL)
     page = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+);", blocks[place]))
     assert {name: pair[place] for name, pair in COLOURS.items()} == {name: page[name] for name in COLOURS}
 
 
 def test_the_kinds_are_the_pages() -> None:
-    (line,) = re.findall(r"^const KINDS = \{(.*)\};$", (SERVER / "page_layers.js").read_text(), flags=re.MULTILINE)
+    (line,) = re.findall(r"^const KINDS = \{(.*)\};$", (PAGE / "page_layers.js").read_text(), flags=re.MULTILINE)
     assert dict(re.findall(r'(\w+): "([^"]+)"', line)) == KINDS
