@@ -93,7 +93,7 @@ COMMON = ("--max-waiting", "128", "--log-level", "warning")
 RUN_PER_CORE = ("--parallel-batches", str(CORES), "--concurrency", str(CORES + 1))
 MANY_CLIENTS = ("--threads", "1", "--batch-limit", "8", *RUN_PER_CORE)
 SIDES = (
-    Side("ours", "defaults", flags=COMMON),
+    Side("ours", "defaults, longer queue, quiet log", flags=COMMON),
     Side("ours", "a run per core, one thread each", flags=(*COMMON, *MANY_CLIENTS)),
     Side("plain", "one process"),
     Side("plain", "a process per core, one thread each", threads=1, workers=CORES),
