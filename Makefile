@@ -38,13 +38,14 @@ help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "architectures: $(ARCHITECTURES)"
+	@echo "more variables: PRECISION CHECKPOINT IMAGE BATCH MODELS SRC DST PLATFORM RUNTIME=gpu CUDA_ARCH TORCH_INDEX ARGS='more options'"
 
 # On a Jetson TensorRT comes with the system's Python, and no pip has it.
 VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("tensorrt") else "")')
 
 .venv/bin/python:
 	@python3 -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 8) <= v < (3, 14) else \
-	  f"python3 is {v[0]}.{v[1]}; Python 3.8 to 3.13 is needed: put one first on PATH, or name one with PYTHON=path")'
+	  f"python3 is {v[0]}.{v[1]}; Python 3.8 to 3.13 is needed: make .venv with one (JetPack 4: docs/jetson_nano.md), or name one with PYTHON=path")'
 	@python3 -m venv $(VENV_FLAGS) .venv || { rm -rf .venv; \
 	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
 
@@ -110,10 +111,18 @@ ship: $(TRAINING) ## export the shipped weights again into models/ and tests/dat
 accuracy: $(TRAINING) ## classify all test images of DATA with every shipped model and engine; JSON into build/bench/
 	@$(RUN) -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
 
+# TensorRT comes with JetPack; pycuda has no wheels and is built once, with the CUDA that is there.
+define need_pycuda
+$(if $(PYTHON),,@if $(RUN) -c 'import sys; from importlib.util import find_spec as find; \
+  sys.exit(not find("tensorrt") or bool(find("pycuda")))'; then echo "building pycuda into .venv (some minutes, once)"; \
+  PATH=/usr/local/cuda/bin:$$PATH $(RUN) -m pip install $(PIP_FLAGS) 'pycuda>=2022.2'; fi)
+endef
+
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile
 
 engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
+	$(need_pycuda)
 	@exec $(RUN) -m export.engine_from_onnx $(NAME) --precision $(PRECISION) $(ARGS)
 
 # What `make engine` runs on the device, beside server/.

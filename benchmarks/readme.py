@@ -96,14 +96,36 @@ def rivals() -> str:
         for row in found["best"]
     ]
     head = ["connections", "server", "median, ms", "p99, ms", "requests/s", "CPU, ms a request", "settings"]
-    versions = found["versions"]
-    common = set.intersection(*(set(of.items()) for of in versions.values()))
-    own = "; ".join(
-        f"{server}: {', '.join(f'{name} {version}' for name, version in of.items() if (name, version) not in common)}"
-        for server, of in versions.items()
-    )
-    alike = ", ".join(f"{name} {version}" for name, version in versions["ours"].items() if (name, version) in common)
-    return f"{table(head, lines)}\n\n{alike} everywhere. {own}."
+    return f"{table(head, lines)}\n\n{behind(found['best'])}\n\n{packages(found['versions'])}"
+
+
+def behind(rows: list[dict[str, Any]]) -> str:
+    """Where another server is better than ours, and by how much."""
+    figures = (("median_ms", "median", min), ("p99_ms", "p99", min), ("requests_per_s", "rate", max))
+    found = []
+    for ours in (row for row in rows if row["server"] == "ours"):
+        others = [row for row in rows if row["concurrency"] == ours["concurrency"] and row is not ours]
+        for figure, said, best in figures:
+            row = best(others, key=lambda other: float(other[figure]))
+            if best(row[figure], ours[figure]) == row[figure]:
+                share = abs(row[figure] / ours[figure] - 1)
+                found.append(f"the {said} of {row['server']} is {share:.0%} better with {ours['concurrency']}")
+    return f"Where ours is behind: {'; '.join(found)}." if found else "Ours is ahead in each of the three, everywhere."
+
+
+def packages(versions: dict[str, dict[str, str]]) -> str:
+    """Versions: what is alike everywhere, then each server's own; `plain` may share an environment, not its code."""
+    rivals = {"litserve", "mlserver"}
+    used = {
+        server: {item for item in of.items() if item[0] not in rivals - {server}} for server, of in versions.items()
+    }
+    alike = set.intersection(*used.values())
+    own = (f"{server}: {words(of - alike)}" for server, of in used.items())
+    return f"{words(alike)} everywhere. {'; '.join(own)}."
+
+
+def words(packages: set[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(packages))
 
 
 def conditions() -> str:

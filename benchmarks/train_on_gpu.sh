@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Train every model on a GPU, in as many visits to it as that takes. A table of what was done comes last.
+# Train every model on a GPU, in as many sessions on it as that takes. A table of what was done comes last.
 #
 #     DATA=cifar10_q75.bin benchmarks/train_on_gpu.sh [tests] [speed] [train]       default: all, in this order
 #
 #   DATA             what to train on (docs/data_formats.md); needed
 #   PYTHON           interpreter with torch for CUDA, numpy, pillow, onnxruntime, safetensors, tqdm, pytest   (python3)
-#   OUT              folder for logs, figures and the pack of this visit   (build/gpu)
+#   OUT              folder for logs, figures and the pack of this session   (build/gpu)
 #   BUILD            folder of the trainings   (build/gpu-models)
 #   TRAIN_SECONDS    how long `train` may take   (480)
 #   SEEDS            which   (0)
@@ -13,8 +13,8 @@
 #   TOGETHER         how many trainings beside each other, once the baseline is done   (1)
 #   SPEED            options of benchmarks.training_speed
 #
-# A visit leaves OUT/training.tar.00 and on, pieces of 15 MB at most: what it finished, and the states of what it did not.
-# Put those of the last visit (all of them) into PACKED, and the next visit goes on from there.
+# A session leaves OUT/training.tar.00 and on, pieces of 15 MB at most: what it finished, and the states of what it did not.
+# Put those of the last session (all of them) into PACKED, and the next session goes on from there.
 #   PACKED           folder of training.tar.NN   (OUT)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -77,7 +77,7 @@ train() {
   done
 }
 
-# Finished weights and logs of every visit, and the state of what is unfinished, in pieces
+# Finished weights and logs of every session, and the state of what is unfinished, in pieces
 pack() {
   local files=() name file
   for name in "$build"/*/; do

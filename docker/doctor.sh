@@ -164,6 +164,10 @@ look_at_port() {
   # state 0A is listening
   if cat "$ROOT/proc/net/tcp" "$ROOT/proc/net/tcp6" 2>/dev/null | awk -v port=":$hex" \
     '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 } END { exit !found }'; then
+    if curl --silent --fail --max-time 5 --output /dev/null "http://127.0.0.1:$port/livez"; then
+      ok port "$port is in use, by a server that is alive"
+      return
+    fi
     bad port "$port is in use" "stop what uses it (sudo ss -ltnp 'sport = :$port'), or take another: PORT=8080"
   else
     ok port "$port is free"

@@ -48,7 +48,7 @@ PYTHON=/usr/bin/python3"
     esac
   done
   [ -z "${PYTHON:-}" ] || "$interpreter" -c 'import fastapi, numpy, PIL, uvicorn' ||
-    fail "$interpreter lacks what the server needs (see above): install it there, or leave PYTHON away"
+    fail "$interpreter lacks what the server needs (see above): install it there (JetPack 4: docs/jetson_nano.md), or leave PYTHON away"
 }
 
 check_port() {
@@ -68,8 +68,10 @@ lay_files() {
   new=$DESTDIR$folder.new
   rm -rf "$new"
   docker/lay.sh "$new"
-  for model in build/*.onnx; do # the user's own models are served by name, too
+  for model in build/*.onnx; do # the user's own models are served by name, too; engines are proved with the golden answers
     [ ! -e "$model" ] || cp "$model" "$new/models/"
+    golden=${model%.onnx}.golden.npz
+    [ ! -e "$golden" ] || cp "$golden" "$new/models/"
   done
   make_python "$new"
   "$new/bin/python" -m compileall -q "$new/server" "$new/export"

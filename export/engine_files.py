@@ -55,7 +55,8 @@ def reason_to_build(path: Path, machine: Here, onnx_sha256: str, batch: Sequence
         return "the card of the old one cannot be read"
     other = foreign(card, machine)
     if other:
-        raise StartupError(f"{path}: {other}. To replace it by one for this machine: ARGS=--rebuild")
+        cure = "To replace it by one for this machine: ARGS=--rebuild for make engine; elsewhere remove that file"
+        raise StartupError(f"{path}: {other}. {cure}, and start again")
     outdated = stale(card, onnx_sha256, machine.plugin_sha256)
     if outdated:
         return outdated

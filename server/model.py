@@ -98,7 +98,7 @@ class Model:
             ]
 
     def layers(self, files: Sequence[bytes], runs: Optional[int] = None) -> Dict[str, Any]:
-        """Layer report of separate, profiled runs on these files (layer_report.py); kept as `last_layers`."""
+        """Layer report of separate, profiled runs on these files (layers/report.py); kept as `last_layers`."""
         batch, _ = self.batch(files, Stages())
         self.last_layers = self.backend.profile(batch, runs)
         return self.last_layers

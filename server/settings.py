@@ -15,7 +15,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, get_type
 from .errors import StartupError
 
 PREFIX = "FWHT_"
-NOT_OURS = frozenset({"FWHT_REQUIRE_GPU"})  # read by the tests, and inherited by the servers they start
+# read by the tests, and inherited by the servers they start
+NOT_OURS = frozenset({"FWHT_REQUIRE_GPU", "FWHT_REQUIRE_TOOLS"})
 
 Names = Tuple[str, ...]
 

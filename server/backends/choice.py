@@ -12,7 +12,7 @@ from ..errors import StartupError
 from .backend import Backend
 from .engine_card import PRECISIONS, card_path, file_sha256, read_card, stale
 
-LOG = logging.getLogger("server.backends.choice")
+LOG = logging.getLogger("server.backend")
 BACKENDS = ("auto", "tensorrt", "onnxruntime")
 CARD_SUFFIX = ".engine.json"
 

@@ -14,7 +14,7 @@ from ..metrics import Metrics
 from .answer_headers import completed
 from .problems import internal_error
 
-LOG = logging.getLogger("server.http.access")
+LOG = logging.getLogger("server.access")
 LONGEST_ID = 128
 CLIENT_GONE = 499  # the client closed the connection; nobody reads this status but the log and the metrics
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})  # asked every few seconds by machines

@@ -16,7 +16,7 @@ from ..errors import Busy, ServerError, SlowUpload, Unauthorized
 MEDIA_TYPE = "application/problem+json"
 LONGEST_DETAIL = 500  # characters: a message quotes values, and a client may send long ones
 
-ROUTES_HINT = "the routes are listed at /docs"
+ROUTES_HINT = "the routes are listed at /docs and in /openapi.json"
 
 
 class Problem(JSONResponse):

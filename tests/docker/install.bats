@@ -25,6 +25,16 @@ install() { run "$DOCKER/install.sh" "$@"; [ "$status" = 0 ] || { echo "$output"
   said cat
 }
 
+@test "models of one's own come along, with the answers that prove their engines" {
+  mkdir -p "$REPOSITORY/build"
+  own=$REPOSITORY/build/of-a-test
+  touch "$own.onnx" "$own.golden.npz"
+  install
+  rm "$own.onnx" "$own.golden.npz"
+  [ -e "$DESTDIR/opt/fwht-classifier/models/of-a-test.onnx" ]
+  [ -e "$DESTDIR/opt/fwht-classifier/models/of-a-test.golden.npz" ]
+}
+
 @test "settings that are there stay" {
   install
   echo 'FWHT_API_KEYS=mine' >>"$SETTINGS"

@@ -16,9 +16,9 @@ from tests.server.http_server import http_server
 
 
 def test_a_request_is_one_object(client: AppClient, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "server.http.access")
+    caplog.set_level(logging.INFO, "server.access")
     client.get('/no"thing%0A', headers={"X-Request-ID": "mine"})
-    (record,) = [record for record in caplog.records if record.name == "server.http.access"]
+    (record,) = [record for record in caplog.records if record.name == "server.access"]
     line = JsonLines().format(record)
     assert "\n" not in line
     told = json.loads(line)
@@ -42,4 +42,4 @@ def test_every_line_of_a_server(tiny: Path, tmp_path: Path) -> None:
     with http_server(tmp_path / "log", "--models", str(tiny), "--log-format", "json") as server:
         httpx.get(f"{server.url}/v1/models")
     lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-    assert {"/v1/models"} == {line["path"] for line in lines if line["logger"] == "server.http.access"}
+    assert {"/v1/models"} == {line["path"] for line in lines if line["logger"] == "server.access"}

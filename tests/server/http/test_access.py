@@ -25,7 +25,7 @@ def test_an_id_is_made_otherwise(client: AppClient, unfit: str | None) -> None:
 
 
 def test_one_line_per_request(client: AppClient, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "server.http.access")
+    caplog.set_level(logging.INFO, "server.access")
     client.get("/v1/models", headers={"X-Request-ID": "mine"})
     client.get("/livez")
     client.get("/line%0Abreak")
