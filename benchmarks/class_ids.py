@@ -8,6 +8,7 @@ from typing import Callable, Union
 import numpy as np
 import torch
 
+from benchmarks.half_model import HalfSession
 from server.backends.backend import Backend, infer_in_parts
 from server.backends.engine_card import PRECISIONS, card_path, file_sha256, read_card
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
@@ -27,6 +28,7 @@ def class_ids(name: str, model: torch.nn.Module, images: np.ndarray, models: Pat
     backend = OnnxRuntimeBackend(onnx)
     found[f"onnxruntime {backend.precision}"] = predictions(backend.infer, images)
     backend.close()
+    found["onnxruntime fp16"] = predictions(HalfSession(onnx).infer, images)
     for precision in PRECISIONS[::-1]:
         try:
             engine = tensorrt_backend(card_path(engines, name, precision), onnx)
