@@ -29,7 +29,7 @@ platform_of_kernel() {
     4.9.*-tegra) echo r32 ;;
     5.10.*-tegra) echo r35 ;;
     5.15.*-tegra) echo r36 ;;
-    6.8.*-tegra) echo r3 ;; # r38 and r39
+    6.8.*-tegra) echo r38-or-r39 ;;
   esac
 }
 

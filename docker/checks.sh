@@ -31,7 +31,7 @@ check_platform() {
       fi
       ;;
     *)
-      case $1 in "$here"*) return 0 ;; esac # the kernel tells no more than the beginning
+      case $here:$1 in r36:r36.* | r38-or-r39:r38 | r38-or-r39:r39) return 0 ;; esac # the kernel tells no more
       wrong_l4t "$1" "$here"
       ;;
   esac

@@ -40,11 +40,8 @@ case ${1:-serve} in
   serve | -*) # not for `classify`, `bench` and the like
     check_machine || exit 2
     if [ -e plugin/libfwht_plugin.so ] && [ -z "${FWHT_ENGINE_COMMAND+set}" ]; then
-      precision=${FWHT_PRECISION:-fp16}
-      [ "$precision" != auto ] || precision=fp16
-      export FWHT_ENGINE_COMMAND="{python} -m export.engine_from_onnx {file} --precision $precision"
+      export FWHT_ENGINE_COMMAND="{python} -m export.engine_from_onnx {file} --precision {precision}"
     fi
     ;;
 esac
-unset FWHT_ROOT FWHT_CHECK_MEMORY # the server refuses variables that it does not know
 exec python -m server "$@"

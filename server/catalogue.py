@@ -162,5 +162,9 @@ class Catalogue:
 
 
 def close_when_unused(model: Model) -> None:
-    """Free the engine as soon as nobody holds the model: every request under way does, until it is answered."""
-    weakref.finalize(model, model.backend.close).atexit = False
+    """Free the engine as soon as nobody holds the model: every request under way does, until it is answered.
+
+    In a thread of its own, as the last to hold it may be the event loop, and a close waits for what an engine is doing.
+    """
+    closing = threading.Thread(target=model.backend.close, name=f"close-{model.name}", daemon=True)
+    weakref.finalize(model, closing.start).atexit = False

@@ -15,8 +15,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, get_type
 from .errors import StartupError
 
 PREFIX = "FWHT_"
-# read by the tests, and inherited by the servers they start
-NOT_OURS = frozenset({"FWHT_REQUIRE_GPU", "FWHT_REQUIRE_TOOLS"})
+# Read by the tests, which the servers they start inherit, and by docker/entrypoint.sh, which health checks do.
+NOT_OURS = frozenset({"FWHT_REQUIRE_GPU", "FWHT_REQUIRE_TOOLS", "FWHT_CHECK_MEMORY", "FWHT_ROOT"})
 
 Names = Tuple[str, ...]
 
@@ -59,8 +59,8 @@ class Settings:
     engine_command: str = setting(
         "",
         "Command, without a shell, that builds a model's engine before the model is loaded, or finds it there. {name}, "
-        "{file} and {python} in it stand for the model, its ONNX file and this Python; /readyz says how far it is. "
-        "Empty: none is built.",
+        "{file}, {python} and {precision} in it stand for the model, its ONNX file, this Python and FWHT_PRECISION "
+        "(auto: fp16); /readyz says how far it is. Empty, or with FWHT_BACKEND=onnxruntime: none is built.",
     )
     threads: int = setting(0, "Threads of one inference; 0 means one per physical core.", low=0, high=1024)
     concurrency: int = setting(2, "Threads that decode images and run the models.", "threads", low=1, high=1024)

@@ -95,6 +95,9 @@ def open_tensorrt(card_file: Path, onnx: Optional[Path], choice: Choice, refusal
     except StartupError as error:
         refusals.append(str(error))
         return None
+    except OSError as error:  # the ONNX file, of which the card is
+        refusals.append(f"{onnx} cannot be read ({error.strerror})")
+        return None
     return Opened(backend, backend.metadata, card.onnx_sha256, card_file)
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Callable, Deque, List, Optional
 
 from ..errors import StartupError
-from ..model import ROOT, find_model
+from ..model import FOLDERS, ROOT, find_model
 from ..settings import Settings
+from .choice import Choice, find_cards
 
 SAID_LAST = 5  # lines of a failed command that the error repeats
 STOP_S = 10.0
@@ -43,11 +44,20 @@ class EngineBuilding:
 
         Raises StartupError where a model is not there, or its command cannot be run or fails.
         """
-        files = [find_model(source) for source in self._settings.models] if self._settings.engine_command else []
-        for file in files:
+        wanted = self._settings.engine_command and self._settings.backend != "onnxruntime"
+        for file in filter(None, map(self._onnx_file, self._settings.models if wanted else ())):
             if not self._stopped:
                 self._build(file)
         return not self._stopped
+
+    def _onnx_file(self, source: str) -> Optional[Path]:
+        """None for a model of which there is an engine alone."""
+        try:
+            return find_model(source)
+        except StartupError:
+            if find_cards(source, FOLDERS, Choice(precision=self._settings.precision)):
+                return None
+            raise
 
     def stop(self) -> None:
         """End the command, where one runs, and start none any more."""
@@ -65,7 +75,7 @@ class EngineBuilding:
         name = file.stem
         began = time.monotonic()
         self._tell(f"building the engine of {name}")
-        child = self._start(arguments_of(self._settings.engine_command, name, file))
+        child = self._start(arguments_of(self._settings.engine_command, name, file, self._precision()))
         said: Deque[str] = deque(maxlen=SAID_LAST)
         assert child.stdout is not None
         for line in child.stdout:
@@ -80,6 +90,9 @@ class EngineBuilding:
             raise StartupError(" | ".join([f"the engine of {name} was not built: {reason(status)}", *said]))
         LOG.info("the engine of %s is there after %.0f s", name, time.monotonic() - began)
 
+    def _precision(self) -> str:
+        return Choice(precision=self._settings.precision).precisions[0]
+
     def _start(self, arguments: List[str]) -> subprocess.Popen[str]:
         try:
             child = subprocess.Popen(
@@ -90,6 +103,7 @@ class EngineBuilding:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                start_new_session=True,  # Ctrl-C is for the server, which ends it then
             )
         except OSError as error:
             raise StartupError(
@@ -102,17 +116,17 @@ class EngineBuilding:
         return child
 
 
-def arguments_of(command: str, name: str, file: Path) -> List[str]:
+def arguments_of(command: str, name: str, file: Path, precision: str) -> List[str]:
     """The command as the list of a program and its arguments. Raises StartupError where it is none."""
     try:
         parts = shlex.split(command)
         if not parts:
             raise ValueError("it is blank")
-        return [part.format(name=name, file=file, python=sys.executable) for part in parts]
+        return [part.format(name=name, file=file, python=sys.executable, precision=precision) for part in parts]
     except (ValueError, LookupError) as error:
         raise StartupError(
             f"FWHT_ENGINE_COMMAND is {command!r} ({error}): write a program and its arguments, in which {{name}}, "
-            "{file} and {python} stand for the model, its ONNX file and this Python"
+            "{file}, {python} and {precision} stand for the model, its ONNX file, this Python and fp16 or fp32"
         ) from error
 
 

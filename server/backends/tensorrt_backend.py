@@ -26,7 +26,7 @@ from .engine_card import EngineCard, foreign, read_card, stale
 from .owner_thread import OwnerThread
 from .tensorrt_engine import Engine, EngineError, here, load_plugin
 from .tensorrt_execution import Execution, noise
-from .tensorrt_profile import conditions, report
+from .tensorrt_profile import conditions, load_apart, report
 
 LOG = logging.getLogger("server.tensorrt")
 RECOVER_S = 5.0
@@ -83,11 +83,11 @@ class TensorRTBackend:
         self._check(batch)
         with one_profile_at_a_time():
             try:
-                plan = self._plan()
+                engine = load_apart(self._plan())
             except StartupError as error:
                 raise Busy(f"{error}; or load the model again, to measure what is there now") from error
             known = conditions(self.card, self._shape, batch)
-            return self._owner.call(self._profile, plan, batch, runs, known)
+            return self._owner.call(self._profile, engine, batch, runs, known)
 
     def close(self) -> None:
         self._owner.close()
@@ -174,10 +174,10 @@ class TensorRTBackend:
             except EngineError:
                 return
 
-    def _profile(self, plan: bytes, batch: np.ndarray, runs: Optional[int], known: Dict[str, Any]) -> Dict[str, Any]:
+    def _profile(self, engine: Engine, batch: np.ndarray, runs: Optional[int], known: Dict[str, Any]) -> Dict[str, Any]:
         execution = self._execution_now()
         assert self._cuda is not None
-        return report(plan, self.card, self._cuda, execution, batch, runs, {**known, **execution.conditions})
+        return report(engine, self.card, self._cuda, execution, batch, runs, {**known, **execution.conditions})
 
     def _free(self) -> None:
         self._drop()

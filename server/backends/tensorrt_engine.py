@@ -12,7 +12,7 @@ import json
 import logging
 from collections import deque
 from pathlib import Path
-from typing import Any, Deque, List, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Sequence, Tuple
 
 from ..errors import StartupError
 from . import cuda
@@ -22,6 +22,7 @@ PLUGIN = Path(__file__).resolve().parents[2] / "build" / "libfwht_plugin.so"
 LOG = logging.getLogger("server.tensorrt")
 
 _SAID: Deque[str] = deque(maxlen=3)  # TensorRT's last errors: it returns None or False, and says why in its log alone
+_PLUGINS: Dict[Path, str] = {}  # the libraries that this process loaded, with their SHA-256
 _LOGGERS: List[Any] = []  # one for the process: TensorRT keeps the first that it is given
 
 
@@ -88,6 +89,9 @@ def load_plugin(plugin: Path = PLUGIN) -> None:
     mismatch = plugin_mismatch(plugin, str(trt.__version__))
     if mismatch:
         raise StartupError(mismatch)
+    loaded, digest = _PLUGINS.get(plugin), file_sha256(plugin)
+    if loaded not in (None, digest):  # a process keeps the library that it loaded first from a path
+        raise StartupError(f"{plugin} was built again since this process loaded it: start the server anew")
     try:
         ctypes.CDLL(str(plugin), mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
@@ -95,6 +99,7 @@ def load_plugin(plugin: Path = PLUGIN) -> None:
             f"the plugin library {plugin} does not go with TensorRT {trt.__version__} ({error}): build it again with"
             " `make plugin`"
         ) from error
+    _PLUGINS[plugin] = digest
     trt.init_libnvinfer_plugins(logger(), "")
 
 

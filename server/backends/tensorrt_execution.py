@@ -61,6 +61,8 @@ class Execution:
         meanwhile: called while the GPU works.
         """
         size = max(len(batch), self._engine.min_batch)
+        if self._graphs and size not in self._graphs:  # a plain run would change the context that they were captured of
+            size = min(larger for larger in self._graphs if larger > size)
         images, logits = self._buffers
         images.host[: len(batch)] = batch
         images.host[len(batch) : size] = 0

@@ -2,14 +2,16 @@
 
 The profiler is attached to an execution context of its own. Up to TensorRT 8.6 a profile of dynamic shapes serves one
 context, so the engine file is read a second time for the report, and freed after it; the context that serves is never
-slowed down. Everything here runs in the thread that owns the CUDA context, so no request is computed meanwhile, and
-neither disturbs the other's times.
+slowed down. To read it may take a minute on a board, and happens in a thread of its own (`load_apart`). The runs are
+those of the thread that owns the CUDA context, so no request is computed meanwhile, and neither disturbs the other's
+times.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -52,8 +54,22 @@ def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Dic
     }
 
 
+def load_apart(plan: bytes) -> Engine:
+    """The engine, read in a thread of its own while requests are computed. Raises what Engine does."""
+
+    def load() -> Engine:
+        context = Context()  # the GPU's primary one, as everywhere
+        try:
+            return Engine(plan)
+        finally:
+            context.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(load).result()
+
+
 def report(
-    plan: bytes,
+    engine: Engine,
     card: EngineCard,
     context: Context,
     execution: Execution,
@@ -61,14 +77,18 @@ def report(
     runs: Optional[int],
     known: Dict[str, Any],
 ) -> Dict[str, Any]:
-    """The layer report of `batch`. execution: the one that serves, by which latency_ms is measured.
+    """The layer report of `batch`. engine: of `load_apart`; it is closed here. execution: the one that serves, by which
+    latency_ms is measured.
 
     known: conditions, which are completed here: engine_ms is the GPU's time of a run without copies nor profiler, to
     compare the sum of the layers with; board_before, board_after and, where a clock changed, `noisy` with the reason.
     """
-    latency_ms = latencies(execution, batch, runs)
-    before = board.board_state()
-    names, kernel_ms, profiled_ms, engine_ms = profiled_runs(plan, context, batch, len(latency_ms))
+    try:
+        latency_ms = latencies(execution, batch, runs)
+        before = board.board_state()
+        names, kernel_ms, profiled_ms, engine_ms = profiled_runs(engine, context, batch, len(latency_ms))
+    finally:
+        engine.close()
     after = board.board_state()
     known = {**known, "engine_ms": round(float(np.median(engine_ms)), 4)}
     known.update(state_conditions(before, after, on_gpu=True))
@@ -90,14 +110,13 @@ def latencies(execution: Execution, batch: np.ndarray, runs: Optional[int]) -> n
 
 
 def profiled_runs(
-    plan: bytes, context: Context, batch: np.ndarray, runs: int
+    engine: Engine, context: Context, batch: np.ndarray, runs: int
 ) -> Tuple[List[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Run an engine of its own with a profiler.
+    """Run the engine with a profiler.
 
     Returns the names that it reported (K,), milliseconds per run and name (runs, K), per whole run on the host's clock
     (runs,), and of runs without the profiler on the GPU's clock (runs,).
     """
-    engine = Engine(plan)
     buffers: List[Buffer] = []
     running = engine.context()
     try:
@@ -108,7 +127,6 @@ def profiled_runs(
         running.close()
         for buffer in buffers:
             buffer.free()
-        engine.close()
 
 
 def _measure(

@@ -72,20 +72,25 @@ class Output:
         except ValueError as error:
             raise StartupError(f"{path} cannot be read ({error}): name a new folder") from error
         except OSError as error:
-            raise StartupError(
-                f"cannot write to {self.folder} ({error.strerror}): name a folder that can be written"
-            ) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep a second run away; the lock ends with the process, however it ends. Call it after `begin`."""
-        with (self._notes / "lock").open("w") as file:
+        try:
+            file = (self._notes / "lock").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with file:
             if not lock(file):
                 raise StartupError(f"another run is writing to {self.folder}: wait for its end, or stop it")
             yield
 
     def add(self, names: Sequence[str], size: int) -> int:
-        """Put those that no part has yet into new parts of `size`; returns how many. `names` are sorted."""
+        """Put those that no part has yet into new parts of `size`; returns how many. `names` are sorted.
+
+        Raises StartupError where they cannot be written.
+        """
         known = set()
         self.parts = []
         while self._list(len(self.parts)).exists():
@@ -95,7 +100,10 @@ class Output:
         new = [name for name in names if name not in known] if known else names
         for begin in range(0, len(new), size):
             listed = list(new[begin : begin + size])
-            write_atomically(self._list(len(self.parts)), json.dumps(listed).encode("ascii"))
+            try:
+                write_atomically(self._list(len(self.parts)), json.dumps(listed).encode("ascii"))
+            except OSError as error:
+                raise self._unwritable(error) from error
             self.parts.append(len(listed))
         return len(new)
 
@@ -129,6 +137,11 @@ class Output:
             before = file.tell()
             file.write(b".")
         return before
+
+    def _unwritable(self, error: OSError) -> StartupError:
+        return StartupError(
+            f"cannot write to {self.folder} ({error.strerror}): make room there, or name another folder"
+        )
 
     def sweep(self) -> None:
         """Remove what killed writers left behind."""

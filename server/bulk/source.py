@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Iterator, List, Protocol
 
 from ..errors import BadRequest, StartupError, TooLarge
 
+OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
 MAX_BYTES = 64 << 20  # of one file; a worker holds some 50 at a time
 
 
@@ -19,7 +21,7 @@ class Source(Protocol):
         """The name of every image, sorted. Raises StartupError where not all can be told, or there is none."""
 
     def read(self, name: str) -> bytes:
-        """The image file. Raises OSError or ServerError where it cannot be had."""
+        """The image file. Raises ServerError where this one cannot be had, OSError where it may be had another time."""
 
 
 class Folder:
@@ -57,7 +59,15 @@ class Folder:
             yield from self._walk(f"{folder}/{name}", f"{prefix}{name}/")
 
     def read(self, name: str) -> bytes:
-        path = self.root / name
+        try:
+            return self._read(self.root / name)
+        except OSError as error:  # a network file system that is away says other things, or its folder has gone
+            if error.errno in OF_ONE_FILE and self.root.is_dir():
+                raise BadRequest(os.strerror(error.errno)) from error
+            raise
+
+    @staticmethod
+    def _read(path: Path) -> bytes:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
             raise BadRequest("this is no regular file: leave only images in the folder")

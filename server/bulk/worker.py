@@ -26,7 +26,7 @@ TOGETHER = 4  # files that a thread reads at a time; of single ones the bookkeep
 TRIES = 3  # of a part whose workers' processes end; then it is given up, for the others' sake
 
 Row = Dict[str, Any]
-Data = Union[bytes, Exception]  # an image file, or why it cannot be read
+Data = Union[bytes, ServerError]  # an image file, or why it cannot be had
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Worker:
                 return 0, 0, f"{TRIES} processes ended at part {part} ({names[0]} to {names[-1]}), for want of memory?"
             rows = list(classify(self._model, self._source, names, self._job))
             self._output.write(part, rows, self._about)
-        except OSError as error:  # a bad image is a row, so this is DST's: full, gone, not writable
-            return 0, 0, f"part {part} cannot be written: {error}"
+        except OSError as error:  # a bad image is a row, so this is DST's (full, gone, not writable) or all of SRC's
+            return 0, 0, f"part {part} was not done: {error}"
         return len(rows), sum(row["error"] is not None for row in rows), ""
 
 
@@ -109,7 +109,7 @@ def read(source: Source, names: Sequence[str]) -> List[Tuple[str, Data]]:
     for name in names:
         try:
             files.append((name, source.read(name)))
-        except (OSError, ServerError) as error:  # noqa: PERF203 - one bad file spoils no other
+        except ServerError as error:  # noqa: PERF203 - one bad file spoils no other
             files.append((name, error))
     return files
 
@@ -124,8 +124,8 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
             if isinstance(data, Exception):
                 raise data
             tensor, (size,) = model.batch([data], Stages())
-        except (OSError, ServerError) as error:
-            row["error"] = getattr(error, "strerror", None) or str(error)
+        except ServerError as error:
+            row["error"] = str(error)
             continue
         good.append(row)
         tensors.append(tensor)

@@ -35,10 +35,12 @@ class Tracing:
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
+            from opentelemetry.util.http import parse_excluded_urls
         except ImportError as error:
             raise StartupError(f"FWHT_TRACES is otlp and OpenTelemetry is not there ({error}): {CURE}") from error
         self._trace = trace
         self._middleware: Any = OpenTelemetryMiddleware
+        self._untraced = parse_excluded_urls(UNTRACED)  # up to 0.54b1, the last for Python 3.8, it takes no string
         name = os.environ.get("OTEL_SERVICE_NAME", SERVICE)
         resource = Resource.create({"service.name": name, "service.version": __version__})
         self._provider = TracerProvider(resource=resource)
@@ -47,7 +49,7 @@ class Tracing:
     @property
     def middleware(self) -> List[Middleware]:
         """To be the outermost of an app, so that a span holds all of its request."""
-        quiet = {"excluded_urls": UNTRACED, "exclude_spans": ["receive", "send"]}
+        quiet = {"excluded_urls": self._untraced, "exclude_spans": ["receive", "send"]}
         return [Middleware(self._middleware, tracer_provider=self._provider, **quiet)]
 
     def note(self, request_id: str, model: str, images: int, timings_ms: Mapping[str, float]) -> None:

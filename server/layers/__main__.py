@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+import traceback
 from pathlib import Path
 from typing import Callable, List, Optional
 
@@ -40,6 +41,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return status
     except (StartupError, ServerError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Exception:  # of an engine or its driver; Python's own status for it, 1, is the gate's
+        traceback.print_exc()
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)

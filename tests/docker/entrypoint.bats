@@ -27,11 +27,11 @@ good_nano() {
   file /usr/lib/aarch64-linux-gnu/libnvinfer.so.8 library
 }
 
-@test "a Nano in good order builds its engine in half precision" {
+@test "a Nano in good order builds its engine" {
   good_nano
   start r32
   [ "$status" = 0 ]
-  said "FWHT_ENGINE_COMMAND={python} -m export.engine_from_onnx {file} --precision fp16"
+  said "FWHT_ENGINE_COMMAND={python} -m export.engine_from_onnx {file} --precision {precision}"
   cmp "$TREE/plugin/libfwht_plugin.so" "$TREE/build/libfwht_plugin.so"
 }
 
@@ -88,6 +88,15 @@ good_nano() {
   : >"$FWHT_ROOT/etc/nv_tegra_release" # as it is in a container
   start r32
   refused "this image is for L4T r32 and the board has r36" "make image"
+}
+
+@test "the kernel of JetPack 7 tells the others from it, and not r38 from r39" {
+  jetson 39 2.0 6.8.12-tegra
+  : >"$FWHT_ROOT/etc/nv_tegra_release"
+  start r36.4
+  refused "this image is for L4T r36.4 and the board has r38-or-r39" "make image"
+  start r38
+  [ "$status" = 0 ]
 }
 
 @test "the kernel does not tell r36.3 from r36.4" {
@@ -161,15 +170,6 @@ good_nano() {
   file /sys/fs/cgroup/memory/memory.limit_in_bytes 9223372036854771712
   start r32
   [ "$status" = 0 ]
-}
-
-@test "float32 where it was asked for" {
-  # FWHT_PRECISION is a setting of the TensorRT back end: read from the command alone, so that no server need know it
-  good_nano
-  for precision in fp32 auto; do
-    FWHT_PRECISION=$precision IMAGE_PLATFORM=r32 run sh -x "$TREE/docker/entrypoint.sh" serve --print-config
-    case $precision in fp32) said "--precision fp32" ;; auto) said "--precision fp16" ;; esac
-  done
 }
 
 @test "a plugin that is newer than the volume's takes its place" {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from server.errors import BadRequest, Busy, StartupError, UnknownModel
 from server.settings import Settings
 from tests.server.tiny_models import SIZE, write_tiny_model
 
+GUARD_S = 60.0  # against hanging
 IMAGE = np.zeros((1, 3, SIZE, SIZE), np.float32)
 
 
@@ -58,16 +60,16 @@ def test_reload_keeps_the_place_and_frees_the_old_when_it_is_let_go(
 ) -> None:
     loaded.load_one("second")
     old = loaded.get("first")
-    closed: list[str] = []
-    monkeypatch.setattr(old.backend, "close", lambda: closed.append("first"))
+    closed = threading.Event()
+    monkeypatch.setattr(old.backend, "close", closed.set)
     loaded.load_one("first")
     new = loaded.get("first")
     assert new is not old and loaded.get() is new
     np.testing.assert_array_equal(old.backend.infer(IMAGE), new.backend.infer(IMAGE))  # a request under way goes on
-    assert not closed
+    assert not closed.is_set()
     gone = weakref.ref(old)
     del old
-    assert gone() is None and closed == ["first"]
+    assert gone() is None and closed.wait(GUARD_S)  # by a thread of its own
     new.backend.infer(IMAGE)
 
 

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from server.errors import StartupError
-from server.settings import TABLE, Settings, add_flags, flag, markdown, printed, read_settings, variable
+from server.settings import NOT_OURS, TABLE, Settings, add_flags, flag, markdown, printed, read_settings, variable
 from tests.server.http_server import ROOT
 
 
@@ -15,6 +15,12 @@ def test_flag_goes_before_variable_goes_before_default() -> None:
     settings, sources = read_settings({"port": "1", "host": None}, {"FWHT_PORT": "2", "FWHT_THREADS": "3", "HOME": "/"})
     assert (settings.port, settings.threads, settings.host) == (1, 3, "127.0.0.1")
     assert (sources["port"], sources["threads"], sources["host"]) == ("flag", "environment", "default")
+
+
+@pytest.mark.parametrize("name", sorted(NOT_OURS))
+def test_what_others_read_is_passed_over(name: str) -> None:
+    """The tests, and the start of a container, whose health check gets its variables, too."""
+    assert read_settings({}, {name: "1"})[0] == Settings()
 
 
 def test_models_are_a_list() -> None:

@@ -142,3 +142,10 @@ def test_the_engine_that_cannot_be_used_is_let_go(gpu: FakeGpu, onnx: Path, load
 def test_contradiction() -> None:
     with pytest.raises(StartupError, match="FWHT_PRECISION is 'fp16' but FWHT_BACKEND is 'onnxruntime'"):
         read_settings({"backend": "onnxruntime", "precision": "fp16"}, {})
+
+
+def test_an_onnx_file_that_has_gone_beside_its_engine(gpu: FakeGpu, onnx: Path, loaded: list[Model]) -> None:
+    gpu.build(onnx, "fp16")
+    onnx.unlink()
+    with pytest.raises(StartupError, match=r"tiny.onnx cannot be read \(No such file"):
+        runs_on(loaded, str(onnx), backend="tensorrt")

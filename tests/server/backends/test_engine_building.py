@@ -16,6 +16,7 @@ from typing import Callable, Iterator
 import httpx
 import pytest
 
+from server.backends import engine_building
 from server.backends.engine_building import EngineBuilding, arguments_of
 from server.errors import StartupError
 from server.settings import Settings
@@ -155,9 +156,30 @@ def test_progress_bars_that_return_to_the_line_start(tiny: Path, tmp_path: Path)
 @pytest.mark.parametrize("text", ["build 'unclosed", "   ", "build {nome}", "build {"])
 def test_what_is_no_command(text: str) -> None:
     with pytest.raises(StartupError, match="FWHT_ENGINE_COMMAND is"):
-        arguments_of(text, "name", Path("name.onnx"))
+        arguments_of(text, "name", Path("name.onnx"), "fp16")
 
 
 def test_arguments_of_a_command() -> None:
-    found = arguments_of("{python} -m build '{file}' --name={name}", "cat", Path("my models/cat.onnx"))
-    assert found == [sys.executable, "-m", "build", "my models/cat.onnx", "--name=cat"]
+    text = "{python} -m build '{file}' --name={name} {precision}"
+    found = arguments_of(text, "cat", Path("my models/cat.onnx"), "fp32")
+    assert found == [sys.executable, "-m", "build", "my models/cat.onnx", "--name=cat", "fp32"]
+
+
+@pytest.mark.parametrize(("wanted", "built"), [("auto", "fp16"), ("fp32", "fp32")])
+def test_the_engine_of_the_precision_that_will_be_served(tiny: Path, tmp_path: Path, wanted: str, built: str) -> None:
+    command = script(tmp_path, f"import sys; open({str(tmp_path / 'said')!r}, 'w').write(sys.argv[2])") + " {precision}"
+    settings = Settings(models=(str(tiny),), engine_command=command, precision=wanted)
+    assert EngineBuilding(settings, lambda text: None).run()
+    assert (tmp_path / "said").read_text() == built
+
+
+def test_none_is_built_for_onnx_runtime(tiny: Path) -> None:
+    settings = Settings(models=(str(tiny),), engine_command="no-such-program", backend="onnxruntime")
+    assert EngineBuilding(settings, lambda text: None).run()
+
+
+def test_none_is_built_of_a_model_that_is_an_engine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_building, "FOLDERS", (tmp_path,))
+    (tmp_path / "alone-fp16.engine.json").touch()
+    settings = Settings(models=("alone",), engine_command="no-such-program")
+    assert EngineBuilding(settings, lambda text: None).run()

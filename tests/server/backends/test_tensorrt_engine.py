@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from server.backends.tensorrt_backend import TensorRTBackend
+from server.backends.tensorrt_engine import load_plugin
 from server.errors import StartupError
 from tests.server.fake_gpu import FakeGpu
 
@@ -107,3 +108,12 @@ def test_packages_that_are_not_there(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(StartupError, match=cure):
         TensorRTBackend(gpu.build(tiny))
+
+
+def test_a_plugin_that_was_built_again_meanwhile(gpu: FakeGpu, tmp_path: Path) -> None:
+    """The process would go on with the old one: a path is loaded once."""
+    load_plugin(gpu.plugin)
+    load_plugin(gpu.plugin)
+    gpu.plugin.write_bytes(gpu.plugin.read_bytes() + b"\0")
+    with pytest.raises(StartupError, match="libfwht_plugin.so was built again .*start the server anew"):
+        load_plugin(gpu.plugin)

@@ -84,3 +84,15 @@ def test_sizes() -> None:
 
     assert of(1, 4, 16) == list(range(1, 17)) and of(4, 4, 4) == [4]
     assert of(3, 12, 100) == [3, 4, 8, 12, 16, 32, 64, 100]
+
+
+def test_with_graphs_no_run_goes_without(
+    opened: Open, gpu: FakeGpu, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size that has no graph takes the next one."""
+    quick(monkeypatch, True)
+    backend = opened(profile=(1, 16, 64))
+    assert conditions(backend)["cuda_graphs"] == [1, 2, 4, 8, 16, 32, 64]
+    before = gpu.cuda.launched
+    assert right(tiny, images(37), backend.infer(images(37)))
+    assert gpu.cuda.launched == before + 1

@@ -7,9 +7,10 @@ from typing import Callable
 
 import pytest
 
+from server.backends import tensorrt_profile
 from server.backends.tensorrt_backend import TensorRTBackend
-from server.backends.tensorrt_engine import EngineError
-from server.errors import Busy, StartupError
+from server.backends.tensorrt_engine import Engine, EngineError
+from server.errors import Busy
 from server.layers.report import one_profile_at_a_time
 from tests.server.fake_gpu import FakeGpu, images, right
 from tests.server.tiny_models import LAYERS, SIZE
@@ -71,7 +72,7 @@ def test_a_profile_that_fails_leaves_the_server_running(opened: Open, gpu: FakeG
     backend.infer(images(1))
     for faults in ({"execution context": 1}, {"deserialize": 1}):
         gpu.cuda.faults.update(faults)
-        with pytest.raises((EngineError, StartupError)):
+        with pytest.raises((EngineError, Busy)):
             backend.profile(images(1), runs=1)
         assert right(tiny, images(3), backend.infer(images(3)))
     assert backend.problem is None
@@ -85,3 +86,18 @@ def test_a_clock_that_changes_marks_the_report(opened: Open, monkeypatch: pytest
     assert "from 921.6 MHz to 614.4 MHz" in told["noisy"]
     assert "not to be trusted: the GPU's clock went from" in report["note"]
     assert (told["board_before"]["gpu_hz"], told["board_after"]["gpu_hz"]) == (921_600_000, 614_400_000)
+
+
+def test_requests_are_answered_while_the_engine_of_a_profile_is_read(
+    opened: Open, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a board that may take a minute."""
+    backend = opened()
+
+    class Asking(Engine):
+        def __init__(self, plan: bytes) -> None:
+            assert right(tiny, images(2), backend.infer(images(2)))
+            super().__init__(plan)
+
+    monkeypatch.setattr(tensorrt_profile, "Engine", Asking)
+    assert backend.profile(images(1), runs=3)["runs"] == 3

@@ -145,3 +145,13 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert output.names(0) == ["ö.jpg", odd]
     output.write(0, [row(shown("ö.jpg")), row(shown(odd))], {})
     assert parquet.read_table(tmp_path)["path"].to_pylist() == ["ö.jpg", "\\xff.jpg"]
+
+
+def test_a_folder_that_cannot_be_written_any_more(tmp_path: Path) -> None:
+    output = opened(tmp_path)
+    with output.locked():
+        pass
+    (tmp_path / "_bulk" / "lock").unlink()
+    (tmp_path / "_bulk" / "lock").mkdir()
+    with pytest.raises(StartupError, match="cannot write to .*Is a directory.*make room"), output.locked():
+        pass

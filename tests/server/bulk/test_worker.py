@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from pyarrow import parquet
 
 from server.backends.choice import Choice
 from server.bulk.output import Output
-from server.bulk.source import open_source
+from server.bulk.source import Folder, open_source
 from server.bulk.worker import TRIES, Job, Worker, classify
 from server.model import load_model
 from tests.server.http_server import ROOT
@@ -98,7 +100,7 @@ def test_a_part_that_cannot_be_written_is_told(images: Path, tmp_path: Path, tin
     worker = Worker(job(images, tmp_path / "rows", tiny))
     (tmp_path / "rows" / "part-000000.parquet").mkdir()
     (problem,) = worker({"part": np.array([0])})["problem"]
-    assert problem.startswith("part 0 cannot be written: ") and "Is a directory" in problem
+    assert problem.startswith("part 0 was not done: ") and "Is a directory" in problem
 
 
 def test_a_part_that_ends_its_workers_is_given_up(images: Path, tmp_path: Path, tiny: Path) -> None:
@@ -108,3 +110,22 @@ def test_a_part_that_ends_its_workers_is_given_up(images: Path, tmp_path: Path, 
     (problem,) = Worker(job(images, tmp_path / "rows", tiny))({"part": np.array([0])})["problem"]
     assert "3 processes ended at part 0 (airplane.jpg to text.txt)" in problem
     assert json.loads((tmp_path / "rows" / "_bulk" / "part-000000.json").read_bytes()) == output.names(0)
+
+
+@pytest.mark.parametrize("lost", ["Stale file handle", "the folder"])
+def test_images_that_are_away_for_a_while_are_not_bad(
+    images: Path, tmp_path: Path, tiny: Path, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network file system that hiccups, or a source that is unmounted: the next start does the part."""
+    output = listed(images, tmp_path / "rows")
+    worker = Worker(job(images, tmp_path / "rows", tiny))
+    if lost == "the folder":
+        images.rename(tmp_path / "away")
+    else:
+        monkeypatch.setattr(Folder, "_read", staticmethod(stale))
+    (problem,) = worker({"part": np.array([0])})["problem"]
+    assert problem.startswith("part 0 was not done: ") and output.done(0) is None
+
+
+def stale(path: Path) -> bytes:
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.layers import __main__ as layers
+from server.layers import commands
 from server.layers import rounds as layer_rounds
 from server.layers.times import ENOUGH_ROUNDS
 
@@ -194,3 +195,13 @@ def test_no_torch_and_no_matplotlib_is_loaded() -> None:
     code = "import sys, server.layers; sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib', 'export')))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
+
+
+def test_an_engine_that_breaks_is_not_called_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own status for an error is the gate's for "slower"."""
+
+    def breaks(*arguments: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(commands, "measured", breaks)
+    assert layers.main(["compare", "mobilenet_v2,fwht_mobilenet_v2", "--fail-above", "10%"]) == 2
