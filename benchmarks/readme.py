@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import training_tables
+from benchmarks import layer_tables, load_tables, training_tables
 from benchmarks.tables import RESULTS, result, table, where
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("fwht_node", "models", "server", "decoding", "rivals")
+NAMES = ("fwht_node", "models", "server", "decoding", "restart", "throughput", "bulk")  # of `make bench`
+RAW = ("samples_ms", "seen")  # every measurement; they stay in build/bench/
 SHIPPED = ("mobilenet_v2", "fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 
 
 def without_samples(value: Any) -> Any:
     """The same JSON value with every list of raw samples left out."""
     if isinstance(value, dict):
-        return {key: without_samples(v) for key, v in value.items() if key != "samples_ms"}
+        return {key: without_samples(v) for key, v in value.items() if key not in RAW}
     return [without_samples(v) for v in value] if isinstance(value, list) else value
 
 
@@ -163,6 +164,8 @@ PARTS = {
     "layers": node,
     "conditions": conditions,
     **training_tables.PARTS,
+    **load_tables.PARTS,
+    **layer_tables.PARTS,
 }
 # The parts that a page must have; others are renewed where their markers are
 PAGES = {
@@ -170,6 +173,7 @@ PAGES = {
     "docs/accuracy.md": ("accuracy", "comparisons", "engines", "accuracy_conditions"),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
     "docs/training.md": (),
+    "docs/layers.md": ("layer_noise",),
 }
 
 
