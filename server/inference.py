@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, Callable, MutableMapping, Set
+from typing import Callable, Iterator, List, MutableMapping
 
 import numpy as np
 from starlette.requests import ClientDisconnect, Request
@@ -43,9 +44,9 @@ class Inference:
         job = Job(partial(batcher.work, item, prepare), size >= BIG_BYTES)
         self._workers.submit(job)
         try:
-            if await waited_for(reply.future, request, item.deadline):
-                return reply.future.result()
-            raise Late(f"there was no answer within {milliseconds} ms: send less at once, or try again later")
+            late = Late(f"there was no answer within {milliseconds} ms: send less at once, or try again later")
+            with guarded(reply.future, request, item.deadline, late):
+                return await reply.future
         except Exception:
             self._metrics.statistics(model.name).failed(stages.timings_ms()["total"])
             raise
@@ -66,26 +67,37 @@ class Inference:
         return batcher
 
 
-async def waited_for(answer: asyncio.Future[np.ndarray], request: Request, deadline: float) -> bool:
-    """Whether `answer` came by the deadline, in seconds of time.monotonic.
+@contextmanager
+def guarded(answer: asyncio.Future[np.ndarray], request: Request, deadline: float, late: Late) -> Iterator[None]:
+    """Within it `answer` fails with `late` at the deadline, in seconds of time.monotonic, and with ClientDisconnect
+    once the client has closed the connection; the request's body must have been read.
 
-    Raises ClientDisconnect once the client has closed the connection; the request's body must have been read.
+    Most answers come within PATIENCE_S and cost no more than one timer.
     """
-    left = deadline - time.monotonic()
-    waiting: Set[asyncio.Future[Any]] = {answer}
-    await asyncio.wait(waiting, timeout=min(left, PATIENCE_S))
-    if answer.done() or left <= PATIENCE_S:
-        return answer.done()
-    leaving = asyncio.ensure_future(client_left(request))
+    loop = asyncio.get_running_loop()
+    timers: List[asyncio.TimerHandle] = []
+    watchers: List[asyncio.Task[None]] = []
+
+    def fail(error: Exception) -> None:
+        if not answer.done():
+            answer.set_exception(error)
+
+    async def watch() -> None:
+        await client_left(request)
+        fail(ClientDisconnect())
+
+    def lose_patience() -> None:
+        timers.append(loop.call_later(deadline - time.monotonic(), fail, late))
+        watchers.append(loop.create_task(watch()))
+
+    timers.append(loop.call_later(PATIENCE_S, lose_patience))
     try:
-        done, _ = await asyncio.wait(
-            {*waiting, leaving}, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
-        )
+        yield
     finally:
-        leaving.cancel()
-    if leaving in done and not answer.done():
-        raise ClientDisconnect
-    return answer.done()
+        for timer in timers:
+            timer.cancel()
+        for watcher in watchers:
+            watcher.cancel()
 
 
 async def client_left(request: Request) -> None:

@@ -75,6 +75,8 @@ class Model:
             with stages.measure("preprocess"):
                 tensors.append(preprocess.tensor(decoded.image, self.preprocessing))
             sizes.append((decoded.width, decoded.height))
+        if len(tensors) == 1:
+            return tensors[0][None], sizes
         with stages.measure("preprocess"):
             return np.stack(tensors), sizes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Callable, Mapping, Optional
 
@@ -50,7 +51,8 @@ class Service:
 
     def answered(self, request: Request, model: Model, images: int, timings_ms: Mapping[str, float]) -> None:
         """Count what was inferred, and note it on the request's trace; every route that infers ends by this."""
-        self.metrics.classified(model.name, images, timings_ms)
+        # once the answer has been written, which waits for nothing
+        asyncio.get_running_loop().call_soon(self.metrics.classified, model.name, images, timings_ms)
         if self.tracing:
             self.tracing.note(request.scope["request_id"], model.name, images, timings_ms)
 
