@@ -93,7 +93,7 @@ def measure(side: Side, python: str, options: argparse.Namespace, right: tuple[s
         wait_until_right(side, tree, target, request, right)
         return [
             {"concurrency": concurrency, **turn(tree, target, request, concurrency, options.seconds)}
-            for concurrency in CONCURRENCY
+            for concurrency in options.concurrency
         ]
 
 
@@ -109,7 +109,7 @@ def medians(turns: list[dict[str, Any]]) -> dict[str, float | None]:
 def best_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each concurrency and server the row with its best settings, in the order of SERVERS."""
     best = []
-    for concurrency in CONCURRENCY:
+    for concurrency in sorted({row["concurrency"] for row in rows}):
         for server in SERVERS:
             own = [row for row in rows if (row["server"], row["concurrency"]) == (server, concurrency)]
             own = [row for row in own if row["median_ms"] is not None]
@@ -135,6 +135,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=Path("models/fwht_mobilenet_v2.onnx"), help="an ONNX file")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side (3)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each turn at each concurrency (10)")
+    parser.add_argument("--concurrency", type=int, nargs="+", default=CONCURRENCY, help="connections (1 16 64)")
+    parser.add_argument("--first", action="store_true", help="each server's first settings alone, those for one client")
     parser.add_argument("--out", type=Path, help="JSON file (build/bench/rivals.json)")
     options = parser.parse_args()
     options.pythons = {"ours": sys.executable, **dict(pair.partition("=")[::2] for pair in options.python)}
@@ -148,6 +150,8 @@ def main() -> None:
     options = parse()
     right = expected(options.model)
     sides = [side for side in SIDES if side.server in options.pythons]
+    if options.first:
+        sides = list({side.server: side for side in reversed(sides)}.values())[::-1]
     for server in SERVERS:
         if server not in options.pythons:
             print(f"{server} is not measured: say --python {server}=INTERPRETER")
