@@ -91,7 +91,7 @@ def decoding() -> str:
 def rivals() -> str:
     """Each server at its best, and with which packages."""
     found = result("rivals")
-    best = result("rivals_lone")["best"] + found["best"]
+    best = result("rivals_lone")["best"] + [row for row in found["best"] if row["concurrency"] > 1]
     figures = ("median_ms", "p99_ms", "requests_per_s", "cpu_ms")
     lines = [
         [str(row["concurrency"]), row["server"], *(f"{row[figure]:.3g}" for figure in figures), row["settings"]]
