@@ -111,7 +111,7 @@ def behind(rows: list[dict[str, Any]]) -> str:
             row = best(others, key=lambda other: float(other[figure]))
             if best(row[figure], ours[figure]) == row[figure]:
                 share = abs(row[figure] / ours[figure] - 1)
-                found.append(f"the {said} of {row['server']} is {share:.0%} better with {ours['concurrency']}")
+                found.append(f"{row['server']}'s {said} at {ours['concurrency']} by {share:.0%}")
     return f"Where ours is behind: {'; '.join(found)}." if found else "Ours is ahead in each of the three, everywhere."
 
 
