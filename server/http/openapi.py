@@ -14,8 +14,9 @@ FILE = {"type": "string", "format": "binary"}
 FILES = {"type": "array", "minItems": 1, "items": FILE, "description": "One image file, repeated for a batch."}
 FORM = {
     "type": "object",
+    "description": "At least one of the two.",
     "properties": {"file": FILES, "image": FILES},
-    "anyOf": [{"required": ["file"]}, {"required": ["image"]}],
+    "minProperties": 1,
 }
 
 IMAGE_BODY: Dict[str, Any] = {
