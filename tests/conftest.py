@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from importlib import metadata
 
 import pytest
 
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "fastapi", "starlette", "pydantic", "pillow")
+
+
+# What a shell starts in the background ignores Ctrl-C, and so would every process that these tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -40,7 +40,7 @@ def test_the_rivals_prepare_an_image_as_we_do(classifier: Classifier, image: Pat
 @pytest.mark.parametrize("server", ["ours", "plain"])
 def test_one_round(server: str) -> None:
     side = next(side for side in SIDES if side.server == server)
-    options = argparse.Namespace(model=MODEL, seconds=0.1)
+    options = argparse.Namespace(model=MODEL, seconds=0.1, concurrency=rivals.CONCURRENCY)
     found = rivals.measure(side, sys.executable, options, rivals.expected(MODEL))
     assert [turn["concurrency"] for turn in found] == [1, 16, 64]
     assert all(turn["latency"]["count"] > 0 and turn["failed"] == 0 for turn in found)
@@ -48,7 +48,7 @@ def test_one_round(server: str) -> None:
 
 def test_a_wrong_answer_is_not_timed() -> None:
     side = Side("ours", "defaults")
-    options = argparse.Namespace(model=MODEL, seconds=0.1)
+    options = argparse.Namespace(model=MODEL, seconds=0.1, concurrency=rivals.CONCURRENCY)
     with pytest.raises(SystemExit, match="nothing was timed"):
         rivals.measure(side, sys.executable, options, ("ship", 0.5))
 
