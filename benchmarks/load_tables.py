@@ -56,7 +56,8 @@ def throughput() -> list[str]:
     batches = (f"{max(row['share'] for row in entry['rows']):.0%} at {entry['batch']}" for entry in found["found"])
     singles = (f"{entry['rows'][0]['share']:.0%}" for entry in found["found"])
     return [
-        f"an engine that takes {found['ms_per_batch']:.0f} ms a batch ({found['way']}), {found['connections']} connections",
+        f"an engine that takes {found['ms_per_batch']:.0f} ms a batch ({found['way']}),"
+        f" {found['connections']} connections",
         "90 % of the bare loop's images a second",
         f"{', '.join(batches)} images a batch; with an image a request {', '.join(singles)}",
     ]
