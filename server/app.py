@@ -51,6 +51,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        routes=[classify_route.direct],
         redoc_url=None,
         middleware=[
             *(traces.middleware if traces else []),

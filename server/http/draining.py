@@ -52,7 +52,8 @@ class DrainingServer(uvicorn.Server):
         """Stop listening, answer what was accepted, end.
 
         asyncio drops a connection without a word where its listener is closed between accepting it and making its
-        transport, one turn of the loop later. So nothing more is accepted first, and that turn is waited for.
+        transport, one turn of the loop later. So nothing more is accepted first, and that turn is waited for. (uvloop
+        drops none, and what is done for asyncio does nothing to its listeners.)
         """
         loop = asyncio.get_running_loop()
         for server in self.servers:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import List
+import io
+from typing import List, Optional, Union
 
 import anyio
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.requests import Request
 
 from ..errors import BadRequest, SlowUpload, UnsupportedMedia
@@ -46,29 +45,53 @@ async def body_in_time(request: Request, seconds: int) -> bytes:
 
 
 async def read_form(request: Request, max_images: int) -> List[bytes]:
+    """The form's image files. They stay in memory, where decoding needs them; the limit on a body bounds them."""
+    form = Form(max_images)
+    _, options = parse_options_header(request.headers["content-type"])
     try:
-        form = await request.form(max_files=max_images + OTHER_FIELDS, max_fields=OTHER_FIELDS)
-    except HTTPException as error:  # what Starlette found wrong
-        raise BadRequest(f"the form cannot be read: {error.detail}") from error
-    except FormParserError as error:  # what its parser found wrong; older versions of Starlette let it through
-        raise BadRequest(f"the form cannot be read: {error}") from error
-    try:
-        return [await part.read() for part in image_parts(form, max_images)]
-    finally:
-        await form.close()
+        parser = PushMultipartParser(options.get("boundary", ""), max_segment_count=max_images + OTHER_FIELDS)
+        async for chunk in request.stream():
+            for event in parser.parse(chunk) if chunk else ():
+                form.take(event)
+        parser.close()
+    except MultipartError as error:
+        raise BadRequest(f"the form cannot be read ({error}): {HOW}") from error
+    return form.images()
 
 
-def image_parts(form: FormData, max_images: int) -> List[UploadFile]:
-    """The form's image files; large ones lie on disk until they are read."""
-    parts = [(name, value) for name, value in form.multi_items() if name in FIELDS]
-    if not parts:
-        found = ", ".join(repr(name[:80]) for name in form) or "no fields"
-        raise BadRequest(f"the form has {found}, and no 'file' or 'image': send -F file=@picture.jpg")
-    if len(parts) > max_images:
-        raise BadRequest(
-            f"the form has {len(parts)} images, at most {max_images} are taken at once: send several forms"
-        )
-    for name, value in parts:
-        if isinstance(value, str):
-            raise BadRequest(f"the field '{name}' is text and not a file: send -F {name}=@picture.jpg, with the @")
-    return [value for _, value in parts if isinstance(value, UploadFile)]
+class Form:
+    """Gathers the image files of a form from the events of its parser."""
+
+    def __init__(self, max_images: int) -> None:
+        self._max_images = max_images
+        self._files: List[io.BytesIO] = []
+        self._others: List[str] = []
+        self._file: Optional[io.BytesIO] = None  # of the part that is being read; None where it is no image
+
+    def take(self, event: Union[MultipartSegment, bytes, bytearray, None]) -> None:
+        """The head of a part, then its content in pieces, then None. Raises BadRequest for text instead of a file."""
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is not None and self._file is not None:
+            self._file.write(event)
+
+    def images(self) -> List[bytes]:
+        """What was gathered. Raises BadRequest where that is nothing or too much."""
+        if not self._files:
+            found = ", ".join(repr(name[:80]) for name in self._others) or "no fields"
+            raise BadRequest(f"the form has {found}, and no 'file' or 'image': send -F file=@picture.jpg")
+        if len(self._files) > self._max_images:
+            found = f"{len(self._files)} images, at most {self._max_images} are taken at once"
+            raise BadRequest(f"the form has {found}: send several forms")
+        return [file.getvalue() for file in self._files]
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._file = None
+        if part.name not in FIELDS:
+            self._others.append(part.name)
+            return
+        if part.filename is None:
+            how = f"send -F {part.name}=@picture.jpg, with the @"
+            raise BadRequest(f"the field '{part.name}' is text and not a file: {how}")
+        self._file = io.BytesIO()
+        self._files.append(self._file)

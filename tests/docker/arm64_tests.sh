@@ -37,7 +37,7 @@ if [ ! -e "$root/venv/.done" ]; then
   cp "$certificates" "$root/root/ca.crt"
   inside python3 -m venv /venv
   inside env PIP_CERT=/root/ca.crt pip install --quiet --only-binary :all: onnxruntime==1.19.2 'numpy<2' 'onnx<1.18' \
-    fastapi uvicorn httptools pillow prometheus-client python-multipart anyio pytest httpx hypothesis 'tritonclient[http]' \
+    fastapi uvicorn httptools pillow prometheus-client multipart uvloop anyio pytest httpx hypothesis 'tritonclient[http]' \
     opentelemetry-sdk opentelemetry-exporter-otlp-proto-http opentelemetry-instrumentation-asgi
   touch "$root/venv/.done"
 fi

@@ -83,7 +83,7 @@ def test_batch_is_answered_in_order(client: AppClient) -> None:
 
 
 def test_a_file_larger_than_its_buffer_in_memory(client: AppClient) -> None:
-    data = picture("BMP", (800, 600))  # over 1 MiB, which the form parser puts on disk
+    data = picture("BMP", (800, 600))  # over 1 MiB, which comes in many pieces
     assert len(data) > 1 << 20
     assert client.post("/v1/classify", files={"file": data}).status_code == 200
 

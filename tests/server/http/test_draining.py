@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+import pytest
 import uvicorn
 
 from server.http.draining import DrainingServer
@@ -36,7 +37,11 @@ async def answered_while_closing(turns: int) -> bytes:
     return answer
 
 
-def test_what_was_accepted_is_answered() -> None:
+@pytest.mark.parametrize("module", ["asyncio", "uvloop"])
+def test_what_was_accepted_is_answered(module: str) -> None:
     """It is accepted in the second turn or the third, and has its transport one turn later."""
+    loops = pytest.importorskip(module)
     for turns in (2, 3, 4):
-        assert asyncio.run(answered_while_closing(turns)).startswith(b"HTTP/1.1 200"), turns
+        loop = loops.new_event_loop()
+        assert loop.run_until_complete(answered_while_closing(turns)).startswith(b"HTTP/1.1 200"), turns
+        loop.close()

@@ -1,0 +1,88 @@
+"""Forms: whatever is sent arrives, however it is cut, and what is no image form is refused with the cure."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import List, Sequence, Tuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
+
+from server.errors import BadRequest
+from server.http.uploads import OTHER_FIELDS, read_images
+
+BOUNDARY = b"cut here"
+TYPE = b'multipart/form-data; boundary="cut here"'
+MAX_IMAGES = 4
+
+# What parsers stumble over: line ends and beginnings of the boundary within a file.
+pieces = st.sampled_from([b"\r", b"\n", b"\r\n", b"--", b"\r\n--", b"\r\n--cut", b"\r\n--cut her", b"\0", b"\xff\xd8"])
+contents = st.one_of(st.binary(max_size=300), st.lists(pieces, max_size=20).map(b"".join))
+
+
+def part(name: str, content: bytes, filename: str = ' filename="a.jpg";') -> bytes:
+    head = f'Content-Disposition: form-data;{filename} name="{name}"\r\nContent-Type: image/jpeg\r\n\r\n'
+    return b"--" + BOUNDARY + b"\r\n" + head.encode() + content + b"\r\n"
+
+
+def form(parts: Sequence[bytes]) -> bytes:
+    return b"".join(parts) + b"--" + BOUNDARY + b"--\r\n"
+
+
+def read(body: bytes, cuts: Sequence[int] = (), media: bytes = TYPE) -> List[bytes]:
+    """The images of a body that arrives in pieces which end at `cuts`."""
+    ends = [*sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+    chunks = [body[begin:end] for begin, end in zip([0, *ends], ends)]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks[:1])}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", media)]}
+    return asyncio.run(read_images(Request(scope, receive), MAX_IMAGES))
+
+
+@given(st.lists(contents, min_size=1, max_size=MAX_IMAGES), st.lists(st.integers(0, 5000), max_size=8))
+def test_every_byte_arrives(files: List[bytes], cuts: List[int]) -> None:
+    body = form([part("file" if index % 2 else "image", content) for index, content in enumerate(files)])
+    assert read(body, cuts) == files
+
+
+def test_cut_anywhere() -> None:
+    body = form([part("note", b"text", ""), part("file", b"\r\n--cut\r\n"), part("image", b"")])
+    for cut in range(len(body)):
+        assert read(body, [cut]) == [b"\r\n--cut\r\n", b""], cut
+
+
+def test_other_fields_are_ignored() -> None:
+    others = [part(f"field{index}", b"text", "") for index in range(OTHER_FIELDS)]
+    assert read(form([*others, part("file", b"pixels")])) == [b"pixels"]
+
+
+REFUSED: List[Tuple[bytes, str]] = [
+    (
+        form([part("file", b"text", "")]),
+        "the field 'file' is text and not a file: send -F file=@picture.jpg, with the @",
+    ),
+    (form([part("photo", b"")]), "the form has 'photo', and no 'file' or 'image': send -F file=@picture.jpg"),
+    (form([]), "the form has no fields, and no 'file' or 'image'"),
+    (form([part("file", b"")] * (MAX_IMAGES + 1)), "the form has 5 images, at most 4 are taken at once"),
+    (form([part("file", b"")] * 100), "the form cannot be read (Maximum segment count exceeded"),
+    (part("file", b"pixels"), "the form cannot be read"),
+    (b"--another boundary\r\n\r\n", "the form cannot be read"),
+    (b"", "the form cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason"), REFUSED)
+def test_refused(body: bytes, reason: str) -> None:
+    with pytest.raises(BadRequest, match=re.escape(reason)):
+        read(body)
+
+
+def test_no_boundary() -> None:
+    with pytest.raises(BadRequest, match="the form cannot be read"):
+        read(form([part("file", b"")]), media=b"multipart/form-data")
