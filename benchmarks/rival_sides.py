@@ -91,7 +91,7 @@ class Side:
 # like the others without a line in the log for every request.
 COMMON = ("--max-waiting", "128", "--log-level", "warning")
 RUN_PER_CORE = ("--parallel-batches", str(CORES), "--concurrency", str(CORES + 1))
-MANY_CLIENTS = ("--threads", "1", "--batch-limit", "8", *RUN_PER_CORE)
+MANY_CLIENTS = ("--threads", "1", "--batch-limit", "4", *RUN_PER_CORE)
 SIDES = (
     Side("ours", "defaults, longer queue, quiet log", flags=COMMON),
     Side("ours", "a run per core, one thread each", flags=(*COMMON, *MANY_CLIENTS)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import Callable, Deque, List, Optional, Tuple
 
 import numpy as np
@@ -155,7 +156,6 @@ class Batcher:
             batch = items[0].tensor if len(items) == 1 else np.concatenate([item.tensor for item in items])
             logits = infer_in_parts(self._backend, batch, self._limit, before.give)
             seconds = time.perf_counter() - start
-            self._observe(len(batch), seconds)
         except BaseException as error:
             for item in items:
                 item.reply.fail(error)
@@ -168,16 +168,20 @@ class Batcher:
             item.stages.add("inference", seconds)
             answers.append((item.reply, logits[begin : begin + len(item.tensor)]))
             begin += len(item.tensor)
-        return Answers(answers)
+        return Answers(answers, partial(self._observe, len(batch), seconds))
 
 
 class Answers:
-    """The answers of a batch, given once."""
+    """The answers of a batch, given once. then: called after that, what nobody should wait for."""
 
-    def __init__(self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]]) -> None:
+    def __init__(
+        self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]], then: Callable[[], None] = lambda: None
+    ) -> None:
         self._answers = answers
+        self._then = then
 
     def give(self) -> None:
         answers, self._answers = self._answers, []
         if answers:
             Reply.give_all(answers)
+            self._then()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-import anyio
 import numpy as np
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -13,12 +12,12 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from .answers import ClassifyAnswer
-from .errors import ServerError, SlowUpload
+from .errors import ServerError
 from .http.openapi import IMAGE_BODY, problems
 from .http.query import truth, whole_number
-from .http.uploads import read_images
+from .http.uploads import read_images, upload_clock
 from .model import Model
-from .service import Service, service_of
+from .service import service_of
 from .stages import Stages
 
 router = APIRouter(tags=["classify"])
@@ -52,7 +51,8 @@ async def classify(
     if layers:
         service.check_layers(request)
     with service.workers.place():
-        files = await read_in_time(request, service)
+        with upload_clock(service.settings.upload_timeout):
+            files = await read_images(request, service.settings.max_images)
         answer = await answer_of(request, chosen, files, wanted)
         if layers:
             answer["layers"] = await service.workers.run(chosen.layers, files, service.settings.layer_runs, big=True)
@@ -78,16 +78,6 @@ class NamedRoute(Route):
 # It answers before FastAPI's own route, which thus only describes it: to find that one and to solve its dependencies
 # anew for every request was a quarter of the event loop's work on one.
 direct = NamedRoute("/v1/classify", read_query_and_classify, methods=["POST"], include_in_schema=False)
-
-
-async def read_in_time(request: Request, service: Service) -> List[bytes]:
-    """The request's images; SlowUpload where they do not arrive within the setting's time."""
-    seconds = service.settings.upload_timeout
-    try:
-        with anyio.fail_after(seconds):
-            return await read_images(request, service.settings.max_images)
-    except TimeoutError:
-        raise SlowUpload(f"the body did not arrive within {seconds} seconds: send a smaller image") from None
 
 
 async def answer_of(request: Request, model: Model, files: List[bytes], top_k: int) -> Dict[str, Any]:

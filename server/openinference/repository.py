@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import BadRequest
 from ..http.openapi import problems
-from ..http.uploads import body_in_time
+from ..http.uploads import upload_clock
 from ..service import service_of
 
 router = APIRouter(prefix="/v2/repository", tags=["models at run time"])
@@ -63,7 +63,8 @@ async def unload(request: Request, name: str) -> Response:
 
 async def object_in(request: Request) -> Dict[str, Any]:
     """The JSON object of a request's body, empty where there is no body."""
-    body = await body_in_time(request, service_of(request).settings.upload_timeout)
+    with upload_clock(service_of(request).settings.upload_timeout):
+        body = await request.body()
     try:
         asked = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:

@@ -18,7 +18,7 @@ from ..classify_route import server_timing
 from ..errors import Busy
 from ..http.content_encoding import unpacked
 from ..http.openapi import TENSOR_BODY, problems
-from ..http.uploads import body_in_time
+from ..http.uploads import upload_clock
 from ..model import Model
 from ..service import Service, service_of
 from ..stages import Stages
@@ -105,7 +105,8 @@ async def infer(request: Request, name: str, version: Optional[str] = None) -> R
     service = service_of(request)
     model = service.catalogue.get(name, version)
     with service.workers.place():
-        body = await body_in_time(request, service.settings.upload_timeout)
+        with upload_clock(service.settings.upload_timeout):
+            body = await request.body()
         return await answered(request, service, model, body)
 
 

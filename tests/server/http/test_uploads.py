@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from server.errors import BadRequest
-from server.http.uploads import OTHER_FIELDS, read_images
+from server.errors import BadRequest, SlowUpload
+from server.http.uploads import OTHER_FIELDS, read_images, upload_clock
 
 BOUNDARY = b"cut here"
 TYPE = b'multipart/form-data; boundary="cut here"'
@@ -86,3 +86,37 @@ def test_refused(body: bytes, reason: str) -> None:
 def test_no_boundary() -> None:
     with pytest.raises(BadRequest, match="the form cannot be read"):
         read(form([part("file", b"")]), media=b"multipart/form-data")
+
+
+async def waiting_for(seconds: int) -> None:
+    with upload_clock(seconds):
+        await asyncio.sleep(30)
+
+
+def test_what_does_not_arrive() -> None:
+    async def late() -> None:
+        with pytest.raises(SlowUpload, match="did not arrive within 0 seconds: send a smaller one"):
+            await waiting_for(0)
+        await asyncio.sleep(0)  # the task goes on, as nothing was cancelled but the wait
+
+    asyncio.run(late())
+
+
+def test_in_time() -> None:
+    async def early() -> None:
+        with upload_clock(0):
+            pass
+        await asyncio.sleep(0.01)
+
+    asyncio.run(early())
+
+
+def test_a_cancelled_upload_stays_cancelled() -> None:
+    async def main() -> None:
+        task = asyncio.ensure_future(waiting_for(30))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
