@@ -5,20 +5,38 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Set
 
 BOARD = Path("/proc/device-tree/model")  # Jetson and other boards
 CPUS = Path("/proc/cpuinfo")
+TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 def machine() -> Dict[str, Any]:
     """Processor (or board), number of usable cores, operating system and Python version."""
     return {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(cpus()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
     }
+
+
+def cpus() -> Set[int]:
+    """The logical processors that this process may use, by their numbers."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def physical_cores(topology: str = TOPOLOGY) -> int:
+    """How many cores the processors of this process belong to; where the system does not tell, each counts as one."""
+    return len({_siblings(Path(topology.format(cpu))) or str(cpu) for cpu in cpus()})
+
+
+def _siblings(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _cpu() -> str:

@@ -13,7 +13,7 @@ from .. import board
 from ..board_conditions import board_conditions, state_conditions
 from ..errors import BadRequest, Busy, StartupError
 from ..layers.report import layer_report, one_profile_at_a_time
-from ..machine import machine
+from ..machine import machine, physical_cores
 from .backend import nothing
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -23,9 +23,9 @@ class OnnxRuntimeBackend:
     """One ONNX file in one session; see Backend for the methods.
 
     provider: "cpu", "cuda", or "auto" (CUDA where it works). Where "cuda" was asked for and the session runs on the
-    CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 leaves the choice to ONNX Runtime (one
-    per physical core), which is best for one request at a time; with several at once, or other work on the machine, 1
-    answers more of them. Raises StartupError where the file cannot be loaded.
+    CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 means every physical core, which is
+    best for one request at a time; with several at once, or other work on the machine, 1 answers more of them. Raises
+    StartupError where the file cannot be loaded.
     """
 
     name = "onnxruntime"
@@ -35,7 +35,9 @@ class OnnxRuntimeBackend:
         if provider not in ("auto", *PROVIDERS):
             raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
         self.path = path
-        self._threads = threads
+        # ONNX Runtime's own choice is as many, but each bound to a core, where it may meet the thread that asked for the
+        # run: a lone client waited 1.73 instead of 1.55 ms, on two cores.
+        self._threads = threads or physical_cores()
         self._providers = _wanted_providers(provider)
         self._stamp = _stamp(path)
         self._session = self._new_session(self._options())
@@ -85,7 +87,7 @@ class OnnxRuntimeBackend:
             "provider": self.provider,
             "clock": "host" if self.provider == "cpu" else "host: a CUDA kernel may run on after its time has ended",
             "precision": self.precision,
-            "threads": self._threads or "one per physical core",
+            "threads": self._threads,
             "batch": len(batch),
             "input": list(batch.shape),
             **machine(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from ..backends.choice import Choice
 from ..errors import BadRequest, StartupError
+from ..machine import cpus
 from ..model import DEFAULT_TOP_K, Model, find_model, load_model
 from .source import open_source
 
@@ -127,19 +127,14 @@ def check_model(options: argparse.Namespace) -> Tuple[Model, bytes, int]:
 def classify(parts: List[int], job: Job, workers: Optional[int], address: Optional[str], progress: Progress) -> None:
     from . import ray as bulk_ray  # late: to start Ray takes seconds, and a finished run needs none
 
-    here = (workers or max(1, cores() // job.threads)) * job.threads
+    here = (workers or max(1, len(cpus()) // job.threads)) * job.threads
     # What Ray says of its own, as of a worker that died, it prints: stdout is for --json.
-    with redirect_stdout(sys.stderr), bulk_ray.running(address, here) as cpus:
-        room = cpus // job.threads
+    with redirect_stdout(sys.stderr), bulk_ray.running(address, here) as found:
+        room = found // job.threads
         if not room:
-            raise StartupError(f"--threads is {job.threads} and there are {cpus} CPUs: say fewer")
+            raise StartupError(f"--threads is {job.threads} and there are {found} CPUs: say fewer")
         for part in bulk_ray.work(parts, job, min(workers or room, room, len(parts))):
             progress.add(part)
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":
