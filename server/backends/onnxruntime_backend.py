@@ -35,7 +35,7 @@ class OnnxRuntimeBackend:
         if provider not in ("auto", *PROVIDERS):
             raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
         self.path = path
-        # ONNX Runtime's own choice is as many, but each bound to a core, where it may meet the thread that asked for the
+        # ONNX Runtime's own choice is as many, each bound to a core, where it may meet the thread that asked for the
         # run: a lone client waited 1.73 instead of 1.55 ms, on two cores.
         self._threads = threads or physical_cores()
         self._providers = _wanted_providers(provider)
