@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000, help="that bulk classifies a turn (20000)")
     parser.add_argument("--data", type=Path, default=PACK, help=f"packed file they are of ({PACK})")
     parser.add_argument("--model", default="fwht_mobilenet_v2", help="(fwht_mobilenet_v2)")
-    parser.add_argument("--batch", type=int, default=16, help="images of one run (16)")
+    parser.add_argument("--batch", type=int, default=4, help="images of one run (4)")
     parser.add_argument("--out", type=Path, help="JSON file (build/bench/bulk.json)")
     parser.add_argument("--bare", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--top-k", type=int, metavar="N", help=f"Labels per image (default {DEFAULT_TOP_K}, or all if fewer)."
     )
-    made.add_argument("--batch", type=int, default=16, metavar="N", help="Images of one run (default %(default)s).")
+    made.add_argument("--batch", type=int, default=4, metavar="N", help="Images of one run (default %(default)s).")
     made.add_argument(
         "--part", type=int, default=1024, metavar="N", help="Images of one file in DST (default %(default)s)."
     )
