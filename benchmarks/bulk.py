@@ -90,9 +90,9 @@ def measure(folder: Path, options: Any) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description="Bulk against the bare session.")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (5)")
+    parser.add_argument("--rounds", type=int, default=4, help="turns of each side (4)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of the bare session a turn (5)")
-    parser.add_argument("--images", type=int, default=20_000, help="that bulk classifies a turn (20000)")
+    parser.add_argument("--images", type=int, default=60_000, help="that bulk classifies a turn (60000)")
     parser.add_argument("--data", type=Path, default=PACK, help=f"packed file they are of ({PACK})")
     parser.add_argument("--model", default="fwht_mobilenet_v2", help="(fwht_mobilenet_v2)")
     parser.add_argument("--batch", type=int, default=4, help="images of one run (4)")
