@@ -66,7 +66,7 @@ async def read_form(request: Request, max_images: int) -> List[bytes]:
     form = Form(max_images)
     _, options = parse_options_header(request.headers["content-type"])
     try:
-        parser = PushMultipartParser(options.get("boundary", ""), max_segment_count=max_images + OTHER_FIELDS)
+        parser = PushMultipartParser(options.get("boundary", ""))
         async for chunk in request.stream():
             for event in parser.parse(chunk) if chunk else ():
                 form.take(event)
@@ -86,29 +86,34 @@ class Form:
         self._file: Optional[io.BytesIO] = None  # of the part that is being read; None where it is no image
 
     def take(self, event: Union[MultipartSegment, bytes, bytearray, None]) -> None:
-        """The head of a part, then its content in pieces, then None. Raises BadRequest for text instead of a file."""
+        """The head of a part, then its content in pieces, then None.
+
+        Raises BadRequest for text instead of a file, and for too many of either.
+        """
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is not None and self._file is not None:
             self._file.write(event)
 
     def images(self) -> List[bytes]:
-        """What was gathered. Raises BadRequest where that is nothing or too much."""
+        """What was gathered. Raises BadRequest where that is nothing."""
         if not self._files:
             found = ", ".join(repr(name[:80]) for name in self._others) or "no fields"
             raise BadRequest(f"the form has {found}, and no 'file' or 'image': send -F file=@picture.jpg")
-        if len(self._files) > self._max_images:
-            found = f"{len(self._files)} images, at most {self._max_images} are taken at once"
-            raise BadRequest(f"the form has {found}: send several forms")
         return [file.getvalue() for file in self._files]
 
     def _begin(self, part: MultipartSegment) -> None:
         self._file = None
         if part.name not in FIELDS:
             self._others.append(part.name)
+            if len(self._others) > OTHER_FIELDS:
+                raise BadRequest(f"the form has more than {OTHER_FIELDS} fields beside its images: leave them out")
             return
         if part.filename is None:
             how = f"send -F {part.name}=@picture.jpg, with the @"
             raise BadRequest(f"the field '{part.name}' is text and not a file: {how}")
+        if len(self._files) == self._max_images:
+            found = f"more than {self._max_images} images, which is all that are taken at once"
+            raise BadRequest(f"the form has {found}: send several forms")
         self._file = io.BytesIO()
         self._files.append(self._file)
