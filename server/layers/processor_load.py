@@ -40,4 +40,5 @@ def used_by_others(before: Snapshot, after: Snapshot) -> float:
     passed = after.all - before.all
     if passed <= 0:
         return 0.0
-    return max(0.0, (after.busy - before.busy) - (after.own - before.own)) / passed
+    share = ((after.busy - before.busy) - (after.own - before.own)) / passed
+    return min(1.0, max(0.0, share))  # differences of large numbers: a share may come out a little above 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import onnx
 from onnx import helper
 
 from server.layers.attribution import attribute
 from server.layers.report import Layer
 
-Node = tuple[str, str, str, str]  # op, name, inputs and outputs, separated by blanks
+Node = Tuple[str, str, str, str]  # op, name, inputs and outputs, separated by blanks
 
 
 def graph(*nodes: Node) -> onnx.GraphProto:

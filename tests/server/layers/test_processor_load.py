@@ -34,6 +34,12 @@ def test_where_there_is_no_stat(tmp_path: Path) -> None:
     assert snapshot(nothing).all == 0
 
 
+def test_no_share_is_above_one() -> None:
+    before, after = Snapshot(17576.56, 10403.16, 4.78), Snapshot(17576.57, 10403.17, 4.78)
+    assert (after.busy - before.busy) / (after.all - before.all) > 1
+    assert used_by_others(before, after) == 1
+
+
 @pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="needs Linux")
 def test_the_real_one_counts_on() -> None:
     before = snapshot()
