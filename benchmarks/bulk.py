@@ -27,6 +27,7 @@ from benchmarks.bulk_images import PACK, write_images
 from benchmarks.timing import write
 from server.backends.choice import Choice
 from server.bulk.source import Folder
+from server.machine import cpus
 from server.model import find_model, load_model
 from server.stages import Stages
 
@@ -76,7 +77,7 @@ def bulk(folder: Path, model: str, batch: int) -> dict[str, float]:
 
 def measure(folder: Path, options: Any) -> dict[str, Any]:
     samples: dict[str, list[float]] = {"bare": [], "work": [], "whole": []}
-    cores = len(os.sched_getaffinity(0))
+    cores = len(cpus())
     for turn in range(options.rounds):
         samples["bare"].append(bare_apart(folder, options.model, options.batch, cores, options.seconds))
         found = bulk(folder, options.model, options.batch)

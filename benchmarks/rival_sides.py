@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from benchmarks.process_tree import ProcessTree, free_port, process_tree
 from benchmarks.rival_apps.ml_server import INPUT, write_folder
 from server.bench.connection import Target, request_bytes
 from server.bench.images import form
+from server.machine import cpus
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = len(cpus())
 BATCH, DELAY_S = 16, 0.001
 
 

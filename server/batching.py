@@ -10,7 +10,7 @@ from typing import Callable, Deque, List, Optional, Tuple
 
 import numpy as np
 
-from .backends.backend import Backend, infer_in_parts
+from .backends.backend import Backend, infer_in_parts, nothing
 from .errors import Late
 from .stages import Stages
 from .workers import Reply
@@ -174,9 +174,7 @@ class Batcher:
 class Answers:
     """The answers of a batch, given once. then: called after that, what nobody should wait for."""
 
-    def __init__(
-        self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]], then: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]], then: Callable[[], None] = nothing) -> None:
         self._answers = answers
         self._then = then
 

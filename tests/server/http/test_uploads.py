@@ -39,7 +39,7 @@ def read(body: bytes, cuts: Sequence[int] = (), media: bytes = TYPE) -> List[byt
     chunks = [body[begin:end] for begin, end in zip([0, *ends], ends)]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks[:1])}
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
 
     scope = {"type": "http", "method": "POST", "headers": [(b"content-type", media)]}
     return asyncio.run(read_images(Request(scope, receive), MAX_IMAGES))
