@@ -97,19 +97,19 @@ train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 
 train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
 	@$(if $(DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
-	@exec $(RUN) -m export.train_all --data $(DATA) $(ARGS)
+	@exec $(RUN) -m export.train.train_all --data $(DATA) $(ARGS)
 
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
-	@$(RUN) -m export.onnx_from_checkpoint $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
+	@$(RUN) -m export.to_onnx $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
 	  $(if $(DATA),--data $(DATA)) $(ARGS)
 
 ship: $(TRAINING) ## export the shipped weights again into models/ and tests/data/
 	@set -e; for name in $(SHIPPED); do \
-	  $(RUN) -m export.onnx_from_checkpoint $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
+	  $(RUN) -m export.to_onnx $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
 	  mv models/$$name.golden.npz tests/data/; done
 
 accuracy: $(TRAINING) ## classify all test images of DATA with every shipped model and engine; JSON into build/bench/
-	@$(RUN) -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
+	@$(RUN) -m benchmarks.training.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
 
 # TensorRT comes with JetPack; pycuda has no wheels and is built once, with the CUDA that is there.
 define need_pycuda
@@ -123,10 +123,10 @@ plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", int
 
 engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
 	$(need_pycuda)
-	@exec $(RUN) -m export.engine_from_onnx $(NAME) --precision $(PRECISION) $(ARGS)
+	@exec $(RUN) -m export.engine $(NAME) --precision $(PRECISION) $(ARGS)
 
 # What `make engine` runs on the device, beside server/.
-DEVICE := $(wildcard export/engine_*.py export/onnx_wire.py export/onnx_half.py export/agreement.py export/files.py)
+DEVICE := export/__init__.py export/engine
 
 lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the device, 3.9 for the rest
 	@$(RUN) -m ruff check .
@@ -176,21 +176,21 @@ test-arm: ## (root) the server's tests as a program for arm64, under qemu
 	@tests/docker/arm64_tests.sh
 
 bench: $(TESTING) ## measure; JSON into build/bench/
-	@$(RUN) -m benchmarks.fwht_node
-	@$(RUN) -m benchmarks.models
-	@$(RUN) -m benchmarks.server
-	@$(RUN) -m benchmarks.overhead
-	@$(RUN) -m benchmarks.throughput
-	@$(RUN) -m benchmarks.decoding
-	@$(RUN) -m benchmarks.restart
-	@$(RUN) -m benchmarks.bulk
+	@$(RUN) -m benchmarks.kernels.fwht_node
+	@$(RUN) -m benchmarks.kernels.models
+	@$(RUN) -m benchmarks.serving.server
+	@$(RUN) -m benchmarks.serving.overhead
+	@$(RUN) -m benchmarks.serving.throughput
+	@$(RUN) -m benchmarks.serving.decoding
+	@$(RUN) -m benchmarks.serving.restart
+	@$(RUN) -m benchmarks.serving.bulk
 
 soak: $(TESTING) ## most of an hour: overload, broken requests, killed servers and bulk runs; JSON into build/bench/
-	@$(RUN) -m benchmarks.overload
-	@$(RUN) -m benchmarks.fuzz
-	@$(RUN) -m benchmarks.schema_fuzz
-	@$(RUN) -m benchmarks.rolling
-	@$(RUN) -m benchmarks.bulk_kills
+	@$(RUN) -m benchmarks.serving.overload
+	@$(RUN) -m benchmarks.serving.fuzz
+	@$(RUN) -m benchmarks.serving.schema_fuzz
+	@$(RUN) -m benchmarks.serving.rolling
+	@$(RUN) -m benchmarks.serving.bulk_kills
 
 bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time it (benchmarks/on_gpu.sh)
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)

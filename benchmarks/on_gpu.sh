@@ -76,7 +76,7 @@ make_engines() {
   local model precision command
   for model in models/*.onnx; do
     for precision in fp32 fp16; do
-      command=("$1" -m export.engine_from_onnx "$(basename "$model" .onnx)" --precision "$precision")
+      command=("$1" -m export.engine "$(basename "$model" .onnx)" --precision "$precision")
       LINES_SHOWN=4 step "engine-$(basename "$model" .onnx)-$precision" "${command[@]}" --rebuild
     done
   done
@@ -89,7 +89,7 @@ for name in "${steps[@]}"; do
     kernels) step kernels "$python" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_kernels.py ;;
     sanitize) PYTHON=$python step sanitize plugins/sanitize.sh ;;
     bench)
-      LINES_SHOWN=150 TENSORRT_PYTHON=$(tensorrt_python) step bench "$python" -m benchmarks.plugin
+      LINES_SHOWN=150 TENSORRT_PYTHON=$(tensorrt_python) step bench "$python" -m benchmarks.kernels.plugin
       [ "$out" -ef build/bench ] || cp build/bench/plugin*.json "$out"/ 2>/dev/null
       ;;
     engines)
@@ -111,9 +111,9 @@ for name in "${steps[@]}"; do
       if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda fastapi; then
         row "not run" "serving: no interpreter has all of tensorrt, pycuda and fastapi" 0
       else
-        step serving "$(tensorrt_python)" -m benchmarks.gpu_serving --out "$out/gpu_serving.json"
-        step throughput "$(tensorrt_python)" -m benchmarks.throughput --way tensorrt --out "$out/throughput.json"
-        step overhead "$(tensorrt_python)" -m benchmarks.overhead --backend tensorrt --out "$out/overhead.json"
+        step serving "$(tensorrt_python)" -m benchmarks.serving.gpu_serving --out "$out/gpu_serving.json"
+        step throughput "$(tensorrt_python)" -m benchmarks.serving.throughput --way tensorrt --out "$out/throughput.json"
+        step overhead "$(tensorrt_python)" -m benchmarks.serving.overhead --backend tensorrt --out "$out/overhead.json"
       fi
       ;;
     *)

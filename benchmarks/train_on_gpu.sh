@@ -9,9 +9,9 @@
 #   BUILD            folder of the trainings   (build/gpu-models)
 #   TRAIN_SECONDS    how long `train` may take   (480)
 #   SEEDS            which   (0)
-#   OPTIONS          for export.train_all   (--distil --precision bf16 --cuda-graph)
+#   OPTIONS          for export.train.train_all   (--distil --precision bf16 --cuda-graph)
 #   TOGETHER         how many trainings beside each other, once the baseline is done   (1)
-#   SPEED            options of benchmarks.training_speed
+#   SPEED            options of benchmarks.training.training_speed
 #
 # A session leaves OUT/training.tar.00 and on, pieces of 15 MB at most: what it finished, and the states of what it did not.
 # Put those of the last session (all of them) into PACKED, and the next session goes on from there.
@@ -50,7 +50,7 @@ train_all() {
   local name=$1 seconds=$2
   shift 2
   # shellcheck disable=SC2086 # lists of words
-  step "$name" $((seconds + 60)) "$python" -m export.train_all --data "$DATA" --build "$build" --seeds ${SEEDS:-0} \
+  step "$name" $((seconds + 60)) "$python" -m export.train.train_all --data "$DATA" --build "$build" --seeds ${SEEDS:-0} \
     --seconds "$seconds" ${1:+--models "$@"} ${OPTIONS---distil --precision bf16 --cuda-graph}
 }
 
@@ -103,7 +103,7 @@ for name in "${steps[@]}"; do
     tests) step tests 180 "$python" -m pytest -q -p no:cacheprovider -m gpu tests/export ;;
     speed)
       # shellcheck disable=SC2086 # a list of words
-      step speed 240 "$python" -m benchmarks.training_speed --out "$out/training_speed.json" \
+      step speed 240 "$python" -m benchmarks.training.training_speed --out "$out/training_speed.json" \
         ${SPEED---models fwht_mf_mobilenet_v2 --batches 512}
       ;;
     train)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts the server, in a container and in the systemd unit: looks at the machine, lays the plugin beside the engines, and
-# becomes `python -m server`, with the same arguments. Engines are built before it is ready (server/backends/engine_building.py).
+# becomes `python -m server`, with the same arguments. Engines are built before it is ready (server/commands/engine_building.py).
 #
 #     IMAGE_PLATFORM        the image's platform; empty outside of containers
 #     FWHT_CHECK_MEMORY=0   start with less memory than an engine build is thought to need
@@ -40,7 +40,7 @@ case ${1:-serve} in
   serve | -*) # not for `classify`, `bench` and the like
     check_machine || exit 2
     if [ -e plugin/libfwht_plugin.so ] && [ -z "${FWHT_ENGINE_COMMAND+set}" ]; then
-      export FWHT_ENGINE_COMMAND="{python} -m export.engine_from_onnx {file} --precision {precision}"
+      export FWHT_ENGINE_COMMAND="{python} -m export.engine {file} --precision {precision}"
     fi
     ;;
 esac

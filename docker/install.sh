@@ -67,7 +67,7 @@ END
 lay_files() {
   new=$DESTDIR$folder.new
   rm -rf "$new"
-  docker/lay.sh "$new"
+  docker/copy_app.sh "$new"
   for model in build/*.onnx; do # the user's own models are served by name, too; engines are proved with the golden answers
     [ ! -e "$model" ] || cp "$model" "$new/models/"
     golden=${model%.onnx}.golden.npz

@@ -23,7 +23,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["classify"]:
-            from .classify_command import main as classify
+            from .commands.classify import main as classify
 
             return classify(arguments[1:])
         if arguments[:1] == ["bench"]:
@@ -31,7 +31,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
             return bench(arguments[1:])
         if arguments[:1] == ["health"]:
-            from .health_command import main as health
+            from .commands.health import main as health
 
             return health(arguments[1:])
         return serve_command(arguments[1:] if arguments[:1] == ["serve"] else arguments)
@@ -53,7 +53,7 @@ def serve_command(arguments: List[str]) -> int:
     if print_config:
         print(printed(settings, sources))
         return 0
-    from .serve_command import serve  # loads FastAPI and ONNX Runtime, which the lines above do not need
+    from .commands.serve import serve  # loads FastAPI and ONNX Runtime, which the lines above do not need
 
     serve(settings)
     return 0

@@ -8,23 +8,26 @@ from typing import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from . import __version__, classify_route, model_routes, probes
-from .catalogue import Catalogue
+from . import __version__
 from .http.access import Access
+from .http.app_context import Service
 from .http.body_limit import BodyLimit
 from .http.cors import cors
 from .http.keys import KeyCheck, keys_from
 from .http.openapi import describe
 from .http.problems import add_handlers
 from .http.tracing import tracing
-from .inference import Inference
-from .metrics import Metrics
+from .inference.inference import Inference
+from .inference.workers import Workers
+from .metrics.metrics import Metrics
+from .models.catalogue import Catalogue
 from .openinference import repository
 from .openinference import routes as openinference
 from .page import page
-from .service import Service
+from .routes import classify as classify_route
+from .routes import models as model_routes
+from .routes import probes
 from .settings import Settings
-from .workers import Workers
 
 DESCRIPTION = """Image in, labels and layer times out. Errors are problem JSON (RFC 9457).
 

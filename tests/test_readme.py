@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.readme import PAGES as PAGES_WITH_TABLES
-from benchmarks.readme import renewed
-from benchmarks.tables import result
-from export.training_options import parse_options
+from benchmarks.pages.renew import PAGES as PAGES_WITH_TABLES
+from benchmarks.pages.renew import renewed
+from benchmarks.pages.tables import result
+from export.train.options import parse_options
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -61,13 +61,13 @@ def test_train_without_data_says_what_is_missing() -> None:
 @pytest.mark.parametrize("page", PAGES_WITH_TABLES)
 def test_tables_are_those_of_the_results(page: str) -> None:
     text = (ROOT / page).read_text()
-    assert renewed(text, page) == text, "run `python -m benchmarks.readme`"
+    assert renewed(text, page) == text, "run `python -m benchmarks.pages.renew`"
 
 
 def test_the_accuracy_is_that_of_the_shipped_files() -> None:
     measured = result("accuracy")["models"]
     cards = {path.stem: json.loads(path.with_suffix(".json").read_text()) for path in ROOT.glob("models/*.safetensors")}
-    assert measured.keys() == cards.keys(), "run `make accuracy DATA=...` and benchmarks.readme --renew accuracy"
+    assert measured.keys() == cards.keys(), "run `make accuracy DATA=...` and benchmarks.pages.renew --renew accuracy"
     for name, card in cards.items():
         row = measured[name]
         assert (row["weights_sha256"], row["parameters"]) == (card["sha256"], card["parameters"]), name

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from export.checkpoint import model_from_checkpoint
-from export.packed_images import read_packed
-from tests.server.http_server import http_server
+from export.models.checkpoint import model_from_checkpoint
+from server.bulk.packed_images import read_packed
+from tests.server.support.http_server import http_server
 
 ROOT = Path(__file__).resolve().parents[1]
 PACK = ROOT / "tests" / "data" / "cifar10_test_1000.bin"

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks.behind_nginx import nginx
+from benchmarks.serving.behind_nginx import nginx
 
 BULK = "the bulk extra is not installed: pip install '.[bulk]'"
 

@@ -1,7 +1,7 @@
 // Which of the compiled tiles a launch takes. No CUDA here.
 #pragma once
 
-#include "instances.h"
+#include "tiles.h"
 #include "params.h"
 
 namespace fwht {

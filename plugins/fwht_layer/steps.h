@@ -3,7 +3,7 @@
 #pragma once
 
 #include "butterfly.h"
-#include "ends.h"
+#include "global_memory.h"
 #include "exchange.h"
 #include "threshold.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hwc8.h"
-#include "instances.h"
+#include "tiles.h"
 #include "nchw.h"
 
 namespace fwht {

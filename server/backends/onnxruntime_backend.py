@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import onnxruntime
 
-from .. import board
-from ..board_conditions import board_conditions, state_conditions
 from ..errors import BadRequest, Busy, StartupError
-from ..layers.report import layer_report, one_profile_at_a_time
-from ..machine import machine, physical_cores
+from ..profiling import board
+from ..profiling.board_conditions import board_conditions, state_conditions
+from ..profiling.machine import machine, physical_cores
+from ..profiling.report import layer_report, one_profile_at_a_time
 from .backend import nothing
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

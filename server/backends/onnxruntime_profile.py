@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..layers.attribution import attribute
-from ..layers.report import Layer
+from ..profiling.attribution import attribute
+from ..profiling.report import Layer
 from .onnxruntime_trace import kernel_times
 
 WARM_UP = 5

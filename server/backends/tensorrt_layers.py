@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, Sequence, Set
 
-from ..layers.report import ACTIVATIONS, Layer
+from ..profiling.report import ACTIVATIONS, Layer
 
 METADATA = re.compile(r"\[ONNX Layer: ([^\]\x1e\x1f]+)\]")
 STRETCH = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")

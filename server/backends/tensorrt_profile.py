@@ -17,10 +17,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import board
-from ..board_conditions import board_conditions, state_conditions
-from ..layers.report import layer_report
-from ..machine import machine
+from ..profiling import board
+from ..profiling.board_conditions import board_conditions, state_conditions
+from ..profiling.machine import machine
+from ..profiling.report import layer_report
 from . import cuda
 from .cuda import Buffer, Context
 from .engine_card import EngineCard

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Dict, List, Sequence
 
 from .. import __version__
-from ..machine import machine
+from ..profiling.machine import machine
 from .load import Outcomes, Plan
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)

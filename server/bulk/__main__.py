@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from ..backends.choice import Choice
 from ..errors import BadRequest, StartupError
-from ..machine import cpus
-from ..model import DEFAULT_TOP_K, Model, find_model, load_model
+from ..models.model import DEFAULT_TOP_K, Model, load_model
+from ..models.model_files import find_model
+from ..profiling.machine import cpus
 from .source import open_source
 
 if TYPE_CHECKING:  # they import packages that may be missing, which `check` is to say

@@ -81,7 +81,7 @@ class PackedFile:
     """A packed image file (docs/data_formats.md), held in memory; a name is the image's number in the file."""
 
     def __init__(self, path: Path) -> None:
-        from export.packed_images import read_packed  # late: a folder does without
+        from .packed_images import read_packed  # late: a folder does without
 
         try:
             self._images = [image.data for image in read_packed(path)]

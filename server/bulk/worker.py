@@ -16,8 +16,8 @@ import numpy as np
 from ..backends.backend import infer_in_parts
 from ..backends.choice import Choice
 from ..errors import ServerError
-from ..model import Model, load_model
-from ..stages import Stages
+from ..models.model import Model, load_model
+from ..stage_times import Stages
 from .output import Output, shown
 from .source import Source, open_source
 

@@ -10,9 +10,9 @@ import uuid
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..metrics import Metrics
-from .answer_headers import completed
+from ..metrics.metrics import Metrics
 from .problems import internal_error
+from .response_headers import completed
 
 LOG = logging.getLogger("server.access")
 LONGEST_ID = 128

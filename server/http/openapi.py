@@ -7,8 +7,8 @@ from typing import Any, Dict
 
 from fastapi import FastAPI
 
-from ..answers import Problem
 from .problems import MEDIA_TYPE
+from .schemas import Problem
 
 FILE = {"type": "string", "format": "binary"}
 FILES = {"type": "array", "minItems": 1, "items": FILE, "description": "One image file, repeated for a batch."}

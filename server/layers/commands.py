@@ -15,15 +15,16 @@ from ..backends.choice import BACKENDS, Choice
 from ..backends.engine_card import PRECISIONS
 from ..errors import StartupError
 from ..files import write_atomically
-from ..model import ROOT, Model, load_model
+from ..models.model import Model, load_model
+from ..models.model_files import ROOT
 from .chart import report_chart
 from .diff import Diff, diff
 from .diff_chart import diff_chart
 from .diff_json import as_json
 from .diff_table import diff_table
 from .model_explorer import node_data
+from .read_side import read_report, read_side, report_side
 from .rounds import measured
-from .source import read_report, read_side, report_side
 from .table import report_table
 from .times import ENOUGH_ROUNDS
 

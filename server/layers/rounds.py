@@ -13,10 +13,10 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from ..board_conditions import state_conditions
-from ..model import Model
+from ..models.model import Model
+from ..profiling.board_conditions import state_conditions
+from ..profiling.report import Layer, layer_report
 from .processor_load import snapshot, used_by_others
-from .report import Layer, layer_report
 
 ROUNDS = 10
 MOST_OTHERS = 0.10  # share of the processors

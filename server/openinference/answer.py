@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 import numpy as np
 
 from ..errors import BadRequest
-from ..model import Model
+from ..models.model import Model
 from . import binary_tensors
 from .request import DATATYPE, OUTPUT, InferRequest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from ..model import Model
+from ..models.model import Model
 from ..settings import Settings
 from .request import DATATYPE, INPUT, OUTPUT
 

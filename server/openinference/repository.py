@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import BadRequest
+from ..http.app_context import service_of
 from ..http.openapi import problems
 from ..http.uploads import upload_clock
-from ..service import service_of
 
 router = APIRouter(prefix="/v2/repository", tags=["models at run time"])
 

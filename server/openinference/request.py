@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import BadRequest, TooLarge
-from ..model import Model
+from ..models.model import Model
 from . import binary_tensors
 
 INPUT, OUTPUT, DATATYPE = "image", "logits", "FP32"

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .. import __version__
-from ..classify_route import server_timing
 from ..errors import Busy
+from ..http.app_context import Service, service_of
 from ..http.content_encoding import unpacked
 from ..http.openapi import TENSOR_BODY, problems
 from ..http.uploads import upload_clock
-from ..model import Model
-from ..service import Service, service_of
-from ..stages import Stages
+from ..models.model import Model
+from ..routes.classify import server_timing
+from ..stage_times import Stages
 from . import binary_tensors
 from .answer import answer
 from .model_config import configuration, metadata

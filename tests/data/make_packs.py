@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import Dict, List
 
-from export.files import write_atomically
-from export.packed_images import CIFAR10_LABELS, PackedImage, read_packed, write_packed
+from export.data.packed_images import CIFAR10_LABELS, write_packed
+from server.bulk.packed_images import PackedImage, read_packed
+from server.files import write_atomically
 
 FOLDER = Path(__file__).parent
 # Position among the test images of the class: the first beyond the pack of 1,000 that all shipped models get right.

@@ -31,7 +31,7 @@ good_nano() {
   good_nano
   start r32
   [ "$status" = 0 ]
-  said "FWHT_ENGINE_COMMAND={python} -m export.engine_from_onnx {file} --precision {precision}"
+  said "FWHT_ENGINE_COMMAND={python} -m export.engine {file} --precision {precision}"
   cmp "$TREE/plugin/libfwht_plugin.so" "$TREE/build/libfwht_plugin.so"
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.metrics import Metrics
+from server.metrics.metrics import Metrics
 from tests.docker.tools import DOCKER, missing, passes, tool, versions
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not here: make test-docker")

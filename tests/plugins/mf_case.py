@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.kernels import DTYPES, FLOAT16, MfDepthwiseConvParams
-from export.contract import contract
-from export.reference import activate, mf_depthwise_conv
+from benchmarks.harness.kernels import DTYPES, FLOAT16, MfDepthwiseConvParams
+from export.ops.contract import contract
+from export.ops.reference import activate, mf_depthwise_conv
 
 CONTRACT = contract("mf_depthwise_conv")
 SECOND_ORDER = 1 + 2.0**-16  # the products of two roundings: about 28 / 2 times 2^-24 of the first order

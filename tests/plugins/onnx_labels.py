@@ -40,7 +40,7 @@ def read_test_images(pack: Path) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and classes."""
     from PIL import Image
 
-    from export.packed_images import read_packed
+    from server.bulk.packed_images import read_packed
 
     images = [image for image in read_packed(pack) if image.is_test]
     pixels = [np.asarray(Image.open(io.BytesIO(image.data)).convert("RGB")) for image in images]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.kernel_run import Format, run_fwht_layer, run_mf_depthwise_conv
-from benchmarks.kernels import NCHW, Library
-from benchmarks.node_models import Layer
-from benchmarks.plugin_cases import FORMATS
+from benchmarks.harness.kernel_run import Format, run_fwht_layer, run_mf_depthwise_conv
+from benchmarks.harness.kernels import NCHW, Library
+from benchmarks.harness.node_models import Layer
+from benchmarks.harness.plugin_cases import FORMATS
 
 SHAPES = ((1, 4, 4), (2, 8, 8), (1, 5, 7), (3, 1, 1))  # N, H, W: whole tiles and such as fit none
 

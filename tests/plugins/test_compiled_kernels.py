@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from benchmarks.cuda_compilers import CompilerMissing, Nvcc, Wheels
-from benchmarks.kernel_figures import LIMITS, SOURCES, Figures, all_figures, plain, template_arguments
+from benchmarks.harness.cuda_compilers import CompilerMissing, Nvcc, Wheels
+from benchmarks.harness.kernel_figures import LIMITS, SOURCES, Figures, all_figures, plain, template_arguments
 
 pytestmark = pytest.mark.slow
 EVERYWHERE = 48 * 1024  # bytes of shared memory that a block has on every board, unasked

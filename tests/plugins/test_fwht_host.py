@@ -11,10 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.kernel_tolerance import fwht_layer_error
-from benchmarks.kernels import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, FwhtLayerParams, loaded, stored, stored_shape
-from benchmarks.node_models import WEIGHTS, Layer, Weights
-from export.contract import PLUGINS, contract
+from benchmarks.harness.kernel_tolerance import fwht_layer_error
+from benchmarks.harness.kernels import (
+    DTYPES,
+    FLOAT16,
+    FLOAT32,
+    HWC8,
+    NCHW,
+    FwhtLayerParams,
+    loaded,
+    stored,
+    stored_shape,
+)
+from benchmarks.harness.node_models import WEIGHTS, Layer, Weights
+from export.ops.contract import PLUGINS, contract
 from tests.plugins.host import Memory, compiled
 
 CONTRACT = contract("fwht_layer")

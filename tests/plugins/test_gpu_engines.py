@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 
-from benchmarks.kernels import PLUGIN, Library, Stream
+from benchmarks.harness.kernels import PLUGIN, Library, Stream
 from tests.plugins.onnx_labels import LABELS, normalised
 
 if find_spec("tensorrt") is None:  # one that is there and broken shows itself
@@ -24,7 +24,7 @@ if find_spec("tensorrt") is None:  # one that is there and broken shows itself
         raise RuntimeError("FWHT_REQUIRE_GPU=1, and TensorRT's Python package is not there: install tensorrt")
     pytest.skip("needs TensorRT's Python package", allow_module_level=True)
 
-from benchmarks.engines import Bound, Engine, build, custom_nodes
+from benchmarks.harness.engines import Bound, Engine, build, custom_nodes
 
 pytestmark = pytest.mark.gpu
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HYBRIDS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 GOLDEN_IMAGES = 8
 MANY = 100  # images in one run over the whole set
-# operator 1 holds sgn(x), which jumps at 0: an activation within rounding of 0 falls on either side (export/parity.py)
+# operator 1 holds sgn(x), which jumps at 0: an activation within rounding of 0 falls on either side (to_onnx/parity.py)
 JUMPING = {"fwht_mf_mobilenet_v2": 0.02}
 KEPT = 0.999  # of the labels, in float16
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from benchmarks.kernel_run import Format, FwhtLayerRun, run_fwht_layer, run_mf_depthwise_conv
-from benchmarks.kernel_tolerance import Error, fwht_layer_error, mf_depthwise_conv_error
-from benchmarks.kernels import KERNELS, NCHW, Library, Stream
-from benchmarks.node_models import Layer, Weights
-from benchmarks.plugin_cases import FORMATS, some_pixels
+from benchmarks.harness.kernel_run import Format, FwhtLayerRun, run_fwht_layer, run_mf_depthwise_conv
+from benchmarks.harness.kernel_tolerance import Error, fwht_layer_error, mf_depthwise_conv_error
+from benchmarks.harness.kernels import KERNELS, NCHW, Library, Stream
+from benchmarks.harness.node_models import Layer, Weights
+from benchmarks.harness.plugin_cases import FORMATS, some_pixels
 
 pytestmark = pytest.mark.gpu
 

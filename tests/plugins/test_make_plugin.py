@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cuda_compilers import ROOT, CompilerMissing, Nvcc
+from benchmarks.harness.cuda_compilers import ROOT, CompilerMissing, Nvcc
 from server import __version__
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("make") is None, reason="needs make")]

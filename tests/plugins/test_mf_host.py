@@ -14,7 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.kernels import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, MfDepthwiseConvParams, loaded, stored, stored_shape
+from benchmarks.harness.kernels import (
+    DTYPES,
+    FLOAT16,
+    FLOAT32,
+    HWC8,
+    NCHW,
+    MfDepthwiseConvParams,
+    loaded,
+    stored,
+    stored_shape,
+)
 from tests.plugins.host import Memory, compiled
 from tests.plugins.mf_case import CONTRACT, WEIGHTS, Arrays, Case
 

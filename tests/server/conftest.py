@@ -9,14 +9,14 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from benchmarks.harness.fake_gpu import FakeGpu
 from server.backends.tensorrt_backend import TensorRTBackend
-from server.catalogue import Catalogue
+from server.models.catalogue import Catalogue
 from server.settings import Settings
-from tests.server.app_client import AppClient
-from tests.server.fake_gpu import FakeGpu
-from tests.server.gated_engine import GatedEngine
-from tests.server.http_server import ROOT, HttpServer, http_server
-from tests.server.tiny_models import write_tiny_model
+from tests.server.support.app_client import AppClient
+from tests.server.support.gated_engine import GatedEngine
+from tests.server.support.http_server import ROOT, HttpServer, http_server
+from tests.server.support.tiny_models import write_tiny_model
 
 CAT = ROOT / "tests" / "data" / "cat.jpg"
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.server.http_server import HttpServer
+from tests.server.support.http_server import HttpServer
 
 MIB = 1 << 20
 WITHIN_S = 1.0

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.server.http_server import ROOT, HttpServer
+from tests.server.support.http_server import ROOT, HttpServer
 
 CAT, SHIP = "tests/data/cat.jpg", "tests/data/ship.jpg"
 

@@ -8,7 +8,7 @@ import re
 import uvicorn
 
 from server.settings import Settings
-from tests.server.http_server import ROOT
+from tests.server.support.http_server import ROOT
 
 TEXT = (ROOT / "examples" / "nginx.conf").read_text()
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import StartupError
 from server.settings import NOT_OURS, TABLE, Settings, add_flags, flag, markdown, printed, read_settings, variable
-from tests.server.http_server import ROOT
+from tests.server.support.http_server import ROOT
 
 
 def test_flag_goes_before_variable_goes_before_default() -> None:

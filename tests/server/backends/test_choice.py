@@ -10,13 +10,14 @@ from typing import Iterator
 
 import pytest
 
-from server import model as models
+from benchmarks.harness.fake_gpu import FakeGpu
 from server.backends.choice import Choice, engine_names
 from server.errors import StartupError
-from server.model import Model, load_model, model_names
+from server.models import model_files
+from server.models.model import Model, load_model
+from server.models.model_files import model_names
 from server.settings import read_settings
-from tests.server.fake_gpu import FakeGpu
-from tests.server.tiny_models import write_tiny_model
+from tests.server.support.tiny_models import write_tiny_model
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
     """A machine with a GPU, whose folder build/ is the only one."""
     machine = FakeGpu(tmp_path)
     machine.install(monkeypatch)
-    monkeypatch.setattr(models, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(model_files, "FOLDERS", (tmp_path,))
     return machine
 
 

@@ -16,9 +16,9 @@ from onnx.reference import ReferenceEvaluator
 from server.backends.backend import infer_in_parts
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.errors import BadRequest, Busy, StartupError
-from server.layers.report import one_profile_at_a_time
+from server.profiling.report import one_profile_at_a_time
 
-from .. import tiny_models
+from ..support import tiny_models
 
 SHIPPED = sorted((Path(__file__).parent.parent.parent.parent / "models").glob("*.onnx"))
 

@@ -10,7 +10,7 @@ from typing import Callable, Iterator
 import pytest
 
 from server.backends.owner_thread import OwnerThread
-from tests.server.gated_engine import GUARD_S, until
+from tests.server.support.gated_engine import GUARD_S, until
 
 
 @pytest.fixture

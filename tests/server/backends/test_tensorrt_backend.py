@@ -1,7 +1,7 @@
 """The TensorRT backend on a stand-in for GPU and TensorRT: right logits by every interface, and every kind of failure.
 
 The stand-in (fake_cuda.py, fake_tensorrt.py) computes the real logits through the memory it is given, and knows what
-was not freed. What only a GPU can show is in benchmarks/gpu_serving.py.
+was not freed. What only a GPU can show is in benchmarks/serving/gpu_serving.py.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Callable
 import numpy as np
 import pytest
 
+from benchmarks.harness.fake_gpu import FakeGpu, images, right
 from server.backends import tensorrt_backend
 from server.backends.backend import infer_in_parts
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import EngineError
 from server.errors import BadRequest
-from tests.server.fake_gpu import FakeGpu, images, right
-from tests.server.gated_engine import until
-from tests.server.tiny_models import SIZE
+from tests.server.support.gated_engine import until
+from tests.server.support.tiny_models import SIZE
 
 Open = Callable[..., TensorRTBackend]
 

@@ -8,10 +8,10 @@ from typing import Any, Callable
 
 import pytest
 
+from benchmarks.harness.fake_gpu import FakeGpu
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import load_plugin
 from server.errors import StartupError
-from tests.server.fake_gpu import FakeGpu
 
 Open = Callable[..., TensorRTBackend]
 

@@ -7,9 +7,9 @@ from typing import Any, Callable
 
 import pytest
 
+from benchmarks.harness.fake_gpu import FakeGpu, images, right
 from server.backends import tensorrt_execution
 from server.backends.tensorrt_backend import TensorRTBackend
-from tests.server.fake_gpu import FakeGpu, images, right
 
 Open = Callable[..., TensorRTBackend]
 

@@ -7,13 +7,13 @@ from typing import Callable
 
 import pytest
 
+from benchmarks.harness.fake_gpu import FakeGpu, images, right
 from server.backends import tensorrt_profile
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import Engine, EngineError
 from server.errors import Busy
-from server.layers.report import one_profile_at_a_time
-from tests.server.fake_gpu import FakeGpu, images, right
-from tests.server.tiny_models import LAYERS, SIZE
+from server.profiling.report import one_profile_at_a_time
+from tests.server.support.tiny_models import LAYERS, SIZE
 
 Open = Callable[..., TensorRTBackend]
 
@@ -80,7 +80,7 @@ def test_a_profile_that_fails_leaves_the_server_running(opened: Open, gpu: FakeG
 
 def test_a_clock_that_changes_marks_the_report(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter([{"gpu_hz": 921_600_000}, {"gpu_hz": 614_400_000}])
-    monkeypatch.setattr("server.board.board_state", lambda: next(states))
+    monkeypatch.setattr("server.profiling.board.board_state", lambda: next(states))
     report = opened().profile(images(1), runs=1)
     told = report["conditions"]
     assert "from 921.6 MHz to 614.4 MHz" in told["noisy"]

@@ -14,17 +14,17 @@ from typing import Any, Iterator
 
 import pytest
 
-from server import model as models
+from benchmarks.harness.fake_gpu import FakeGpu
 from server.backends.choice import Choice
-from server.catalogue import Catalogue
-from server.model import load_model
+from server.models import model_files
+from server.models.catalogue import Catalogue
+from server.models.model import load_model
 from server.settings import Settings
-from server.stages import Stages
-from tests.server.app_client import AppClient
-from tests.server.fake_gpu import FakeGpu
-from tests.server.http_server import ROOT, HttpServer, command, environment, http_server
-from tests.server.meeting import grey
-from tests.server.test_probes import sample
+from server.stage_times import Stages
+from tests.server.routes.test_probes import sample
+from tests.server.support.app_client import AppClient
+from tests.server.support.http_server import ROOT, HttpServer, command, environment, http_server
+from tests.server.support.meeting import grey
 
 SAMPLES = sorted((ROOT / "tests" / "data").glob("*.jpg"))  # each is named after what it shows
 
@@ -33,7 +33,7 @@ SAMPLES = sorted((ROOT / "tests" / "data").glob("*.jpg"))  # each is named after
 def gpu(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
     machine = FakeGpu(tmp_path)
     machine.install(monkeypatch)
-    monkeypatch.setattr(models, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(model_files, "FOLDERS", (tmp_path,))
     machine.build(Path(shutil.copy(tiny, tmp_path)))
     return machine
 
@@ -122,7 +122,7 @@ def post(url: str, data: bytes) -> Any:
 def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HttpServer]:
     """The shipped hybrid on TensorRT, in a process of its own."""
     shutil.copy(ROOT / "models" / "fwht_mobilenet_v2.onnx", tmp_path)
-    module = ("tests.server.fake_gpu_server", str(tmp_path), request.param)
+    module = ("tests.server.support.fake_gpu_server", str(tmp_path), request.param)
     with http_server(tmp_path / "log", "--backend", "tensorrt", module=module) as server:
         yield server
 
@@ -144,10 +144,11 @@ def test_a_process_that_ends_without_closing_frees_the_gpu(tmp_path: Path, tiny:
     """As a script does that loads a model and just ends."""
     shutil.copy(tiny, tmp_path)
     code = (
-        "import sys, atexit, pytest; from pathlib import Path; from server import model; from server.model import *;"
-        "from tests.server.fake_gpu import FakeGpu; from tests.server.fake_gpu_server import complain;"
+        "import sys, atexit, pytest; from pathlib import Path; from server.models import model_files;"
+        "from server.models.model import *;"
+        "from benchmarks.harness.fake_gpu import FakeGpu; from tests.server.support.fake_gpu_server import complain;"
         f"gpu = FakeGpu(Path({str(tmp_path)!r})); gpu.install(pytest.MonkeyPatch()); atexit.register(complain, gpu);"
-        f"model.FOLDERS = (gpu.folder,); gpu.build(gpu.folder / 'tiny.onnx'); kept = load_model('tiny');"
+        f"model_files.FOLDERS = (gpu.folder,); gpu.build(gpu.folder / 'tiny.onnx'); kept = load_model('tiny');"
         "print(kept.backend.name)"
     )
     script = [sys.executable, "-c", code]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from server.__main__ import main
 from server.bench.images import form, made_image, read_images
-from tests.server.http_server import ROOT, HttpServer
+from tests.server.support.http_server import ROOT, HttpServer
 
 SHORT = ["--duration", "0.3", "--warm-up", "0"]
 IMAGES = str(ROOT / "tests" / "data")

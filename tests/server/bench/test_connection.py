@@ -8,7 +8,7 @@ import pytest
 
 from server.bench.connection import Answer, Connection, Target, connect, request_bytes
 from server.errors import StartupError
-from tests.server.scripted_server import Script, answer, scripted_server
+from tests.server.support.scripted_server import Script, answer, scripted_server
 
 
 @pytest.mark.parametrize(

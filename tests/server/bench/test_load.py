@@ -6,7 +6,7 @@ import asyncio
 
 from server.bench.connection import Target, request_bytes
 from server.bench.load import Outcomes, Plan, load
-from tests.server.scripted_server import Script, ScriptedServer, answer, scripted_server
+from tests.server.support.scripted_server import Script, ScriptedServer, answer, scripted_server
 
 
 def run(script: Script, plan: Plan, bodies: tuple[bytes, ...] = (b"x",)) -> tuple[Outcomes, ScriptedServer]:

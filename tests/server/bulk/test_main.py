@@ -13,7 +13,7 @@ import pytest
 
 from server.bulk.__main__ import check_packages, main
 from server.errors import StartupError
-from tests.server.http_server import ROOT
+from tests.server.support.http_server import ROOT
 from tests.tools import need_bulk
 
 DATA = ROOT / "tests" / "data"
@@ -80,7 +80,7 @@ def finished(images: Path, rows: Path, model: Path) -> None:
     from server.bulk.output import Output
     from server.bulk.source import open_source
     from server.bulk.worker import Job, Worker
-    from server.model import load_model
+    from server.models.model import load_model
 
     digest = load_model(str(model), Choice("onnxruntime")).card["file_sha256"]
     output = Output(rows)

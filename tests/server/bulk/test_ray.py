@@ -1,4 +1,4 @@
-"""The address of a cluster, before Ray is started; tests/benchmarks/test_bulk_kills.py runs Ray itself."""
+"""The address of a cluster, before Ray is started; tests/benchmarks/serving/test_bulk_kills.py runs Ray itself."""
 
 from __future__ import annotations
 

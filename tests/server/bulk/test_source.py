@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from export.packed_images import read_packed
+from server.bulk.packed_images import read_packed
 from server.bulk.source import MAX_BYTES, open_source
 from server.errors import BadRequest, StartupError, TooLarge
 

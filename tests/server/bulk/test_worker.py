@@ -19,10 +19,10 @@ from server.backends.choice import Choice
 from server.bulk.output import Output
 from server.bulk.source import Folder, open_source
 from server.bulk.worker import TRIES, Job, Worker, classify
-from server.model import load_model
-from tests.server.http_server import ROOT
+from server.models.model import load_model
+from tests.server.support.http_server import ROOT
 
-from ..app_client import AppClient
+from ..support.app_client import AppClient
 
 SAMPLES = sorted((ROOT / "tests" / "data").glob("*.jpg"))
 

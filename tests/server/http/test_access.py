@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.server.app_client import AppClient
+from tests.server.support.app_client import AppClient
 
 
 def test_a_fit_id_is_echoed(client: AppClient) -> None:

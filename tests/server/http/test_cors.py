@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from tests.server.app_client import AppClient
+from tests.server.support.app_client import AppClient
 
 ORIGIN = {"Origin": "https://app.example"}
 QUESTION = {**ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}

@@ -11,7 +11,7 @@ import pytest
 from server.errors import StartupError
 from server.http.keys import OPEN, Keys, keys_from
 from server.settings import Settings
-from tests.server.app_client import AppClient
+from tests.server.support.app_client import AppClient
 
 MakeClient = Callable[..., AppClient]
 

@@ -7,8 +7,8 @@ from typing import Any, Dict
 import pytest
 from pydantic import TypeAdapter
 
-from server import answers
-from tests.server.app_client import AppClient
+from server.http import schemas as answers
+from tests.server.support.app_client import AppClient
 
 
 @pytest.fixture

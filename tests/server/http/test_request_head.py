@@ -11,7 +11,7 @@ from typing import Iterator
 import httpx
 import pytest
 
-from tests.server.http_server import HttpServer, http_server
+from tests.server.support.http_server import HttpServer, http_server
 
 WITHIN_S = 10.0  # a guard against hanging
 

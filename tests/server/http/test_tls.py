@@ -13,7 +13,7 @@ import pytest
 from server.errors import StartupError
 from server.http.tls import tls_options
 from server.settings import Settings
-from tests.server.http_server import http_server
+from tests.server.support.http_server import http_server
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from server import app as server_app
 from server.errors import StartupError
 from server.http.tracing import Tracing
-from tests.server.app_client import AppClient
-from tests.server.http_server import ROOT
+from tests.server.support.app_client import AppClient
+from tests.server.support.http_server import ROOT
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 Spans = Callable[[], Any]
@@ -61,7 +61,7 @@ def test_open_inference_requests_are_noted_too(traced: tuple[AppClient, Spans]) 
 def test_off_imports_nothing() -> None:
     """Newer versions of FastAPI import OpenTelemetry's interface by themselves; what makes and sends spans is ours."""
     code = (
-        "import sys; from server.app import make_app; from server.catalogue import Catalogue;"
+        "import sys; from server.app import make_app; from server.models.catalogue import Catalogue;"
         "from server.settings import Settings; s = Settings(); make_app(s, Catalogue(s));"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry.sdk')]"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.layers.source import report_side
+from server.layers.read_side import report_side
 from server.layers.times import Side
 
 

@@ -10,7 +10,7 @@ import pytest
 from server.layers import rounds as layer_rounds
 from server.layers.processor_load import Snapshot
 from server.layers.rounds import MOST_OTHERS, measured, merged
-from server.model import Model, load_model
+from server.models.model import Model, load_model
 
 from .sides import item, report
 

@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.server.http_server import HttpServer
+from tests.server.support.http_server import HttpServer
 
 MODEL = "fwht_mobilenet_v2"
 PATH = f"/v2/models/{MODEL}/infer"

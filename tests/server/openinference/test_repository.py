@@ -11,10 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
-from server import model as models
-from tests.server.app_client import AppClient
-from tests.server.http_server import HttpServer, http_server
-from tests.server.tiny_models import SIZE
+from server.models import model_files
+from tests.server.support.app_client import AppClient
+from tests.server.support.http_server import HttpServer, http_server
+from tests.server.support.tiny_models import SIZE
 
 KEY = "the-admin-key"
 ADMIN = {"X-API-Key": KEY}
@@ -84,7 +84,7 @@ def test_no_paths(admin: AppClient, name: str) -> None:
 
 
 def test_load_reload_unload(admin: AppClient, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(model_files, "FOLDERS", (tmp_path,))
     shutil.copy(tiny, tmp_path / "other.onnx")
     assert act(admin, "models/other/load").json() == {}
     assert act(admin, "models/other/load", json={}).status_code == 200
@@ -103,7 +103,7 @@ def ready_series(client: AppClient) -> str:
 def test_broken_file_is_refused_with_the_reason(
     admin: AppClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(model_files, "FOLDERS", (tmp_path,))
     (tmp_path / "other.onnx").write_bytes(b"no model")
     response = act(admin, "models/other/load")
     assert response.status_code == 400 and "export it again" in response.json()["error"]

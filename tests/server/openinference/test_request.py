@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from server.backends.choice import Choice
 from server.errors import BadRequest, TooLarge
-from server.model import Model, load_model
+from server.models.model import Model, load_model
 from server.openinference.request import InferRequest, read_request
-from tests.server.tiny_models import SIZE
+from tests.server.support.tiny_models import SIZE
 
 MOST = 4
 SHAPE = [2, 3, SIZE, SIZE]

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.server.http_server import HttpServer, http_server
+from tests.server.support.http_server import HttpServer, http_server
 
 triton = pytest.importorskip("tritonclient.http", reason="needs tritonclient[http], which is in the dev extra")
 

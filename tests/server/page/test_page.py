@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from server.page.page import HTML
-from tests.server.app_client import AppClient
+from tests.server.support.app_client import AppClient
 
 MARKUP = re.sub(r"(?s)<(script|style) nonce.*?</\1>", "", HTML)
 SCRIPTS = re.findall(r"(?s)<script nonce=\"{nonce}\">(.*?)</script>", HTML)

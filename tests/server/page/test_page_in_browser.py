@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from tests.server.browser import Visit, chromium, visit
 from tests.server.conftest import CAT
-from tests.server.http_server import ROOT, HttpServer, http_server
+from tests.server.support.browser import Visit, chromium, visit
+from tests.server.support.http_server import ROOT, HttpServer, http_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route

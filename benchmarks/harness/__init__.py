@@ -1,0 +1,1 @@
+"""What benchmarks and tests share: builds of the kernels, error bounds, stand-ins, servers, timing."""

@@ -1,0 +1,223 @@
+"""Compile the kernels for every board, list what ptxas says of them:
+python -m benchmarks.harness.kernel_figures [--markdown]
+
+Registers, stack, spills and shared memory need no GPU. Writes build/bench/kernel_figures.json; --markdown prints the
+table for a document. Results of unchanged sources are taken from build/kernel_figures/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from benchmarks.harness.cuda_compilers import PLUGINS, ROOT, Compiler, CompilerMissing, Nvcc, Wheels
+
+CACHE = ROOT / "build" / "kernel_figures"
+RESULT = ROOT / "build" / "bench" / "kernel_figures.json"
+
+
+class Limits(NamedTuple):
+    board: str
+    registers: int  # of a block
+    shared_bytes: int  # of a block; above 48 KiB it has to be asked for
+
+
+LIMITS = {
+    53: Limits("Nano, TX1", 32 * 1024, 48 * 1024),
+    62: Limits("TX2", 32 * 1024, 48 * 1024),
+    72: Limits("Xavier", 64 * 1024, 96 * 1024),
+    87: Limits("Orin", 64 * 1024, 163 * 1024),
+    90: Limits("H100, H200", 64 * 1024, 227 * 1024),
+    110: Limits("Thor", 64 * 1024, 227 * 1024),
+}
+
+# The kernels' sources ask for nothing between these pairs; compiling to PTX takes longer than assembling it.
+SAME_PTX = {62: 53, 110: 90}
+
+# Every instance of each op's list, and in PTX, as the value of a variable with the same template arguments, the shared
+# memory that a launch asks for besides what the kernel declares itself.
+SOURCES = {
+    "FWHTLayer": """
+        #include "fwht_layer/kernel.cuh"
+        #include "fwht_layer/tiles.h"
+        namespace fwht {
+        template <typename T> extern __device__ const int shared_bytes = T::kSharedBytes;
+        #define INSTANTIATE(...)                                                           \\
+            template __global__ void fwht_layer_kernel<__VA_ARGS__>(const FwhtLayerParams); \\
+            template __device__ const int shared_bytes<__VA_ARGS__>;
+        #define INSTANCE(...) INSTANTIATE(FWHT_LAYER_TILE(__VA_ARGS__))
+        FWHT_LAYER_INSTANCES(INSTANCE)
+        }
+    """,
+    "MFDepthwiseConv": """
+        #include "mf_depthwise_conv/kernel.cuh"
+        #include "mf_depthwise_conv/tiles.h"
+        namespace fwht {
+        #define NCHW(type, size, op, rows) \\
+            template __global__ void mf_depthwise_conv_nchw<type, size, op, rows>(MfDepthwiseConvParams);
+        #define HWC8(type, size, op, columns) \\
+            template __global__ void mf_depthwise_conv_hwc8<size, op, columns>(MfDepthwiseConvParams);
+        FWHT_MF_NCHW_INSTANCES(NCHW)
+        FWHT_MF_HWC8_INSTANCES(HWC8)
+        }
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One kernel, compiled for one architecture."""
+
+    op: str
+    kernel: str
+    compiler: str
+    architecture: int
+    threads: int  # of __launch_bounds__, 0 without
+    registers: int  # of a thread
+    stack_bytes: int
+    spill_bytes: int
+    static_shared_bytes: int
+    dynamic_shared_bytes: int
+
+    @property
+    def block_registers(self) -> int:
+        """The hardware hands them out to warps in multiples of eight a thread."""
+        return self.threads * -(-self.registers // 8) * 8
+
+    @property
+    def shared_bytes(self) -> int:
+        return self.static_shared_bytes + self.dynamic_shared_bytes
+
+    @property
+    def launchable(self) -> bool:
+        """The launch passes over a kernel whose shared memory the device does not have."""
+        return self.shared_bytes <= LIMITS[self.architecture].shared_bytes
+
+
+def number(pattern: str, text: str) -> int:
+    return sum(map(int, re.findall(pattern, text)))
+
+
+def template_arguments(name: str) -> str:
+    """The I...E part of a mangled name: equal for a kernel and a variable over the same type."""
+    return re.sub(r"^_ZN4fwht\d+[a-z_0-9]+?I(.*?)EE(?:v.*)?$", r"\1", name)
+
+
+def figures_of_report(op: str, compiler: str, architecture: int, ptx: str, report: str) -> list[Figures]:
+    threads = {
+        name: int(bounds)
+        for name, head in re.findall(r"\.entry (\w+)\((.*?)\{", ptx, re.DOTALL)
+        for bounds in re.findall(r"\.maxntid (\d+)", head)
+    }
+    variables = re.findall(r"\.u32 (_ZN4fwht12shared_bytes\w+) = (\d+);", ptx)
+    dynamic = {template_arguments(name): int(value) for name, value in variables}
+    return [
+        Figures(
+            op=op,
+            kernel=name,
+            compiler=compiler,
+            architecture=architecture,
+            threads=threads.get(name, 0),
+            registers=number(r"Used (\d+) registers", text),
+            stack_bytes=number(r"(\d+) bytes stack frame", text),
+            spill_bytes=number(r"(\d+) bytes spill", text),
+            static_shared_bytes=number(r"(\d+) bytes smem", text),
+            dynamic_shared_bytes=dynamic.get(template_arguments(name), 0),
+        )
+        for name, text in re.findall(r"entry function '(\w+)'(.*?)(?=Compiling entry|\Z)", report, re.DOTALL)
+    ]
+
+
+def source_hash() -> str:
+    texts = (path.read_bytes() for path in sorted(PLUGINS.rglob("*")) if path.suffix in (".h", ".cuh"))
+    return hashlib.sha256(b"\0".join([Path(__file__).read_bytes(), *texts])).hexdigest()[:16]
+
+
+def cache_of(compiler: Compiler, op: str, architecture: int) -> Path:
+    return CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}-{source_hash()}.json"
+
+
+def figures_of(compiler: Compiler, op: str, architecture: int) -> list[Figures]:
+    path = cache_of(compiler, op, architecture)
+    if path.exists():
+        return [Figures(**kernel) for kernel in json.loads(path.read_text())]
+    ptx = compiler.ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
+    figures = figures_of_report(op, compiler.name, architecture, ptx, compiler.report(ptx, architecture))
+    if path == cache_of(compiler, op, architecture):  # else a source was edited meanwhile
+        for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
+            old.unlink()
+        write_json(path, [asdict(kernel) for kernel in figures])
+    return figures
+
+
+def write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.write_text(json.dumps(value, indent=1) + "\n")
+    new.replace(path)
+
+
+def all_figures(compiler: Compiler) -> list[Figures]:
+    """Every op for every architecture that we build for and the compiler knows; two or more at once."""
+    jobs = [(op, architecture) for architecture in LIMITS if architecture in compiler.architectures for op in SOURCES]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        return [kernel for part in pool.map(lambda job: figures_of(compiler, *job), jobs) for kernel in part]
+
+
+def readable(names: list[str]) -> list[str]:
+    """fwht_layer_kernel<float, 0, 32, 32, 8, 1> for a mangled name; the name itself where c++filt is not there."""
+    if shutil.which("c++filt") is None:
+        return names
+    text = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
+    return [re.sub(r"fwht::|^void |\([\w:]+\)|Tile<|(?<=>) >", "", name) for name in text.splitlines()]
+
+
+HEAD = ("compiler", "sm", "kernel", "threads", "registers", "x threads", "stack", "spills", "shared")
+
+
+def table(figures: list[Figures]) -> list[tuple[str, ...]]:
+    rows = [
+        (k.compiler, k.architecture, name, k.threads, k.registers, k.block_registers, k.stack_bytes, k.spill_bytes)
+        + (k.shared_bytes,)
+        for k, name in zip(figures, readable([kernel.kernel for kernel in figures]))
+    ]
+    return [HEAD, *(tuple(map(str, row)) for row in rows)]
+
+
+def plain(figures: list[Figures]) -> str:
+    rows = table(figures)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def markdown(figures: list[Figures]) -> str:
+    head, *rows = table(figures)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * len(head), *rows])
+
+
+def figures_where_there(compiler: Callable[[], Compiler]) -> list[Figures]:
+    try:
+        return all_figures(compiler())
+    except CompilerMissing as missing:
+        print(f"left out: {missing}", file=sys.stderr)
+        return []
+
+
+def main() -> int:
+    figures = [*figures_where_there(Wheels), *figures_where_there(Nvcc)]
+    write_json(RESULT, [asdict(kernel) for kernel in figures])
+    print((markdown if "--markdown" in sys.argv[1:] else plain)(figures))
+    return 0 if figures else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""How far a kernel's output may lie from `export.ops.reference`: ||out - ref|| against a bound from the format.
+
+With u = 2^-24 (float32 arithmetic), L = log2 n. A butterfly stage, scaled by 1 / sqrt(2), keeps norms and rounds every
+value once, so a transform of L stages and one scaling errs by at most (L + 2) u ||x||, however its stages are split:
+
+    ||du|| <= (L + 2) u ||x||
+    ||dv|| <= max(slope) ||du|| + u ||TANH r + (|s| + |T|) |tanh s| + 4 |v| ||       r = max(|s| - T, 0)
+    ||dz|| <= ||dv|| + (L + 3) u ||v||                                   truncating and means do not enlarge a norm
+    ||dY|| <= max|gain| ||dz|| + 3 u (||gain y|| + ||bias|| + ||R||)     nor do activations
+
+where slope = |scale| (|tanh s| + r / cosh(s)^2) is the threshold function's. TANH u is the absolute error of a tanh
+made of exponentials. float16 adds half a unit in the last place of Y, 2^-11, with its absolute limit 2^-25 near zero,
+and 2^-10.987 relative for tanh.approx, which float16 may use. All of it to first order: SECOND covers the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.harness.kernels import FLOAT16, FLOAT32
+from benchmarks.harness.node_models import Layer, Weights
+from export.ops.float32_bounds import mf_depthwise_conv_tolerance
+from export.ops.hadamard import hadamard
+from export.ops.reference import activate, mf_depthwise_conv
+
+U = 2.0**-24
+HALF = 2.0**-11
+HALF_ABSOLUTE = 2.0**-25
+TANH = 8
+TANH_APPROX = 2.0**-10.987
+SECOND = 1.01
+
+
+@dataclass(frozen=True)
+class Error:
+    """Of one output: its distance from the reference, and what is allowed, both over the norm of the reference."""
+
+    relative: float
+    allowed: float
+
+    @property
+    def share(self) -> float:
+        """Of the tolerance; above 1 the output is wrong, and NaN is never right."""
+        return self.relative / self.allowed
+
+    def __str__(self) -> str:
+        return f"error {self.relative:.2e}, {self.share:.0%} of the tolerance {self.allowed:.2e}"
+
+
+def norm(values: np.ndarray) -> float:
+    return float(np.sqrt(np.square(np.abs(values.astype(np.float64))).sum()))
+
+
+def error(y: np.ndarray, reference: np.ndarray, allowed: float) -> Error:
+    size = max(norm(reference), np.finfo(np.float64).tiny)
+    return Error(norm(y.astype(np.float64) - reference) / size, allowed / size)
+
+
+def output_rounding(reference: np.ndarray, kind: int) -> float:
+    if kind == FLOAT32:
+        return 0.0
+    return HALF * norm(reference) + HALF_ABSOLUTE * float(np.sqrt(reference.size))
+
+
+def fwht_layer_reference(layer: Layer, weights: Weights, x: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
+    """Y in float64, the residual added before the activation."""
+    if residual is None:
+        return layer.reference(x, weights)
+    linear = Layer(**{**vars(layer), "activation": 0}).reference(x, weights)
+    return activate(linear + residual.astype(np.float64), layer.activation)
+
+
+def fwht_layer_error(
+    layer: Layer, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int, residual: np.ndarray | None = None
+) -> Error:
+    """x and residual as the kernel got them (float16 values where it is float16), y what it made of them."""
+    reference = fwht_layer_reference(layer, weights, x, residual)
+    allowed = SECOND * _float32_norm(layer, weights, x, residual, kind) + output_rounding(reference, kind)
+    return error(y, reference, allowed)
+
+
+def _float32_norm(layer: Layer, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int) -> float:
+    stages = np.log2(layer.n)
+    limits, scale = (weights[name].astype(np.float64)[:, None, None] for name in ("thresholds", "scale"))
+    gain, bias = (weights[name].astype(np.float64) for name in ("gain", "bias"))
+    h = hadamard(layer.n)[:, : x.shape[1]] / np.sqrt(layer.n)
+    u = np.einsum("kc,nchw->nkhw", h, x.astype(np.float64), optimize=True)
+    s = scale * u
+    bent, r = np.abs(np.tanh(s)), np.maximum(np.abs(s) - limits, 0)
+    slope, v = np.abs(scale) * (bent + r / np.cosh(np.minimum(np.abs(s), 300)) ** 2), bent * r
+    local = TANH * r + (np.abs(s) + np.abs(limits)) * bent + 4 * v
+    if layer.keep_dc:
+        slope[:, 0], v[:, 0], local[:, 0] = 1, np.abs(u[:, 0]), 0
+    dv = float(slope.max()) * (stages + 2) * U * norm(x) + U * norm(local)
+    if kind == FLOAT16:
+        dv += TANH_APPROX * norm(v)
+    largest = float(np.abs(gain).max())
+    dz = dv + (stages + 3) * U * norm(v)
+    pixels = x.shape[0] * x.shape[2] * x.shape[3]
+    end = largest * norm(v) + np.sqrt(pixels) * norm(bias) + (0.0 if residual is None else norm(residual))
+    return float(largest * dz + 3 * U * end)
+
+
+def mf_depthwise_conv_error(
+    x: np.ndarray, weights: Weights, y: np.ndarray, kind: int, stride: int, padding: int, op: int, activation: int
+) -> Error:
+    """Of MFDepthwiseConv; weights: weight, gain, bias."""
+    arguments = (x, weights["weight"], weights["gain"], weights["bias"], stride, padding)
+    reference = mf_depthwise_conv(*arguments, operator=op, activation=activation)
+    allowed = norm(mf_depthwise_conv_tolerance(*arguments)) + output_rounding(reference, kind)
+    return error(y, reference, allowed)

@@ -1,0 +1,101 @@
+"""Models of a single layer with random weights: the custom ops and the convolution an FWHT layer stands in for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from export.ops.float32_bounds import fwht_layer_tolerance
+from export.ops.reference import fwht_layer
+from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
+from export.to_onnx.fwht_body import fwht_layer_function, fwht_layer_node
+
+Weights = dict[str, np.ndarray]
+WEIGHTS = ("thresholds", "scale", "gain", "bias")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One FWHT layer: channels in and out, n coefficients, and the op's attributes."""
+
+    in_channels: int
+    out_channels: int
+    n: int
+    keep_dc: int = 1
+    pool: int = 1
+    activation: int = 0
+
+    def weights(self, generator: np.random.Generator) -> Weights:
+        """Random weights by input name; thresholds of either sign."""
+        weights = {
+            "thresholds": generator.normal(0, 0.3, self.n),
+            "scale": generator.normal(1, 0.3, self.n),
+            "gain": generator.normal(1, 0.5, self.out_channels),
+            "bias": generator.normal(0, 1, self.out_channels),
+        }
+        return {name: values.astype(np.float32) for name, values in weights.items()}
+
+    def node(self, name: str, x: str, y: str) -> onnx.NodeProto:
+        """The node from tensor `x` to `y`, with weights called `<name>.thresholds` and so on."""
+        inputs = [x, *(f"{name}.{weight}" for weight in WEIGHTS)]
+        return fwht_layer_node(name, inputs, y, **self.__dict__)
+
+    def reference(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """Y in float64."""
+        thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
+        return fwht_layer(x, thresholds, scale, gain, bias, self.out_channels, self.keep_dc, self.pool, self.activation)
+
+    def tolerance(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """How far float32 may be from `reference`."""
+        attributes = {a.name: a.i for a in self.node("layer", "x", "y").attribute}
+        even = self.pool & -self.pool
+        backward_block = even * self.out_channels // attributes["backward_groups"]
+        forward = attributes["forward_groups"] + self.in_channels // attributes["forward_groups"]
+        backward = self.n // backward_block + backward_block
+        thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
+        return fwht_layer_tolerance(x, thresholds, scale, gain, bias, forward, backward, self.keep_dc)
+
+
+def model(
+    nodes: list[onnx.NodeProto],
+    weights: Weights,
+    x_shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    functions: list[onnx.FunctionProto],
+) -> onnx.ModelProto:
+    """A checked model from `x` to `y` with a free batch size; shapes are (C, H, W)."""
+    graph = helper.make_graph(
+        nodes,
+        "layers",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *x_shape])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", *y_shape])],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)]
+    proto = helper.make_model(graph, functions=functions, opset_imports=imports, ir_version=IR_VERSION)
+    onnx.checker.check_model(proto)
+    return proto
+
+
+def fwht_layer_model(layer: Layer, weights: Weights, height: int, width: int) -> onnx.ModelProto:
+    """The layer alone, as one node with its function body."""
+    return model(
+        [layer.node("layer", "x", "y")],
+        {f"layer.{name}": values for name, values in weights.items()},
+        (layer.in_channels, height, width),
+        (layer.out_channels, height, width),
+        [fwht_layer_function()],
+    )
+
+
+def convolution_model(layer: Layer, weight: np.ndarray, bias: np.ndarray, height: int, width: int) -> onnx.ModelProto:
+    """The 1x1 convolution with bias that the layer replaces, and its ReLU6 where the layer has one."""
+    nodes = [helper.make_node("Conv", ["x", "weight", "bias"], ["sum" if layer.activation else "y"], name="conv")]
+    weights = {"weight": weight, "bias": bias}
+    if layer.activation:
+        weights["low"], weights["high"] = np.float32(0), np.float32(6)
+        nodes.append(helper.make_node("Clip", ["sum", "low", "high"], ["y"], name="relu6"))
+    return model(nodes, weights, (layer.in_channels, height, width), (layer.out_channels, height, width), [])

@@ -1,0 +1,1 @@
+"""Benchmarks of the ops and of whole models on an engine, without a server."""

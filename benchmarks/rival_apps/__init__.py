@@ -1,1 +1,0 @@
-"""The same classifier behind other servers, each as its own documentation advises; see benchmarks/rivals.py."""

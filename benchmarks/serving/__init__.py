@@ -1,0 +1,1 @@
+"""Benchmarks of the server and of bulk runs, and what breaks them."""

@@ -1,0 +1,77 @@
+"""The arithmetic of a model for one image, counted layer by layer from its formulas.
+
+A multiplication counts as a multiply-add, whether or not something is added; a comparison or a subtraction as an
+addition. Per output pixel, with the BatchNorm behind a layer folded into it:
+
+    convolution, linear   k k C_in / groups multiply-adds for each output channel; the BatchNorm is in the weights
+    FWHTLayer             two transforms of n log2(n) additions; for each coefficient a subtraction (the threshold), a
+                          scaling (1 / sqrt(n) and `scale`) and a product; for each output channel gain and bias, and
+                          pool - 1 additions. The n values of tanh are counted on their own
+    MFDepthwiseConv       k k pairs for each channel, two additions each (operators 2 and 3: a comparison and an
+                          addition), and gain and bias
+    addition, pool        an addition for each value; pool: and a product for each channel
+
+ReLU and ReLU6 are not counted: an engine fuses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.to_onnx.folded_graph import Layer, folded_graph
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+@dataclass(frozen=True)
+class Operations:
+    multiply_adds: int = 0
+    additions: int = 0
+    tanh: int = 0
+
+    def __add__(self, other: Operations) -> Operations:
+        sums = (self.multiply_adds + other.multiply_adds, self.additions + other.additions, self.tanh + other.tanh)
+        return Operations(*sums)
+
+
+def count_operations(model: nn.Module, size: int) -> Operations:
+    """Of one image of `size` x `size` pixels. Raises ValueError for a layer that the exporter does not know."""
+    shapes: dict[str, Shape] = {"image": (3, size, size)}
+    total = Operations()
+    for layer in folded_graph(model):
+        inputs = [shapes[name] for name in layer.inputs]
+        shapes[layer.name], operations = _layer(layer, inputs[0])
+        total += operations
+    return total
+
+
+def _layer(layer: Layer, shape: Shape) -> tuple[Shape, Operations]:
+    """The shape of what a layer makes of an input of that shape, and what it costs."""
+    module, (channels, height, width) = layer.module, shape
+    if isinstance(module, nn.Conv2d):
+        made = (module.out_channels, *_sides(shape, module.kernel_size[0], module.stride[0], int(module.padding[0])))
+        return made, Operations(multiply_adds=_values(made) * module.weight[0].numel())
+    if isinstance(module, FWHTLayer):
+        made, pixels = (module.out_channels, height, width), height * width
+        additions = 2 * module.n * (module.n.bit_length() - 1) + module.n + module.out_channels * (module.pool - 1)
+        return made, Operations(pixels * (2 * module.n + module.out_channels), pixels * additions, pixels * module.n)
+    if isinstance(module, MFDepthwiseConv):
+        made = (channels, *_sides(shape, module.kernel_size, module.stride, module.padding))
+        return made, Operations(_values(made), _values(made) * 2 * module.kernel_size**2)
+    if isinstance(module, nn.Linear):
+        return (module.out_features, 1, 1), Operations(module.weight.numel())
+    if layer.op == "add":
+        return shape, Operations(additions=_values(shape))
+    return (channels, 1, 1), Operations(channels, _values(shape))
+
+
+def _sides(shape: Shape, kernel: int, stride: int, padding: int) -> tuple[int, int]:
+    height, width = ((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
+    return height, width
+
+
+def _values(shape: Shape) -> int:
+    return shape[0] * shape[1] * shape[2]

@@ -1,0 +1,123 @@
+"""Does an engine compute what its ONNX file computes? It answers the golden images, through the back end that serves.
+
+float32: within the tolerance that export/to_onnx/parity.py derived for the file. float16 (u = 2^-11): a layer
+rounds its weights and its output once each, errors add up over the L layers at worst, and activations are of size 1
+behind every BatchNorm, so
+
+    tolerance = 2 L u max|logits|
+
+A GPU without units that add float16 products in float32 (Jetson Nano) rounds every partial sum, too, by sqrt(K) u for K
+products; as a random walk over all layers that is sqrt(sum of K) u, which is less: 100 against 128 for MobileNet-V2.
+Labels are equal but where the two best classes are closer than that. What export/to_onnx/parity.py says of sgn(x)
+holds here, too.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence
+
+import numpy as np
+
+from export.engine.onnx_wire import Node
+from export.engine.parity_verdict import UNIT_ROUNDOFF, Parity, ParityError, compare
+from server.backends.backend import Backend
+from server.backends.engine_card import read_card
+
+ROOT = Path(__file__).resolve().parents[2]
+EXACT = {"Clip", "Relu", "Flatten", "Reshape"}  # round nothing
+
+
+BROKEN = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # what np.load raises, too
+
+
+class GoldenError(Exception):
+    """There are no golden answers of an ONNX file, and where they come from."""
+
+
+def read_golden(onnx: Path, sha256: str, shape: Sequence[int], classes: int) -> Dict[str, np.ndarray]:
+    """Golden images and answers that belong to an ONNX file: beside it, in build/, or shipped in tests/data.
+
+    shape: of an image, (3, S, S). Raises GoldenError with what is wrong with each file that there is.
+    """
+    name = f"{onnx.stem}.golden.npz"
+    places = dict.fromkeys(folder / name for folder in (onnx.parent, ROOT / "build", ROOT / "tests" / "data"))
+    refused = []
+    for path in places:
+        if path.is_file():
+            try:
+                return _golden(path, sha256, shape, classes)
+            except BROKEN as error:
+                refused.append(f"{path} does not belong to it ({error})")
+    reasons = "; ".join(refused) or f"{name} is not beside it"
+    raise GoldenError(
+        f"{onnx} has no golden answers to prove an engine by: {reasons}. `make onnx` writes it with the ONNX file: copy"
+        " both here"
+    )
+
+
+def _golden(path: Path, sha256: str, shape: Sequence[int], classes: int) -> Dict[str, np.ndarray]:
+    """Raises one of BROKEN where it is broken or of another file."""
+    with np.load(str(path), allow_pickle=False) as file:
+        golden = {key: file[key] for key in ("image", "logits", "tolerance")}
+        made_for = str(file["onnx_sha256"]) if "onnx_sha256" in file.files else None
+    if made_for not in (None, sha256):
+        raise ValueError(f"it is of an ONNX file {made_for[:8]}, this one is {sha256[:8]}")
+    image, logits = golden["image"], golden["logits"]
+    if image.shape[1:] != tuple(shape) or logits.shape != (len(image), classes) or not len(image):
+        raise ValueError(f"images {image.shape} and logits {logits.shape}, not (N, {shape}) and (N, {classes})")
+    if image.dtype != np.float32 or not np.isfinite(logits).all() or not float(golden["tolerance"]) > 0:
+        raise ValueError("it holds no float32 images, no finite logits or no tolerance")
+    return golden
+
+
+def tolerance(golden: Dict[str, np.ndarray], precision: str, graph: Sequence[Node]) -> float:
+    """How far a logit of the engine may be from the golden one."""
+    if precision == "fp32":
+        return float(golden["tolerance"])
+    layers = sum(node.op_type not in EXACT for node in graph)
+    return 2 * layers * UNIT_ROUNDOFF[precision] * float(np.abs(golden["logits"]).max())
+
+
+def jumps(graph: Sequence[Node]) -> bool:
+    """Whether the model holds sgn(x), as a multiplication-free layer of operator 1 does."""
+    return any(node.op_type == "MFDepthwiseConv" and node.integers.get("operator") == 1 for node in graph)
+
+
+def check_engine(
+    backend: Backend, golden: Dict[str, np.ndarray], batches: Sequence[int], precision: str, graph: Sequence[Node]
+) -> Parity:
+    """Compare in batches of each of these sizes; the worst comparison. Raises ParityError where one does not hold."""
+    allowed = tolerance(golden, precision, graph)
+    found = [_compared(backend, golden, size, allowed, jumps(graph)) for size in dict.fromkeys(batches)]
+    worst = max(found, key=lambda parity: (not parity.passed, parity.largest))
+    if not all(parity.passed for parity in found):
+        raise ParityError(f"the engine does not compute what the ONNX file does; {worst}")
+    return worst
+
+
+def _compared(backend: Backend, golden: Dict[str, np.ndarray], size: int, allowed: float, jumping: bool) -> Parity:
+    """The images over and over, until the last batch is full: an engine may have a least batch size."""
+    count = len(golden["image"])
+    order = np.arange(-(-count // size) * size) % count
+    images = golden["image"][order]
+    logits = np.concatenate([backend.infer(images[i : i + size]) for i in range(0, len(images), size)])
+    return compare(logits[:count], golden["logits"], allowed, jumping)
+
+
+def prove(
+    card: Path, plugin: Path, golden: Dict[str, np.ndarray], graph: List[Node], report: Callable[..., Any]
+) -> Parity:
+    """In a process of its own: open the engine as the server does, and compare. Raises StartupError, ParityError."""
+    from server.backends.tensorrt_backend import TensorRTBackend
+
+    report("proving it on the golden images")
+    profile = read_card(card).profile
+    backend = TensorRTBackend(card, plugin)
+    try:
+        sizes = (profile["min"], profile["opt"], profile["max"])
+        return check_engine(backend, golden, sizes, backend.precision, graph)
+    finally:
+        backend.close()

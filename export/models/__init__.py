@@ -1,0 +1,71 @@
+"""The models by name, and their variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Union
+
+from torch import Tensor, nn
+
+from export.models.mobilenet import MobileNetSpec, MobileNetV2
+from export.models.resnet import ResNet, ResNetSpec
+
+Spec = Union[MobileNetSpec, ResNetSpec]
+
+MODELS: dict[str, Spec] = {
+    "mobilenet_v2": MobileNetSpec(),
+    "fwht_mobilenet_v2": MobileNetSpec(fwht_bottlenecks=5),
+    "fwht_mobilenet_v2_slim": MobileNetSpec(fwht_bottlenecks=5, fwht_head=True),
+    "fwht_mf_mobilenet_v2": MobileNetSpec(fwht_bottlenecks=5, operator=1),
+    "mobilenet_v2_w050": MobileNetSpec(width=0.5),
+    "resnet32": ResNetSpec(blocks=5),
+}
+
+
+def build_model(
+    name: str, classes: int = 10, image_size: int = 32, variant: Mapping[str, object] | None = None
+) -> nn.Module:
+    """A freshly initialised model.
+
+    `variant` changes fields of its spec, as `{"pool": True}` or `{"operator": 2}`. Raises ValueError for an unknown
+    name, a field the model does not have, no classes or an image without pixels.
+    """
+    if name not in MODELS:
+        raise ValueError(f"no model is called {name!r}; there are {', '.join(MODELS)}")
+    if classes < 1 or image_size < 1:
+        raise ValueError(f"classes and image_size are at least 1, not {classes} and {image_size}")
+    spec = varied_spec(name, variant or {})
+    if isinstance(spec, ResNetSpec):
+        return ResNet(spec, classes, image_size)
+    return MobileNetV2(spec, classes, image_size)
+
+
+def variants(name: str) -> dict[str, object]:
+    """What can be varied in the model, with the values it has by itself."""
+    spec = MODELS[name]
+    if not isinstance(spec, MobileNetSpec) or not spec.fwht_bottlenecks:
+        return {}
+    return {"pool": spec.pool, "scale": spec.scale, **({"operator": spec.operator} if spec.operator else {})}
+
+
+def varied_spec(name: str, variant: Mapping[str, object]) -> Spec:
+    """The model's spec with the fields of `variant` in it. Raises ValueError where it has no such field or value."""
+    possible = variants(name)
+    for key, value in variant.items():
+        if key not in possible:
+            has = f"it has {', '.join(possible)}" if possible else "it has none"
+            raise ValueError(f"{name} has no variant {key!r}; {has}")
+        if type(value) is not type(possible[key]) or (key == "operator" and value not in (1, 2, 3)):
+            raise ValueError(f"{name} cannot have {key} = {value!r}; it is {possible[key]!r} by itself")
+    return replace(MODELS[name], **variant)  # type: ignore[arg-type]
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """What is stored and counted: every parameter and the BatchNorm running statistics, by module path."""
+    return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+def total_parameters(model: nn.Module) -> int:
+    """The size of `weights`: BatchNorm's running mean and variance count, as Keras counts them."""
+    return sum(v.numel() for v in weights(model).values())

@@ -1,0 +1,116 @@
+"""MobileNet-V2 (Sandler et al., arXiv 1801.04381, table 2), at any width, and its Walsh-Hadamard hybrids.
+
+A hybrid replaces both 1x1 convolutions of the last bottlenecks by FWHT layers (Pan, Badawi, Cetin, arXiv 2104.07085);
+BatchNorm and ReLU6 around them stay. Images up to 64 pixels get the CIFAR stem: stride 1 in the first convolution and
+in the 24-channel stage, so that a 32x32 image ends as 4x4; larger ones the standard strides, 32 in all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+
+# expansion, channels, bottlenecks, stride of the first of them
+STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+BOTTLENECKS = sum(stage[2] for stage in STAGES)
+CIFAR_STEM_UP_TO = 64  # pixels
+
+
+@dataclass(frozen=True)
+class MobileNetSpec:
+    """What sets a model apart.
+
+    `width` multiplies the channels; `fwht_bottlenecks` of the last bottlenecks are hybrid, the last 1x1 convolution
+    with `fwht_head`, and their depthwise convolution with `operator` (0: an ordinary one). `pool`: a projecting FWHT
+    layer averages neighbouring channels instead of keeping the first ones; `scale`: FWHT layers have a trainable factor
+    for each coefficient (arXiv 2201.02711).
+    """
+
+    width: float = 1.0
+    fwht_bottlenecks: int = 0
+    fwht_head: bool = False
+    operator: int = 0
+    pool: bool = False
+    scale: bool = False
+
+
+def scaled_width(channels: int, width: float) -> int:
+    """A multiple of 8, at least 8, and never more than a tenth below `channels` x `width` (the authors' rule)."""
+    wanted = channels * width
+    scaled = max(8, int(wanted + 4) // 8 * 8)
+    return scaled + 8 if scaled < 0.9 * wanted else scaled
+
+
+def pointwise(in_channels: int, out_channels: int, fwht: bool, spec: MobileNetSpec) -> nn.Module:
+    if not fwht:
+        return nn.Conv2d(in_channels, out_channels, 1, bias=False)
+    pool = max(1, in_channels // out_channels) if spec.pool else 1
+    return FWHTLayer(in_channels, out_channels, pool=pool, scale=spec.scale)
+
+
+def depthwise(channels: int, stride: int, operator: int) -> nn.Module:
+    if operator:
+        return MFDepthwiseConv(channels, stride=stride, operator=operator)
+    return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
+
+
+class Bottleneck(nn.Module):
+    """expand 1x1, depthwise 3x3, project 1x1, each with its BatchNorm; no expansion where the factor is 1."""
+
+    def __init__(
+        self, in_channels: int, channels: int, expansion: int, stride: int, hybrid: bool, spec: MobileNetSpec
+    ) -> None:
+        super().__init__()
+        hidden = in_channels * expansion
+        self.residual = stride == 1 and in_channels == channels
+        self.expand = pointwise(in_channels, hidden, hybrid, spec) if expansion > 1 else None
+        self.expand_bn = nn.BatchNorm2d(hidden) if expansion > 1 else None
+        self.depthwise = depthwise(hidden, stride, spec.operator if hybrid else 0)
+        self.depthwise_bn = nn.BatchNorm2d(hidden)
+        self.project = pointwise(hidden, channels, hybrid, spec)
+        self.project_bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x
+        if self.expand is not None and self.expand_bn is not None:
+            y = F.relu6(self.expand_bn(self.expand(y)))
+        y = F.relu6(self.depthwise_bn(self.depthwise(y)))
+        y = self.project_bn(self.project(y))
+        return x + y if self.residual else y
+
+
+class MobileNetV2(nn.Module):
+    """image (N, 3, S, S), normalised -> logits (N, classes)."""
+
+    def __init__(self, spec: MobileNetSpec, classes: int, image_size: int) -> None:
+        super().__init__()
+        small = image_size <= CIFAR_STEM_UP_TO
+        channels = scaled_width(STEM_CHANNELS, spec.width)
+        self.stem = nn.Conv2d(3, channels, 3, 1 if small else 2, padding=1, bias=False)
+        self.stem_bn = nn.BatchNorm2d(channels)
+        self.blocks = nn.ModuleDict()
+        for expansion, stage_channels, repeats, first_stride in STAGES:
+            width = scaled_width(stage_channels, spec.width)
+            for i in range(repeats):
+                number = len(self.blocks) + 1
+                hybrid = number > BOTTLENECKS - spec.fwht_bottlenecks
+                stride = 1 if i > 0 or (small and stage_channels == 24) else first_stride
+                self.blocks[str(number)] = Bottleneck(channels, width, expansion, stride, hybrid, spec)
+                channels = width
+        head_channels = scaled_width(HEAD_CHANNELS, max(1.0, spec.width))
+        self.head = pointwise(channels, head_channels, spec.fwht_head, spec)
+        self.head_bn = nn.BatchNorm2d(head_channels)
+        self.classifier = nn.Linear(head_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu6(self.stem_bn(self.stem(x)))
+        for block in self.blocks.values():
+            x = block(x)
+        x = F.relu6(self.head_bn(self.head(x)))
+        logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
+        return logits

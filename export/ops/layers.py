@@ -1,0 +1,183 @@
+"""The two ops as trainable PyTorch modules. `export/ops/reference.py` holds the slow, obvious twins and the formulas.
+
+`FWHTLayer` stands in for a 1x1 convolution, `MFDepthwiseConv` for a depthwise one (Pan, Badawi, Cetin, arXiv
+2104.07085). Neither holds a BatchNorm: the gain, bias and activation of the ONNX op are what the exporter folds in.
+
+Gradients of `MFDepthwiseConv`, a an input value and b a weight:
+
+* operator 1, sgn(b) a + sgn(a) b. Almost everywhere d/da = sgn(b) and d/db = sgn(a); where a sign flips there is a
+  jump besides, d/da += 2 b delta(a) and d/db += 2 a delta(b) (the ef-operator, Afrasiyabi et al., arXiv 1702.02676).
+  The surrogate for the jump is a box of half-width epsilon, 2 delta(a) ~ 1/epsilon where |a| <= epsilon, else 0;
+  epsilon = 0 (the default, and the usual choice) leaves the jump out.
+* operator 2, (|a + b| - |a - b|) / 2: continuous, so the derivative almost everywhere is exact, d/da = sgn(b) where
+  |a| < |b|, else 0, and the same with a and b exchanged. Why it wants large first weights: docs/multiplication_free.md.
+* operator 3 is max(operator 2, 0): operator 2's derivative where a and b have one sign, else 0.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from export.ops.hadamard import hadamard, is_power_of_two, next_power_of_two
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
+def hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """H_n on a device. A compiled model takes it for the constant that it is."""
+    return _kept(n, dtype, device)
+
+
+@lru_cache(maxsize=64)
+def _kept(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Made anew in every forward pass it would cost a copy to the GPU each time."""
+    with torch.inference_mode(False):
+        return torch.from_numpy(hadamard(n)).to(device, dtype)
+
+
+def fwht(x: Tensor) -> Tensor:
+    """H_n x / sqrt(n) along the channel axis: (N, n, H, W) -> (N, n, H, W), n a power of two; its own inverse.
+
+    With n = a b, H_n is the Kronecker product of H_a and H_b: two small matrix products instead of one large one.
+    """
+    batch, n, height, width = x.shape
+    b = 1 << (n.bit_length() // 2)
+    a = n // b
+    h_a, h_b = hadamard_tensor(a, x.dtype, x.device), hadamard_tensor(b, x.dtype, x.device)
+    x = h_a @ x.reshape(batch, a, b * height * width)
+    x = h_b @ x.reshape(batch, a, b, height * width)
+    return x.reshape(batch, n, height, width) / math.sqrt(n)
+
+
+def smooth_threshold(s: Tensor, thresholds: Tensor) -> Tensor:
+    """tanh(s) max(|s| - T, 0) for s (N, n, H, W) and T (n,); T may be negative, then nothing is cut off."""
+    return torch.tanh(s) * F.relu(s.abs() - thresholds[:, None, None])
+
+
+class FWHTLayer(nn.Module):
+    """Walsh-Hadamard transform, smooth threshold, transform back: (N, in_channels, H, W) -> (N, out_channels, H, W).
+
+    `n` coefficients (the next power of two by default); `keep_dc` passes coefficient 0 through; `pool` > 1 averages
+    groups of that many channels on the way out; `scale` adds a trainable factor per coefficient before the threshold
+    (Pan, Badawi, Cetin, arXiv 2201.02711). Parameters: `thresholds` (n,), from k / (10 n), unclamped; `scale` (n,).
+
+    Raises ValueError for sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        n: int | None = None,
+        keep_dc: bool = True,
+        pool: int = 1,
+        scale: bool = False,
+    ) -> None:
+        super().__init__()
+        n = next_power_of_two(max(in_channels, out_channels, 2)) if n is None else n
+        if min(in_channels, out_channels, pool) < 1:
+            raise ValueError(
+                f"in_channels, out_channels and pool are at least 1, not {in_channels}, {out_channels}, {pool}"
+            )
+        if not is_power_of_two(n) or n < max(in_channels, out_channels, 2):
+            raise ValueError(
+                f"n = {n} must be a power of two, at least 2, {in_channels} and {out_channels} (the channels)"
+            )
+        if pool > 1 and out_channels > in_channels // pool:
+            raise ValueError(f"pool {pool} leaves {in_channels // pool} channels, out_channels is {out_channels}")
+        self.in_channels, self.out_channels, self.n = in_channels, out_channels, n
+        self.keep_dc, self.pool = keep_dc, pool
+        self.thresholds = nn.Parameter(torch.arange(n) / (10.0 * n))
+        self.scale = nn.Parameter(torch.ones(n)) if scale else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        u = fwht(F.pad(x, (0, 0, 0, 0, 0, self.n - self.in_channels)))
+        s = u if self.scale is None else u * self.scale[:, None, None]
+        v = smooth_threshold(s, self.thresholds)
+        if self.keep_dc:
+            v = torch.cat([u[:, :1].to(v.dtype), v[:, 1:]], dim=1)
+        z = fwht(v)
+        if self.pool > 1:
+            groups = self.in_channels // self.pool
+            z = z[:, : groups * self.pool].reshape(len(z), groups, self.pool, *z.shape[2:]).mean(dim=2)
+        return z[:, : self.out_channels]
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_channels}, {self.out_channels}, n={self.n}, keep_dc={self.keep_dc}, pool={self.pool}, "
+            f"scale={self.scale is not None}"
+        )
+
+
+class SurrogateSign(torch.autograd.Function):
+    """sgn(x) with sgn(0) = 0; its derivative 2 delta(x) is replaced by 1/epsilon where |x| <= epsilon, else 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, epsilon: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.epsilon = epsilon
+        return torch.sign(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return grads[0] * (x.abs() <= ctx.epsilon).to(grads[0]) / ctx.epsilon, None
+
+
+class MFDepthwiseConv(nn.Module):
+    """Depthwise convolution without multiplications: (N, C, H, W) -> (N, C, H', W'), zeros around the image.
+
+    `kernel_size` 3 or 5, `padding` half of it by default, `operator` 1, 2 or 3, `epsilon` the half-width of operator
+    1's surrogate (0: none). Parameter: `weight` (C, 1, k, k). Raises ValueError for anything else.
+    """
+
+    def __init__(
+        self, channels: int, kernel_size: int = 3, stride: int = 1, operator: int = 1, epsilon: float = 0.0
+    ) -> None:
+        super().__init__()
+        if kernel_size not in (3, 5):
+            raise ValueError(f"kernel_size is 3 or 5, not {kernel_size}")
+        if operator not in (1, 2, 3):
+            raise ValueError(f"the multiplication-free operators are 1, 2 and 3, not {operator}")
+        if channels < 1 or stride < 1 or epsilon < 0:
+            raise ValueError(f"channels and stride are at least 1, epsilon 0: not {channels}, {stride}, {epsilon}")
+        self.channels, self.kernel_size, self.stride = channels, kernel_size, stride
+        self.padding, self.operator, self.epsilon = kernel_size // 2, operator, epsilon
+        self.weight = nn.Parameter(torch.empty(channels, 1, kernel_size, kernel_size))
+        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._signs(x) if self.operator == 1 else self._minima(x)
+
+    def _signs(self, x: Tensor) -> Tensor:
+        """Operator 1 as two ordinary convolutions, sgn(w) * x + w * sgn(x)."""
+        return self._conv(x, self._sign(self.weight)) + self._conv(self._sign(x), self.weight)
+
+    def _sign(self, x: Tensor) -> Tensor:
+        if not self.epsilon:
+            return torch.sign(x)
+        signs: Tensor = SurrogateSign.apply(x, self.epsilon)  # type: ignore[no-untyped-call]
+        return signs
+
+    def _conv(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(x, weight.to(x.dtype), stride=self.stride, padding=self.padding, groups=self.channels)
+
+    def _minima(self, x: Tensor) -> Tensor:
+        """Operators 2 and 3 on every window of the image, (N, C, k k, H' W')."""
+        batch, channels, height, width = x.shape
+        k, p, s = self.kernel_size, self.padding, self.stride
+        windows = F.unfold(x, k, padding=p, stride=s).reshape(batch, channels, k * k, -1)
+        weight = self.weight.reshape(channels, k * k, 1)
+        y = ((windows + weight).abs() - (windows - weight).abs()) / 2
+        if self.operator == 3:
+            y = F.relu(y)
+        rows, columns = (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
+        return y.sum(dim=2).reshape(batch, channels, rows, columns)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, operator={self.operator}"

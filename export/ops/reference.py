@@ -1,0 +1,105 @@
+"""The two ops, slow and obvious, in float64 NumPy: what every fast version is compared with.
+
+FWHT layer (Pan, Badawi, Cetin, arXiv 2104.07085, section 3; the smooth threshold as the authors coded it), n the
+number of thresholds, H_n the Hadamard matrix in natural order:
+
+    u = H_n pad(X) / sqrt(n)
+    s = scale * u
+    v_k = tanh(s_k) * max(|s_k| - thresholds_k, 0)        v_0 = u_0 where keep_dc
+    z = H_n v / sqrt(n)
+    y = z[:out_channels]           pool > 1: mean over groups of `pool` channels of z[:C_in // pool * pool], then cut
+    Y = activation(gain * y + bias)
+
+Multiplication-free depthwise convolution (operator 1: Afrasiyabi et al., arXiv 1702.02676): a convolution whose
+product a * b is replaced by
+
+    1   sgn(ab) (|a| + |b|)        2   sgn(ab) min(|a|, |b|)        3   min(|a|, |b|) where sgn a = sgn b, else 0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.ops.hadamard import hadamard
+
+Array = NDArray[Any]
+
+
+def activate(y: Array, activation: int) -> Array:
+    """0: nothing, 1: ReLU, 6: ReLU6. Raises ValueError for any other number."""
+    if activation == 0:
+        return y
+    if activation == 1:
+        return np.asarray(np.maximum(y, 0.0))
+    if activation == 6:
+        return np.asarray(np.clip(y, 0.0, 6.0))
+    raise ValueError(f"activation is 0 (none), 1 (ReLU) or 6 (ReLU6), not {activation}")
+
+
+def fwht_layer(
+    x: Array,
+    thresholds: Array,
+    scale: Array,
+    gain: Array,
+    bias: Array,
+    out_channels: int,
+    keep_dc: int = 1,
+    pool: int = 1,
+    activation: int = 0,
+) -> Array:
+    """x (N, C_in, H, W), thresholds and scale (n,), gain and bias (out_channels,) -> (N, out_channels, H, W)."""
+    x, thresholds, scale = x.astype(np.float64), thresholds.astype(np.float64), scale.astype(np.float64)
+    n, in_channels = len(thresholds), x.shape[1]
+    h = hadamard(n) / np.sqrt(n)
+    padded = np.concatenate([x, np.zeros((x.shape[0], n - in_channels) + x.shape[2:])], axis=1)
+    u = np.einsum("kc,nchw->nkhw", h, padded, optimize=True)
+    s = scale[:, None, None] * u
+    v = np.tanh(s) * np.maximum(np.abs(s) - thresholds[:, None, None], 0.0)
+    if keep_dc:
+        v[:, 0] = u[:, 0]
+    z = np.einsum("kc,nchw->nkhw", h, v, optimize=True)
+    if pool > 1:
+        groups = in_channels // pool
+        z = z[:, : groups * pool].reshape(z.shape[0], groups, pool, *z.shape[2:]).mean(axis=2)
+    y = z[:, :out_channels]
+    return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
+
+
+def mf_operator(a: Array, b: Array, operator: int) -> Array:
+    """One of the three operators, elementwise with broadcasting; sgn(0) = 0."""
+    sign = np.sign(a) * np.sign(b)
+    if operator == 1:
+        return np.asarray(sign * (np.abs(a) + np.abs(b)))
+    if operator == 2:
+        return np.asarray(sign * np.minimum(np.abs(a), np.abs(b)))
+    if operator == 3:
+        return np.where(np.sign(a) == np.sign(b), np.minimum(np.abs(a), np.abs(b)), 0.0)
+    raise ValueError(f"the multiplication-free operators are 1, 2 and 3, not {operator}")
+
+
+def mf_depthwise_conv(
+    x: Array,
+    weight: Array,
+    gain: Array,
+    bias: Array,
+    stride: int = 1,
+    padding: int = 1,
+    operator: int = 1,
+    activation: int = 0,
+) -> Array:
+    """x (N, C, H, W), weight (C, 1, k, k), gain and bias (C,) -> (N, C, H', W') float64, zeros around the image."""
+    x, weight = x.astype(np.float64), weight.astype(np.float64)
+    k = weight.shape[-1]
+    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    height = (padded.shape[2] - k) // stride + 1
+    width = (padded.shape[3] - k) // stride + 1
+    y = np.zeros((x.shape[0], x.shape[1], height, width))
+    for row in range(height):
+        for column in range(width):
+            top, left = row * stride, column * stride
+            window = padded[:, :, top : top + k, left : left + k]
+            y[:, :, row, column] = mf_operator(window, weight[:, 0], operator).sum(axis=(2, 3))
+    return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)

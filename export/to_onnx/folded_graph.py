@@ -1,0 +1,118 @@
+"""A model as the list of layers an engine runs: BatchNorm and ReLU6 folded into the layer they follow.
+
+For a BatchNorm with weight g, bias b, mean m and variance r behind a layer y = f(x):
+
+    gain = g / sqrt(r + eps)        bias = b - gain m        BatchNorm(y) = gain y + bias
+
+What cannot be folded is refused, never dropped.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+
+ACTIVATIONS: dict[Any, int] = {F.relu: 1, torch.relu: 1, F.relu6: 6}
+KINDS: dict[type[nn.Module], str] = {
+    nn.Conv2d: "conv",
+    FWHTLayer: "fwht",
+    MFDepthwiseConv: "mf",
+    nn.Linear: "linear",
+}
+FOLDABLE = ("conv", "fwht", "mf")  # take a BatchNorm and an activation; an addition takes an activation
+
+
+@dataclass
+class Layer:
+    """One layer: `name` is the module path, `inputs` the names of the layers (or `image`) it reads.
+
+    `gain` and `bias` (float64, per output channel) come from the BatchNorm folded in; `activation` 0, 1 (ReLU) or 6
+    (ReLU6) is applied last. `module` is None for `op` "add" and "pool" (mean over height and width).
+    """
+
+    name: str
+    op: str  # conv, fwht, mf, linear, add, pool
+    inputs: list[str]
+    module: nn.Module | None = None
+    gain: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    activation: int = 0
+
+
+class Tracer(fx.Tracer):
+    """Takes the ops for leaves: what they do inside is the business of the ONNX op."""
+
+    def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
+        return isinstance(m, (FWHTLayer, MFDepthwiseConv)) or super().is_leaf_module(m, qualname)
+
+
+def folded_graph(model: nn.Module) -> list[Layer]:
+    """The layers of `model` in the order they run; the last one makes the logits.
+
+    Raises ValueError, naming the place, for a module or function the exporter does not know.
+    """
+    graph = Tracer().trace(model)
+    made: dict[fx.Node, Layer | None] = {}
+    layers: list[Layer] = []
+    for node in graph.nodes:
+        if node.op == "output":
+            continue
+        if node.op == "placeholder":
+            made[node] = None
+            continue
+        sources = [made[argument] for argument in node.all_input_nodes]
+        folded = _fold(model, node, sources)
+        if folded is None:
+            folded = _new_layer(model, node, ["image" if s is None else s.name for s in sources], layers)
+            layers.append(folded)
+        made[node] = folded
+    return layers
+
+
+def _fold(model: nn.Module, node: fx.Node, sources: list[Layer | None]) -> Layer | None:
+    """The layer that takes this BatchNorm or activation into itself, None where `node` is neither."""
+    module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
+    activation = ACTIVATIONS.get(node.target, 0) if node.op == "call_function" else 0
+    if not activation and not isinstance(module, nn.BatchNorm2d):
+        return None
+    source = sources[0]
+    shared = len(node.all_input_nodes[0].users) > 1
+    takers = (*FOLDABLE, "add") if activation else FOLDABLE
+    if source is None or source.op not in takers or source.activation or shared:
+        raise ValueError(f"{node.name} cannot be folded: it must be the only reader of a convolution or FWHT layer")
+    if activation:
+        source.activation = activation
+    elif isinstance(module, nn.BatchNorm2d):
+        if source.gain is not None:
+            raise ValueError(f"{node.name} cannot be folded: {source.name} has a BatchNorm already")
+        source.gain, source.bias = gain_and_bias(module)
+    return source
+
+
+def gain_and_bias(bn: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
+    """BatchNorm in eval mode as gain * y + bias, float64 (channels,)."""
+    if bn.running_mean is None or bn.running_var is None:
+        raise ValueError("a BatchNorm without running statistics cannot be exported")
+    gain = bn.weight.detach().double() / torch.sqrt(bn.running_var.double() + bn.eps)
+    return gain.numpy(), (bn.bias.detach().double() - gain * bn.running_mean.double()).numpy()
+
+
+def _new_layer(model: nn.Module, node: fx.Node, inputs: list[str], layers: list[Layer]) -> Layer:
+    if node.op == "call_module":
+        module = model.get_submodule(str(node.target))
+        if type(module) in KINDS:
+            return Layer(str(node.target), KINDS[type(module)], inputs, module)
+        raise ValueError(f"{node.target} is a {type(module).__name__}, which the exporter does not know")
+    if node.target is operator.add and len(inputs) == 2:
+        return Layer(f"{layers[-1].name.rpartition('.')[0]}.add", "add", inputs)
+    if node.op == "call_method" and node.target == "mean" and node.kwargs.get("dim") == (2, 3):
+        return Layer("pool", "pool", inputs)
+    raise ValueError(f"{node.name} calls {node.target}, which the exporter does not know")

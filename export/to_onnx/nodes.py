@@ -1,0 +1,137 @@
+"""The ONNX node of each kind of layer, with its weights: the gain and bias of the BatchNorm folded in."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import onnx
+from onnx import helper
+from torch import nn
+
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.to_onnx.folded_graph import Layer
+from export.to_onnx.fwht_body import fwht_layer_node
+from export.to_onnx.mf_body import mf_depthwise_conv_node
+
+# The nodes, the last of which makes the layer's tensor, and their weights by name
+Emitted = tuple[list[onnx.NodeProto], dict[str, np.ndarray]]
+
+
+def _floats(array: Any) -> np.ndarray:
+    return np.asarray(array.detach() if hasattr(array, "detach") else array, dtype=np.float32)
+
+
+def _gain_and_bias(layer: Layer, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """What was folded in, or ones and zeros, float64 (channels,)."""
+    gain = np.ones(channels) if layer.gain is None else layer.gain
+    return gain, np.zeros(channels) if layer.bias is None else layer.bias
+
+
+def _activated(layer: Layer, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Emitted:
+    """The node and, behind it, the layer's activation, which an engine fuses into it."""
+    name = layer.name
+    if layer.activation == 1:
+        return [node, helper.make_node("Relu", [name], [f"{name}_relu"], name=f"{name}_relu")], constants
+    if layer.activation == 6:
+        clip = helper.make_node("Clip", [name, "relu6.min", "relu6.max"], [f"{name}_relu6"], name=f"{name}_relu6")
+        return [node, clip], {**constants, "relu6.min": np.float32(0).reshape(()), "relu6.max": _floats(6).reshape(())}
+    return [node], constants
+
+
+def emit_conv(layer: Layer, inputs: list[str]) -> Emitted:
+    """Conv with the gain in its weight."""
+    conv, name = layer.module, layer.name
+    if not isinstance(conv, nn.Conv2d) or isinstance(conv.padding, str) or conv.padding_mode != "zeros":
+        raise ValueError(f"{name}: padding is given in pixels, of zeros")
+    gain, bias = _gain_and_bias(layer, conv.out_channels)
+    if conv.bias is not None:
+        bias = bias + gain * conv.bias.detach().double().numpy()
+    weight = conv.weight.detach().double().numpy() * gain[:, None, None, None]
+    constants = {f"{name}.weight": _floats(weight), f"{name}.bias": _floats(bias)}
+    node = helper.make_node(
+        "Conv",
+        [*inputs, *constants],
+        [name],
+        name=name,
+        kernel_shape=list(conv.kernel_size),
+        strides=list(conv.stride),
+        pads=[*conv.padding, *conv.padding],
+        dilations=list(conv.dilation),
+        group=conv.groups,
+    )
+    return _activated(layer, node, constants)
+
+
+def emit_fwht(layer: Layer, inputs: list[str]) -> Emitted:
+    fwht, name = layer.module, layer.name
+    assert isinstance(fwht, FWHTLayer)
+    gain, bias = _gain_and_bias(layer, fwht.out_channels)
+    constants = {
+        f"{name}.thresholds": _floats(fwht.thresholds),
+        f"{name}.scale": np.ones(fwht.n, np.float32) if fwht.scale is None else _floats(fwht.scale),
+        f"{name}.gain": _floats(gain),
+        f"{name}.bias": _floats(bias),
+    }
+    node = fwht_layer_node(
+        name,
+        [*inputs, *constants],
+        name,
+        n=fwht.n,
+        in_channels=fwht.in_channels,
+        out_channels=fwht.out_channels,
+        keep_dc=int(fwht.keep_dc),
+        pool=fwht.pool,
+        activation=layer.activation,
+    )
+    return [node], constants
+
+
+def emit_mf(layer: Layer, inputs: list[str]) -> Emitted:
+    conv, name = layer.module, layer.name
+    assert isinstance(conv, MFDepthwiseConv)
+    gain, bias = _gain_and_bias(layer, conv.channels)
+    constants = {
+        f"{name}.weight": _floats(conv.weight),
+        f"{name}.gain": _floats(gain),
+        f"{name}.bias": _floats(bias),
+    }
+    node = mf_depthwise_conv_node(
+        name,
+        [*inputs, *constants],
+        name,
+        channels=conv.channels,
+        operator=conv.operator,
+        stride=conv.stride,
+        padding=conv.padding,
+        activation=layer.activation,
+    )
+    return [node], constants
+
+
+def emit_linear(layer: Layer, inputs: list[str]) -> Emitted:
+    linear, name = layer.module, layer.name
+    assert isinstance(linear, nn.Linear)
+    bias = np.zeros(linear.out_features) if linear.bias is None else linear.bias
+    constants = {f"{name}.weight": _floats(linear.weight), f"{name}.bias": _floats(bias)}
+    return [helper.make_node("Gemm", [*inputs, *constants], [name], name=name, transB=1)], constants
+
+
+def emit_add(layer: Layer, inputs: list[str]) -> Emitted:
+    return _activated(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
+
+
+def emit_pool(layer: Layer, inputs: list[str]) -> Emitted:
+    """The mean over height and width, (N, C, H, W) -> (N, C)."""
+    pool = helper.make_node("GlobalAveragePool", inputs, [layer.name], name=layer.name)
+    return [pool, helper.make_node("Flatten", [layer.name], ["flatten"], name="flatten")], {}
+
+
+EMITTERS: dict[str, Callable[[Layer, list[str]], Emitted]] = {
+    "conv": emit_conv,
+    "fwht": emit_fwht,
+    "mf": emit_mf,
+    "linear": emit_linear,
+    "add": emit_add,
+    "pool": emit_pool,
+}

@@ -1,0 +1,86 @@
+"""Does the ONNX file compute what the PyTorch model computes? Both run on the same real images, in float32.
+
+The tolerance follows from the number format. A sum of K products in float32 is off by about sqrt(K) u of its size
+(u = 2^-24, rounding errors as a random walk; Higham, Accuracy and Stability of Numerical Algorithms, section 2.8); each
+BatchNorm brings activations back to size 1, so errors of the layers add up, and on either side alike:
+
+    tolerance = 2 u max|logits| sum over layers of sqrt(K)
+
+A multiplication-free layer of operator 1 holds sgn(x), which jumps at 0: an activation within rounding of 0 may fall
+on either side, and the logits of that image differ by more. For models with such layers 2 % of the images may be beyond
+the tolerance; their labels must agree all the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from PIL import Image
+from torch import nn
+
+from export.data.datasets import read_raw
+from export.engine.parity_verdict import UNIT_ROUNDOFF, Parity, ParityError, compare
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.to_onnx.folded_graph import Layer, folded_graph
+from server.models.images import decode
+from server.models.preprocess import Preprocessing, tensor
+
+
+def real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
+    """Up to `count` test images of a data set, evenly spread, prepared as the server does: float32 (N, 3, S, S).
+
+    Raises ValueError where there is no data set or it has no test images, ServerError where an image is broken.
+    """
+    images = [image for image in read_raw(path).images if image.is_test]
+    if not images:
+        raise ValueError(f"{path} holds no test images to compare on")
+    chosen = [images[i] for i in np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
+    batch = []
+    for image in chosen:
+        if isinstance(image.content, np.ndarray):
+            picture = Image.fromarray(image.content)
+        else:
+            data = image.content.read_bytes() if isinstance(image.content, Path) else image.content
+            picture = decode(data, preprocessing.size).image
+        batch.append(tensor(picture, preprocessing))
+    return np.stack(batch)
+
+
+def run_onnx(onnx_bytes: bytes, batch: np.ndarray) -> np.ndarray:
+    """Logits of ONNX Runtime on the CPU, float32 (N, classes)."""
+    session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
+    logits: np.ndarray = session.run(None, {"image": batch})[0]
+    return logits
+
+
+def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Parity:
+    """Compare on `batch` (N, 3, S, S). Raises ParityError where the difference is beyond the tolerance."""
+    with torch.inference_mode():
+        wanted = model(torch.from_numpy(batch)).numpy()
+    found = run_onnx(onnx_bytes, batch)
+    layers = folded_graph(model)
+    jumps = any(isinstance(layer.module, MFDepthwiseConv) and layer.module.operator == 1 for layer in layers)
+    parity = compare(found, wanted, tolerance(layers, wanted), jumps)
+    if not parity.passed:
+        raise ParityError(f"ONNX Runtime and PyTorch disagree; {parity}")
+    return parity
+
+
+def tolerance(layers: list[Layer], logits: np.ndarray) -> float:
+    """How far two float32 runs of these layers may be apart in a logit; the derivation heads this file."""
+    return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * sum(np.sqrt(_terms(layer)) for layer in layers))
+
+
+def _terms(layer: Layer) -> int:
+    """How many products a layer adds up for one output; an FWHT layer transforms twice, n terms each."""
+    module = layer.module
+    if isinstance(module, FWHTLayer):
+        return 4 * module.n  # sqrt(4 n) = 2 sqrt(n)
+    if isinstance(module, MFDepthwiseConv):
+        return 2 * module.kernel_size**2
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        return module.weight[0].numel()
+    return 1

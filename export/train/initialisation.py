@@ -1,0 +1,52 @@
+"""How the two ops start, beyond what their modules do by themselves. Nothing here draws from torch's own generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+
+THRESHOLD_INITS = ("ramp", "sequency", "uniform", "zero")
+LARGEST_THRESHOLD = 0.1
+MF_BOUND = 3.0  # of the weights of operators 2 and 3; why it is not 1 / k: docs/multiplication_free.md
+
+
+def sequency(n: int) -> np.ndarray:
+    """How many times each row of the natural-order H_n changes its sign: a permutation of 0 to n - 1, n a power of two.
+
+    Row k of H_n has the Walsh function whose number is the inverse Gray code of k with its bits reversed.
+    """
+    bits = n.bit_length() - 1
+    rows = np.arange(n)
+    gray = np.zeros(n, np.int64)
+    for bit in range(bits):
+        gray |= (rows >> bit & 1) << (bits - 1 - bit)
+    numbers: np.ndarray = gray.copy()
+    for shift in range(1, bits):
+        numbers ^= gray >> shift
+    return numbers
+
+
+def first_thresholds(n: int, kind: str, random: np.random.Generator) -> Tensor:
+    """(n,) float32, from 0 to 0.1.
+
+    "ramp" is k / (10 n), as the authors have it; "sequency" the same with k the number of sign changes of coefficient
+    k, which is the order that the authors aimed at; "uniform" random; "zero" keeps every coefficient.
+    """
+    places = {"ramp": np.arange(n), "sequency": sequency(n), "uniform": n * random.uniform(size=n), "zero": np.zeros(n)}
+    return torch.from_numpy((LARGEST_THRESHOLD * places[kind] / n).astype(np.float32))
+
+
+def initialise(model: nn.Module, thresholds: str, mf_bound: float | None, random: np.random.Generator) -> None:
+    """Set the thresholds of FWHT layers and, with a bound, the weights of multiplication-free ones, uniform below it.
+
+    Without a bound, weights of operator 1 stay as their module drew them, and those of 2 and 3 get MF_BOUND.
+    """
+    for module in model.modules():
+        if isinstance(module, FWHTLayer):
+            module.thresholds.data.copy_(first_thresholds(module.n, thresholds, random))
+        if isinstance(module, MFDepthwiseConv) and (mf_bound or module.operator != 1):
+            bound = mf_bound or MF_BOUND
+            module.weight.data.copy_(torch.from_numpy(random.uniform(-bound, bound, module.weight.shape)))

@@ -1,0 +1,182 @@
+"""Train a model on your own images or on CIFAR-10: `python -m export.train --model MODEL --data DATA --name NAME`.
+
+Makes BUILD/NAME.safetensors and its card BUILD/NAME.json. The folder BUILD/NAME holds the state of the run: last.pt,
+best.pt, log.csv and config.json. The same command continues an interrupted run. The checkpoint is chosen on a held-out
+part of the training images; the test images are read once, at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from export.data.datasets import Dataset, load_dataset
+from export.models import build_model
+from export.models.checkpoint import CheckpointError, save_checkpoint
+from export.train.batches import Batches, mean_and_std, split_holdout
+from export.train.loss import Teacher
+from export.train.options import Options, parse_options
+from export.train.state import RunFolder, TrainingError, check_same_run, load_state, save_state
+from export.train.stop_signals import INTERRUPTED, TIME_IS_UP, Interrupted, Interruption
+from export.train.trainer import Trainer
+from export.train.training_step import count_correct
+from server.files import write_atomically
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 cannot be done, 2 wrong options, 75 time is up, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parse_options(arguments)
+    try:
+        train(options, shlex.join(["python", "-m", "export.train", *arguments]))
+    except (TrainingError, CheckpointError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except torch.cuda.OutOfMemoryError:
+        print(
+            f"error: the GPU's memory does not hold batches of {options.batch_size}: lower --batch-size",
+            file=sys.stderr,
+        )
+        return 1
+    except Interrupted as interrupted:
+        why = "time is up" if interrupted.status == TIME_IS_UP else "interrupted"
+        print(f"{why}; the state is saved: the same command, without --overwrite, goes on from here")
+        return interrupted.status
+    except KeyboardInterrupt:
+        print("stopped at once; the same command, without --overwrite, goes on from the last save, if there was one")
+        return INTERRUPTED
+    return 0
+
+
+def train(options: Options, command: str, dataset: Dataset | None = None) -> None:
+    """The whole run; `dataset` where it has been read already.
+
+    Raises TrainingError, CheckpointError or ValueError with what is wrong, Interrupted where it was asked to stop.
+    """
+    interruption = Interruption(options.seconds)
+    device = choose_device(options)
+    folder = RunFolder(options.build, options.name)
+    state = start_or_resume(folder, options.overwrite)
+    if dataset is None:
+        dataset = load_dataset(options.data, options.image_size, options.resize, options.skip_bad)
+    report(dataset, options)
+    computed_mean, computed_std = mean_and_std(dataset.train.images)
+    mean, std = list(options.mean or computed_mean), list(options.std or computed_std)
+    preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
+    teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
+    identity: dict[str, Any] = {
+        "options": {**options.binding(), "teacher": teacher and teacher.sha256},
+        "data_sha256": dataset.sha256(),
+    }
+    if state is not None:
+        check_same_run(folder.last, state, identity)
+    split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
+    batches = Batches(dataset.train, mean, std, device)
+    trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity, teacher)
+    if state is None:
+        folder.clear()  # not before this run is known to be possible: a mistyped option costs no old one
+    else:
+        trainer.load_state(state)
+        print(f"{folder.last}: goes on at epoch {trainer.position.epoch + 1}, step {trainer.position.step + 1}")
+    write_config(folder, options, dataset, command)
+    with interruption:
+        trainer.run(interruption)
+    finish(trainer, dataset, preprocessing, command)
+
+
+def choose_device(options: Options) -> torch.device:
+    """Raises TrainingError where the wanted device or precision is not to be had."""
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("--device cuda: torch sees no GPU here; check the driver, or train with --device cpu")
+    device = torch.device("cuda" if options.device != "cpu" and torch.cuda.is_available() else "cpu")
+    if device.type == "cpu" and options.precision == "fp16":
+        raise TrainingError("--precision fp16 needs a GPU; on a CPU choose fp32 or bf16")
+    if device.type == "cpu" and options.cuda_graph:
+        raise TrainingError("--cuda-graph needs a GPU, and torch sees none here")
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
+    return device
+
+
+def start_or_resume(folder: RunFolder, overwrite: bool) -> dict[str, Any] | None:
+    """The state to go on from, None for a fresh run. Raises TrainingError where that would overwrite a finished one."""
+    if overwrite:
+        return None
+    state = load_state(folder.last) if folder.last.exists() else None
+    if state is not None and not state.get("finished"):
+        return state
+    if folder.artefact.exists():
+        raise TrainingError(f"{folder.artefact} is there already: choose another --name, or --overwrite it")
+    return None
+
+
+def report(dataset: Dataset, options: Options) -> None:
+    print(f"{dataset.description}, {len(dataset.labels)} classes: {', '.join(dataset.labels[:10])}", end="")
+    print(", ..." if len(dataset.labels) > 10 else "")
+    for fault in dataset.skipped:
+        print(f"left out {fault}")
+    if dataset.smaller:
+        size, total = options.image_size, len(dataset.train.class_ids) + len(dataset.test.class_ids)
+        print(
+            f"note: {dataset.smaller} of {total} images are more than twice as large as {size}x{size}; a larger "
+            "--image-size (96, 224) shows the model more of them and takes longer"
+        )
+
+
+def write_config(folder: RunFolder, options: Options, dataset: Dataset, command: str) -> None:
+    config = {
+        "command": command,
+        **{key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
+        "dataset": dataset.description,
+        "torch": torch.__version__,
+    }
+    write_atomically(folder.config, (json.dumps(config, indent=2) + "\n").encode())
+
+
+def finish(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
+    """Measure the best checkpoint on the test images, in float32, and write it with its card."""
+    options, folder, device = trainer.options, trainer.folder, trainer.batches.device
+    teacher = trainer.identity["options"]["teacher"]
+    best = load_state(folder.best)
+    model = build_model(options.model, len(dataset.labels), options.image_size, options.variant()).to(device)
+    model.load_state_dict(best["model"])
+    batches = Batches(dataset.test, preprocessing["mean"], preprocessing["std"], device)
+    images = len(dataset.test.class_ids)
+    top1 = count_correct(model, batches, np.arange(images)) / images
+    held_out = len(trainer.held_out)
+    chosen = (
+        f"the best of {options.epochs} epochs on {held_out} held-out training images" if held_out else "the last one"
+    )
+    card = {
+        "name": options.name,
+        "architecture": options.model,
+        **({"variant": options.variant()} if options.variant() else {}),
+        "labels": dataset.labels,
+        "preprocessing": preprocessing,
+        "accuracy": {
+            "top1": round(top1, 6),
+            "images": images,
+            "data": dataset.description,
+            "note": f"float32; {chosen}; test images read once, at the end",
+        },
+        "training": {
+            "images": len(trainer.train),
+            "heldout_images": held_out,
+            "heldout_accuracy": best["heldout_accuracy"],
+            "epochs": options.epochs,
+            "chosen_epoch": best["epoch"],
+            "seed": options.seed,
+            "precision": options.precision,
+            **({"teacher_sha256": teacher} if teacher else {}),
+            "command": command,
+        },
+    }
+    save_checkpoint(folder.artefact, model, card)
+    save_state(folder.last, {**load_state(folder.last), "finished": True})
+    print(f"{folder.artefact}: {top1:.2%} of {images} test images right (epoch {best['epoch']})")

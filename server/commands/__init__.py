@@ -1,0 +1,1 @@
+"""What python -m server runs: serve, classify, health."""

@@ -1,0 +1,1 @@
+"""From the event loop to an engine and back: threads, batches, deadlines."""

@@ -1,0 +1,171 @@
+"""The models of this server, by name; they may come and go while it serves."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional
+
+from ..backends.choice import Choice
+from ..errors import BadRequest, Busy, StartupError, UnknownModel
+from ..settings import Settings
+from .model import Model, load_model
+from .model_files import model_names
+
+LOG = logging.getLogger("server.catalogue")
+
+
+class Catalogue:
+    """The models named by the settings, the first of which is the default. Empty until `load` has returned.
+
+    The table of models is never changed, only exchanged for another, so that readers need no lock. A model that was
+    replaced or unloaded is closed when the last request lets go of it: until then it answers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._models: Dict[str, Model] = {}
+        self._loaded = False
+        self.stopping = False  # the process was told to stop; what still comes is answered
+        self.progress = "the models are still loading"  # said until they are
+        self._failures: Dict[str, str] = {}  # why the last load of a name failed
+        self._sources = {Path(name).stem if name.endswith(".onnx") else name: name for name in settings.models}
+        self._changing = threading.Lock()
+
+    def load(self) -> None:
+        """Load every model. Raises StartupError for the first that cannot be served; none is served then."""
+        models: Dict[str, Model] = {}
+        with self._changing:
+            for source in self._settings.models:
+                model = self._read(source)
+                if model.name in models:
+                    raise StartupError(f"two of the models are called {model.name!r}: rename one of the files")
+                models[model.name] = model
+            self._models = models
+            self._loaded = True
+
+    def load_one(self, name: str) -> None:
+        """Load or reload the model of a name; a new one is tried before it takes the old one's place.
+
+        Raises UnknownModel where there is no such file, BadRequest where it cannot be served (the old one stays), Busy
+        while another change is under way.
+        """
+        with self._change():
+            source = self._source(name)
+            try:
+                model = self._read(source)
+            except StartupError as error:
+                self._refuse(name, str(error))
+            if model.problem:
+                problem = model.problem
+                model.close()
+                self._refuse(name, problem)
+            self._failures.pop(name, None)
+            replaced = self._models.get(name)
+            self._models = {**self._models, name: model}
+            LOG.info("model %s: %s", name, "reloaded" if replaced else "loaded")
+            if replaced:
+                close_when_unused(replaced)
+
+    def unload(self, name: str) -> None:
+        """Serve a model no more. Raises UnknownModel where it is not loaded, Busy while another change is under way."""
+        with self._change():
+            gone = self._models.get(name)
+            if gone is None:
+                raise UnknownModel(f"the model {name[:80]!r} is not loaded: {', '.join(self._models) or 'none is'}")
+            self._models = {key: model for key, model in self._models.items() if key != name}
+            LOG.info("model %s: unloaded", name)
+            close_when_unused(gone)
+
+    def index(self) -> List[Dict[str, str]]:
+        """One entry per model that is loaded or could be, by name, as Triton's repository index has them."""
+        models = self._models
+        return [self._entry(name, models.get(name)) for name in sorted({*model_names(), *self._sources, *models})]
+
+    @property
+    def models(self) -> List[Model]:
+        return list(self._models.values())
+
+    @property
+    def loaded(self) -> bool:
+        """Whether `load` has done its work; a model may have a problem all the same."""
+        return self._loaded
+
+    @property
+    def problem(self) -> Optional[str]:
+        """Why the server is not ready, None where it is."""
+        if self.stopping:
+            return "the server is stopping"
+        models = self.models
+        if not models:
+            return "no model is loaded" if self._loaded else self.progress
+        problems = [f"{model.name}: {model.problem}" for model in models if model.problem]
+        return "; ".join(problems) or None
+
+    def get(self, name: Optional[str] = None, version: Optional[str] = None) -> Model:
+        """The model called `name`, the default for None. Raises UnknownModel, or Busy while none is there."""
+        models = self._models
+        if not models:
+            raise Busy(f"{self.problem}: try again in a second")
+        model = models.get(name) if name is not None else next(iter(models.values()))
+        if model is None:
+            raise UnknownModel(f"there is no model {str(name)[:80]!r}: choose from {', '.join(models)}")
+        if version is not None and version != model.version:
+            raise UnknownModel(f"{model.name} has no version {version[:80]!r}: it has {model.version!r}")
+        return model
+
+    def close(self) -> None:
+        for model in self.models:
+            model.close()
+        self._models = {}
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        if not self._loaded:
+            raise Busy("the models are still loading: try again in a second")
+        if not self._changing.acquire(blocking=False):
+            raise Busy("another model is being loaded or unloaded: try again when it is done")
+        try:
+            yield
+        finally:
+            self._changing.release()
+
+    def _read(self, source: str) -> Model:
+        chosen = self._settings
+        choice = Choice(chosen.backend, chosen.precision, chosen.provider, chosen.threads, chosen.cuda_graphs == "auto")
+        return load_model(source, choice, chosen.max_pixels)
+
+    def _source(self, name: str) -> str:
+        """What to load for a name. Only names that are listed pass, so that none of a client's can be a path."""
+        if name in self._sources:
+            return self._sources[name]
+        if name not in model_names():
+            known = sorted({*self._sources, *model_names()})
+            raise UnknownModel(f"there is no model file {name[:80]!r}: choose from {', '.join(known)}")
+        return name
+
+    def _refuse(self, name: str, reason: str) -> None:
+        self._failures[name] = reason
+        kept = "the one loaded before goes on serving" if name in self._models else "it is not served"
+        LOG.error("model %s was not loaded: %s", name, reason)
+        raise BadRequest(f"{reason} ({kept})")
+
+    def _entry(self, name: str, model: Optional[Model]) -> Dict[str, str]:
+        if model is None:
+            return {"name": name, "state": "UNAVAILABLE", "reason": self._failures.get(name, "not loaded")}
+        failure = self._failures.get(name)
+        reason = model.problem or (f"the last load failed: {failure}" if failure else "")
+        state = "UNAVAILABLE" if model.problem else "READY"
+        return {"name": name, "version": model.version, "state": state, "reason": reason}
+
+
+def close_when_unused(model: Model) -> None:
+    """Free the engine as soon as nobody holds the model: every request under way does, until it is answered.
+
+    In a thread of its own, as the last to hold it may be the event loop, and a close waits for what an engine is doing.
+    """
+    closing = threading.Thread(target=model.backend.close, name=f"close-{model.name}", daemon=True)
+    weakref.finalize(model, closing.start).atexit = False

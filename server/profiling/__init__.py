@@ -1,0 +1,1 @@
+"""Where the time of a run goes: the layer report, and the machine and board it was measured on."""

@@ -1,0 +1,68 @@
+"""A slice of `make soak`: broken requests to a real process, seeded, and how a finding is told and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from benchmarks.harness.own_server import OwnServer, own_server
+from benchmarks.serving.fuzz import MOST_GROWTH, NOTHING_KEPT, Case, Found, ask, fuzz, image_cases, keep, tensor_cases
+from server.bench.connection import Target
+from tests.server.support.scripted_server import answer, scripted_server
+
+IMAGES, TENSORS, SEED = 1000, 600, 5
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OwnServer]:
+    with own_server("--threads", "1", **NOTHING_KEPT) as made:
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
+def test_broken_images(server: OwnServer) -> None:
+    found = asyncio.run(fuzz(server, image_cases(IMAGES, SEED), IMAGES))
+    assert found.problems() == []
+    assert sum(found.statuses.values()) == IMAGES and {200, 400} <= set(found.statuses)
+    assert len(found.memory) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
+def test_broken_inference_requests(server: OwnServer) -> None:
+    found = asyncio.run(fuzz(server, tensor_cases(TENSORS, SEED, "fwht_mobilenet_v2"), TENSORS))
+    assert found.problems() == []
+    assert sum(found.statuses.values()) == TENSORS and {200, 400} <= set(found.statuses)
+    assert server.status("/readyz") == 200
+
+
+@pytest.mark.parametrize("said, words", [(answer(500, b"oops"), "answered 500"), (b"", "no answer")])
+def test_a_wrong_answer_is_a_finding(said: bytes, words: str, tmp_path: Path) -> None:
+    async def script(number: int) -> bytes:
+        return said
+
+    async def run() -> Found:
+        found = Found()
+        async with scripted_server(script) as scripted:
+            case = Case("/v1/classify", "image/jpeg", b"body", ("X: y",))
+            await ask(Target("127.0.0.1", scripted.port, "/"), None, case, found)
+        return found
+
+    found = asyncio.run(run())
+    (problem,) = found.problems()
+    assert words in problem
+    keep(found.findings, tmp_path / "kept")
+    assert (tmp_path / "kept" / "0.body").read_bytes() == b"body"
+    told = json.loads((tmp_path / "kept" / "0.json").read_text())
+    assert told["path"] == "/v1/classify" and told["headers"] == ["X: y"] and words in told["answer"]
+
+
+def test_growth_is_a_problem() -> None:
+    assert Found(memory=[0, MOST_GROWTH]).problems() == []
+    assert "the memory grew" in Found(memory=[0, MOST_GROWTH + 1]).problems()[0]

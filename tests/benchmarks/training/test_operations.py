@@ -1,0 +1,64 @@
+"""Operations counted by hand, and against figures published elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.training.operations import Operations, count_operations
+from export.models import build_model
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+
+
+class Small(nn.Module):
+    """One layer of each kind on an 8x8 image."""
+
+    def __init__(self, operator: int, pool: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+        self.mf = MFDepthwiseConv(6, 3, operator=operator)
+        self.fwht = FWHTLayer(6, 2 if pool > 1 else 6, pool=pool)
+        self.classifier = nn.Linear(6, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        y = self.fwht(self.mf(x))
+        x = x + y if self.fwht.out_channels == 6 else y
+        logits: torch.Tensor = self.classifier(x.mean(dim=(2, 3)))
+        return logits
+
+
+def test_every_kind_of_layer_by_hand() -> None:
+    """16 pixels after the stem; n = 8, so a transform has 8 * 3 additions."""
+    pixels = 16
+    multiply_adds = pixels * 6 * 27 + pixels * 6 + pixels * (8 + 8 + 6) + 6 + 24
+    additions = pixels * 6 * 18 + pixels * (2 * 24 + 8) + pixels * 6 + pixels * 6
+    assert count_operations(Small(1, 1), 8) == Operations(multiply_adds, additions, tanh=pixels * 8)
+
+
+def test_pooling_adds_within_its_groups() -> None:
+    plain, pooled = (count_operations(Small(2, pool), 8) for pool in (1, 3))
+    assert pooled.additions - plain.additions == 16 * 2 * 2 - 16 * 6 - 16 * (
+        6 - 2
+    )  # groups; no residual; a smaller pool
+
+
+@pytest.mark.parametrize("name, millions", [("resnet32", 69.1), ("mobilenet_v2_w050", 28.0), ("mobilenet_v2", 88.0)])
+def test_multiply_adds_at_32_pixels_are_what_others_count(name: str, millions: float) -> None:
+    """chenyaofo/pytorch-cifar-models: 69.13, 28.08 and 87.98 M, to the three digits."""
+    found = count_operations(build_model(name), 32).multiply_adds / 1e6
+    assert found == pytest.approx(millions, rel=0.005)
+
+
+def test_the_hybrids_at_224_pixels() -> None:
+    """Three layers on 14x14 and seven on 7x7 pixels, each 2 * 1024 * 10 additions; the slim head 2 * 2048 * 11 more."""
+    baseline, hybrid, slim = (
+        count_operations(build_model(f"{prefix}mobilenet_v2{suffix}", 10, 224), 224)
+        for prefix, suffix in (("", ""), ("fwht_", ""), ("fwht_", "_slim"))
+    )
+    pixels = 3 * 14 * 14 + 7 * 7 * 7
+    assert hybrid.additions - baseline.additions == pixels * (2 * 1024 * 10 + 1024)
+    assert slim.additions - hybrid.additions == 49 * (2 * 2048 * 11 + 2048)
+    assert hybrid.tanh == pixels * 1024
+    assert baseline.multiply_adds / 1e6 == pytest.approx(299.5, abs=0.1)  # Keras' MobileNetV2 with ten classes

@@ -1,0 +1,124 @@
+"""Parameter counts to the last digit, and shapes for any image size and class count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from export.models import MODELS, build_model, total_parameters
+from export.models.mobilenet import scaled_width
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+
+TOTALS = {
+    "mobilenet_v2": 2_270_794,
+    "fwht_mobilenet_v2": 947_786,
+    "fwht_mobilenet_v2_slim": 540_234,
+    "fwht_mf_mobilenet_v2": 947_786,
+    "mobilenet_v2_w050": 719_034,
+    "resnet32": 469_370,
+}
+# Without BatchNorm's running statistics, as others count: 0.70M and 0.47M in chenyaofo/pytorch-cifar-models.
+TRAINABLE = {"mobilenet_v2_w050": 700_490, "resnet32": 466_906}
+
+
+def test_total_parameters_match_to_the_last_digit() -> None:
+    """As Keras counts them, BatchNorm's running statistics included; the paper rounds to 2.270M, 947K and 540K."""
+    assert {name: total_parameters(build_model(name)) for name in MODELS} == TOTALS
+
+
+def test_parameters_of_resnet32_by_hand() -> None:
+    """Each convolution of c channels has a BatchNorm of 4 c numbers, two of them trainable."""
+    stem = 27 * 16 + 4 * 16
+    stages = 10 * (9 * 16 * 16 + 4 * 16) + 9 * 16 * 32 + 9 * (9 * 32 * 32) + 10 * 4 * 32
+    stages += 9 * 32 * 64 + 9 * (9 * 64 * 64) + 10 * 4 * 64
+    shortcuts = 16 * 32 + 4 * 32 + 32 * 64 + 4 * 64
+    assert stem + stages + shortcuts + 64 * 10 + 10 == TOTALS["resnet32"]
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_trainable_parameters_are_what_others_count(name: str) -> None:
+    assert sum(parameter.numel() for parameter in build_model(name).parameters()) == TRAINABLE[name]
+
+
+def test_half_the_width_in_multiples_of_eight() -> None:
+    """24 / 2 = 12 becomes 16, not 8: no more than a tenth may get lost."""
+    halves = {32: 16, 16: 8, 24: 16, 64: 32, 96: 48, 160: 80, 320: 160, 1280: 640}
+    assert {channels: scaled_width(channels, 0.5) for channels in halves} == halves
+    assert build_model("mobilenet_v2_w050").get_parameter("head.weight").shape == (1280, 160, 1, 1)
+
+
+# The last map's side by the image's, for a network that halves it 3 times up to 64 pixels (ResNet: twice), else 5 (4).
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("size, classes, last_map", [(32, 10, 4), (33, 3, 5), (64, 100, 8), (65, 2, 3), (96, 10, 3)])
+def test_any_image_size_and_class_count(name: str, size: int, classes: int, last_map: int) -> None:
+    model = build_model(name, classes, size).eval()
+    if name == "resnet32":
+        last_map = {32: 8, 33: 9, 64: 16, 65: 5, 96: 6}[size]
+    last = model.get_submodule("blocks.15" if name == "resnet32" else "blocks.17")
+    seen = []
+    last.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[2:])))
+    with torch.inference_mode():
+        logits = model(torch.randn(2, 3, size, size))
+    assert logits.shape == (2, classes) and bool(torch.isfinite(logits).all())
+    assert seen == [(last_map, last_map)]
+
+
+@pytest.mark.parametrize("variant", [{"pool": True}, {"scale": True}, {"pool": True, "scale": True, "operator": 3}])
+def test_a_variant_is_seen_in_the_layers(variant: dict[str, object]) -> None:
+    model = build_model("fwht_mf_mobilenet_v2", variant=variant)
+    layers = [module for module in model.modules() if isinstance(module, FWHTLayer)]
+    pools = {layer.pool for layer in layers if layer.out_channels < layer.in_channels}
+    assert pools == ({3, 6} if variant.get("pool") else {1})
+    assert all((layer.scale is not None) == bool(variant.get("scale")) for layer in layers)
+    operators = {module.operator for module in model.modules() if isinstance(module, MFDepthwiseConv)}
+    assert operators == {variant.get("operator", 1)}
+    added = sum(layer.n for layer in layers) if variant.get("scale") else 0
+    assert total_parameters(model) == TOTALS["fwht_mf_mobilenet_v2"] + added
+
+
+def test_what_the_hybrids_replace() -> None:
+    model = build_model("fwht_mf_mobilenet_v2")
+    fwht = [name for name, module in model.named_modules() if isinstance(module, FWHTLayer)]
+    assert fwht == [f"blocks.{i}.{part}" for i in range(13, 18) for part in ("expand", "project")]
+    mf = [name for name, module in model.named_modules() if isinstance(module, MFDepthwiseConv)]
+    assert mf == [f"blocks.{i}.depthwise" for i in range(13, 18)]
+    sizes = {m.n for m in build_model("fwht_mobilenet_v2_slim").modules() if isinstance(m, FWHTLayer)}
+    assert sizes == {1024, 2048}
+
+
+@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32"])
+def test_every_weight_gets_a_gradient(name: str) -> None:
+    model = build_model(name)
+    model(torch.randn(2, 3, 32, 32)).square().sum().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (("resnet18",), "fwht_mobilenet_v2_slim"),
+        (("mobilenet_v2", 0), "at least 1"),
+        (("resnet32", 10, 32, {"pool": True}), "resnet32 has no variant 'pool'; it has none"),
+        (("fwht_mobilenet_v2", 10, 32, {"operator": 2}), "no variant 'operator'; it has pool, scale"),
+        (("fwht_mf_mobilenet_v2", 10, 32, {"operator": 4}), "cannot have operator = 4; it is 1 by itself"),
+        (("fwht_mobilenet_v2", 10, 32, {"pool": "yes"}), "cannot have pool = 'yes'"),
+    ],
+)
+def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        build_model(*arguments)
+
+
+@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32"])
+def test_a_model_compiles_in_one_piece(name: str) -> None:
+    """Torch's tracer sees all of it (`fullgraph`); the operations are then run as they are, with the same result."""
+    model = build_model(name, 10, 8)
+    images = torch.randn(2, 3, 8, 8)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    model.eval()
+    assert torch.equal(compiled(images), model(images))
+    model.train()
+    compiled(images).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())

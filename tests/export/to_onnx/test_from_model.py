@@ -1,0 +1,233 @@
+"""The exported file: what it holds, that it computes the same everywhere, and that it is refused when it does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+from torch import nn
+
+from export.engine.parity_verdict import ParityError
+from export.models import MODELS, build_model
+from export.models.checkpoint import model_from_checkpoint, save_checkpoint
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.to_onnx.folded_graph import folded_graph
+from export.to_onnx.from_checkpoint import SAMPLES, export, main
+from export.to_onnx.from_model import onnx_from_model
+from export.to_onnx.parity import check_parity, real_images
+from server.models.preprocess import Preprocessing
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = sorted(path.stem for path in (ROOT / "models").glob("*.safetensors"))
+CIFAR = Preprocessing(32, "crop", "RGB", (125.3, 123.0, 113.9), (63.0, 62.1, 66.7))
+
+
+@pytest.fixture(scope="module")
+def batch() -> np.ndarray:
+    return real_images(SAMPLES, CIFAR)
+
+
+def card(architecture: str, classes: int = 10, size: int = 32) -> dict[str, Any]:
+    preprocessing = {"size": size, "resize": "crop", "colour": "RGB", "mean": [120.0] * 3, "std": [60.0] * 3}
+    labels = [f"class {i}" for i in range(classes)]
+    return {"architecture": architecture, "labels": labels, "preprocessing": preprocessing, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_onnx_is_what_the_exporter_makes_today(name: str) -> None:
+    model, its_card = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    shipped = onnx.load(ROOT / "models" / f"{name}.onnx")
+    made = onnx_from_model(model, its_card)
+    assert made == shipped, f"run `make ship` to renew models/{name}.onnx"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_parity_on_real_images(name: str, batch: np.ndarray) -> None:
+    model, _ = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    parity = check_parity(model, (ROOT / "models" / f"{name}.onnx").read_bytes(), batch)
+    print(name, parity)
+    assert parity.passed
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_reference_evaluator_of_onnx_runs_the_same_file(name: str) -> None:
+    golden = np.load(ROOT / "tests" / "data" / f"{name}.golden.npz")
+    image = golden["image"][:2]
+    evaluator = ReferenceEvaluator(str(ROOT / "models" / f"{name}.onnx"))
+    (logits,) = (np.asarray(output) for output in evaluator.run(None, {"image": image}))
+    allowed = float(golden["tolerance"])
+    largest = np.abs(logits - golden["logits"][:2]).max()
+    print(f"{name}: largest difference {largest:.2e}, tolerance {allowed:.2e}, share used {largest / allowed:.1%}")
+    assert largest <= allowed
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_format_names_and_metadata(name: str) -> None:
+    model, its_card = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    proto = onnx.load(ROOT / "models" / f"{name}.onnx")
+    assert proto.ir_version == 8 and {i.domain: i.version for i in proto.opset_import}[""] == 13
+    custom = [node for node in proto.graph.node if node.domain]
+    assert [node.name for node in custom] == [
+        path for path, module in model.named_modules() if isinstance(module, (FWHTLayer, MFDepthwiseConv))
+    ]
+    for node in custom:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        assert node.domain == "fwht" and attributes["plugin_version"] == b"1" and attributes["plugin_namespace"] == b""
+    assert {f.name for f in proto.functions} == {node.op_type for node in custom}
+    assert "BatchNormalization" not in {node.op_type for node in proto.graph.node}
+    assert len({node.name for node in proto.graph.node}) == len(proto.graph.node)
+    properties = {p.key: p.value for p in proto.metadata_props}
+    assert json.loads(properties["labels"]) == its_card["labels"]
+    assert json.loads(properties["preprocessing"]) == its_card["preprocessing"]
+    assert properties["checkpoint_sha256"] == its_card["sha256"] and properties["architecture"] == name
+    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
+
+
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - set(SHIPPED)) + ["resnet32"])
+def test_parity_of_what_is_not_shipped(name: str, batch: np.ndarray) -> None:
+    model = build_model(name).eval()
+    proto = onnx_from_model(model, card(name))
+    print(name, check_parity(model, proto.SerializeToString(), batch[:16]))
+    assert len({node.name for node in proto.graph.node}) == len(proto.graph.node)
+
+
+def test_a_resnet_adds_before_its_relu_and_a_shortcut_is_a_layer() -> None:
+    proto = onnx_from_model(build_model("resnet32").eval(), card("resnet32"))
+    nodes = {node.name: node for node in proto.graph.node}
+    assert list(nodes["blocks.6.add"].input) == ["blocks.6.shortcut", "blocks.6.conv2"]
+    assert list(nodes["blocks.6.add_relu"].input) == ["blocks.6.add"]
+    assert {node.op_type for node in proto.graph.node} == {
+        "Conv",
+        "Relu",
+        "Add",
+        "GlobalAveragePool",
+        "Flatten",
+        "Gemm",
+    }
+
+
+@pytest.mark.parametrize("size, classes", [(33, 3), (65, 2)])
+def test_other_sizes_and_class_counts(size: int, classes: int) -> None:
+    model = build_model("fwht_mf_mobilenet_v2", classes, size).eval()
+    proto = onnx_from_model(model, card("fwht_mf_mobilenet_v2", classes, size))
+    check_parity(model, proto.SerializeToString(), np.random.default_rng(0).normal(size=(3, 3, size, size)).astype("f"))
+
+
+class Odd(nn.Module):
+    """The options of the ops that no named model uses, in one network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = FWHTLayer(3, 24, keep_dc=False, scale=True)
+        self.first_bn = nn.BatchNorm2d(24)
+        self.second = MFDepthwiseConv(24, 5, 2, operator=2)
+        self.third = MFDepthwiseConv(24, 3, 1, operator=3)
+        self.fourth = FWHTLayer(24, 7, n=64, pool=3)
+        self.fifth = nn.Conv2d(7, 7, 3, padding=1)
+        self.classifier = nn.Linear(7, 4, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.first_bn(self.first(x)))
+        x = nn.functional.relu(self.fifth(self.fourth(self.third(self.second(x)))))
+        logits: torch.Tensor = self.classifier(x.mean(dim=(2, 3)))
+        return logits
+
+
+def test_every_option_of_the_ops() -> None:
+    model = Odd().eval()
+    proto = onnx_from_model(model, card("odd", 4, 9))
+    images = np.random.default_rng(0).normal(size=(5, 3, 9, 9)).astype("f")
+    print(check_parity(model, proto.SerializeToString(), images))
+
+
+def test_gain_and_bias_of_a_batch_norm_reach_every_kind_of_layer() -> None:
+    model = build_model("fwht_mf_mobilenet_v2").train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+    with torch.no_grad():
+        model(torch.randn(8, 3, 32, 32))  # fills the running statistics
+    model.eval()
+    layers = {layer.name: layer for layer in folded_graph(model)}
+    assert layers["blocks.17.expand"].activation == 6 and layers["blocks.17.project"].activation == 0
+    assert all(layer.gain is not None for layer in layers.values() if layer.op in ("conv", "fwht", "mf"))
+    proto = onnx_from_model(model, card("fwht_mf_mobilenet_v2"))
+    check_parity(model, proto.SerializeToString(), np.random.default_rng(0).normal(size=(4, 3, 32, 32)).astype("f"))
+
+
+def test_what_cannot_be_folded_is_refused() -> None:
+    class Bad(nn.Module):
+        def __init__(self, *modules: nn.Module) -> None:
+            super().__init__()
+            self.modules_ = nn.Sequential(*modules)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.modules_(x)
+            return y
+
+    with pytest.raises(ValueError, match="cannot be folded"):
+        folded_graph(Bad(nn.BatchNorm2d(3)))
+    with pytest.raises(ValueError, match="is a Dropout"):
+        folded_graph(Bad(nn.Conv2d(3, 3, 1), nn.Dropout()))
+
+
+def test_a_wrong_file_fails_parity_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One threshold off by 0.5 in the ONNX: seen, named, and neither ONNX nor golden file is left behind."""
+    import export.to_onnx.from_checkpoint as command
+
+    def slightly_wrong(*arguments: Any) -> onnx.ModelProto:
+        proto = onnx_from_model(*arguments)
+        (weight,) = (w for w in proto.graph.initializer if w.name == "blocks.15.expand.thresholds")
+        values = numpy_helper.to_array(weight).copy()
+        values[1] += 0.5
+        weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+        return proto
+
+    monkeypatch.setattr(command, "onnx_from_model", slightly_wrong)
+    out = tmp_path / "fwht_mobilenet_v2.onnx"
+    assert main(["fwht_mobilenet_v2", "--out", str(out)]) == 1
+    assert "disagree" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_fails_parity(batch: np.ndarray) -> None:
+    model, its_card = model_from_checkpoint(ROOT / "models" / "fwht_mobilenet_v2.safetensors")
+    proto = onnx_from_model(model, its_card)
+    (weight,) = (w for w in proto.graph.initializer if w.name == "classifier.bias")
+    weight.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, "f"), weight.name))
+    with pytest.raises(ParityError):
+        check_parity(model, proto.SerializeToString(), batch[:2])
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = tmp_path / "mine.safetensors"
+    save_checkpoint(checkpoint, build_model("fwht_mobilenet_v2_slim", 3, 40), card("fwht_mobilenet_v2_slim", 3, 40))
+    print(export(checkpoint, tmp_path / "mine.onnx", SAMPLES, 5))
+    assert "tolerance" in capsys.readouterr().out
+    golden = np.load(tmp_path / "mine.golden.npz")
+    assert golden["image"].shape == (5, 3, 40, 40) and golden["logits"].shape == (5, 3)
+    session = onnxruntime.InferenceSession(str(tmp_path / "mine.onnx"))
+    np.testing.assert_array_equal(session.run(None, {"image": golden["image"]})[0], golden["logits"])
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (["nobody"], "no weights called 'nobody'"),
+        (["fwht_mobilenet_v2", "--data", "/nowhere"], "nowhere"),
+        (["x", "--checkpoint", "/nowhere/x.safetensors"], "is missing"),
+    ],
+)
+def test_command_refuses(arguments: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*arguments, "--out", str(tmp_path / "out.onnx")]) == 1
+    assert word in capsys.readouterr().err and list(tmp_path.iterdir()) == []

@@ -1,0 +1,59 @@
+"""First thresholds in their orders, and first weights of the multiplication-free layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from export.models import build_model
+from export.ops.hadamard import hadamard
+from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.train.initialisation import MF_BOUND, THRESHOLD_INITS, first_thresholds, initialise, sequency
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 64, 1024, 2048])
+def test_sequency_counts_the_changes_of_sign(n: int) -> None:
+    rows = hadamard(n)
+    assert sequency(n).tolist() == (rows[:, 1:] != rows[:, :-1]).sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("kind", THRESHOLD_INITS)
+def test_first_thresholds_lie_from_0_to_a_tenth(kind: str) -> None:
+    thresholds = first_thresholds(64, kind, np.random.default_rng(0))
+    assert thresholds.shape == (64,)
+    assert thresholds.dtype == torch.float32
+    assert thresholds.min() >= 0 and thresholds.max() < 0.1
+
+
+def test_ramp_and_sequency_hold_the_same_values_in_another_order() -> None:
+    ramp, sorted_by_sequency = (first_thresholds(8, kind, np.random.default_rng(0)) for kind in ("ramp", "sequency"))
+    assert ramp.tolist() == pytest.approx([k / 80 for k in range(8)])
+    assert sorted_by_sequency.tolist() == pytest.approx([k / 80 for k in (0, 7, 3, 4, 1, 6, 2, 5)])
+
+
+def first(operator: int, bound: float | None, seed: int = 0, kind: str = "ramp") -> torch.nn.Module:
+    torch.manual_seed(0)
+    model = build_model("fwht_mf_mobilenet_v2", variant={"operator": operator})
+    initialise(model, kind, bound, np.random.default_rng(seed))
+    return model
+
+
+@pytest.mark.parametrize(
+    "operator, bound, expected",
+    [(1, None, 1 / 3), (2, None, MF_BOUND), (3, None, MF_BOUND), (1, 2.0, 2.0), (2, 0.5, 0.5)],
+)
+def test_first_weights_fill_their_range(operator: int, bound: float | None, expected: float) -> None:
+    for module in first(operator, bound).modules():
+        if isinstance(module, MFDepthwiseConv):
+            assert 0.98 * expected < module.weight.abs().max() <= expected
+            assert 0.45 * expected < module.weight.abs().mean() < 0.55 * expected
+
+
+def test_the_seed_decides_and_the_other_weights_stay() -> None:
+    same, again, other = (first(2, None, seed, "uniform").state_dict() for seed in (0, 0, 1))
+    plain = build_model("fwht_mf_mobilenet_v2")
+    own = {f"{path}.weight" for path, module in plain.named_modules() if isinstance(module, MFDepthwiseConv)}
+    own |= {f"{path}.thresholds" for path, module in plain.named_modules() if isinstance(module, FWHTLayer)}
+    assert all(torch.equal(same[key], again[key]) for key in same)
+    assert {key for key in same if not torch.equal(same[key], other[key])} == own

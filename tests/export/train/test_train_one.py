@@ -1,0 +1,274 @@
+"""The real command: what it makes, what it refuses, and that a killed run ends as if it had not been killed."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from export.data.datasets import load_dataset
+from export.data.packed_images import CIFAR10_LABELS
+from export.models.checkpoint import model_from_checkpoint
+from export.to_onnx.from_checkpoint import main as export_onnx
+from export.train.batches import Batches, mean_and_std
+from export.train.state import RunFolder
+from export.train.train_one import main
+from export.train.training_step import count_correct
+from server.models.images import decode
+from server.models.preprocess import Preprocessing, tensor
+from tests.export.train.training_runs import ROOT, SMALL, TRAIN_400, finish, log_rows, small_pack, start
+from tests.server.support.http_server import http_server
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_pack(tmp_path_factory.mktemp("data") / "pack.bin")
+
+
+def small(pack: Path, build: Path, *more: str) -> list[str]:
+    return [*SMALL, "--data", str(pack), "--build", str(build), "--epochs", "1", "--device", "cpu", *more]
+
+
+# The smoke run: a few hundred images, the default model, within two minutes on a CPU.
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    build = tmp_path_factory.mktemp("smoke")
+    arguments = ["--data", str(TRAIN_400), "--name", "smoke", "--build", str(build)]
+    arguments += ["--image-size", "16", "--batch-size", "32"]
+    learning = ["--epochs", "12", "--lr", "0.1", "--augment", "none", "--label-smoothing", "0", "--holdout", "0"]
+    process = start(*arguments, *learning, "--device", "cpu")
+    output = finish(process)
+    assert process.returncode == 0, output
+    return RunFolder(build, "smoke")
+
+
+@pytest.mark.slow
+def test_a_few_hundred_images_are_learnt(smoke: RunFolder) -> None:
+    """Guessing ten classes has a loss of ln 10 = 2.303 and is right in 10 % of 300 images, give or take 1.7 %."""
+    rows = log_rows(smoke.log)
+    loss = float(rows[-1]["train_loss"])
+    model, card = model_from_checkpoint(smoke.artefact)
+    dataset = load_dataset(TRAIN_400, 16)
+    preprocessing = card["preprocessing"]
+    batches = Batches(dataset.train, preprocessing["mean"], preprocessing["std"], CPU)
+    accuracy = count_correct(model, batches, np.arange(300)) / 300
+    print(f"loss {loss:.3f} (wanted: below 2.15), accuracy on its training images {accuracy:.1%} (wanted: above 20 %)")
+    assert len(rows) == 12
+    assert loss < 2.15 < math.log(10)
+    assert accuracy > 0.2
+
+
+@pytest.mark.slow
+def test_the_card_says_what_was_made_of_what(smoke: RunFolder) -> None:
+    model, card = model_from_checkpoint(smoke.artefact)
+    dataset = load_dataset(TRAIN_400, 16)
+    mean, std = mean_and_std(dataset.train.images)
+    assert card["name"] == "smoke"
+    assert card["architecture"] == "fwht_mobilenet_v2"
+    assert card["labels"] == list(CIFAR10_LABELS)
+    assert card["preprocessing"] == {"size": 16, "resize": "crop", "colour": "RGB", "mean": mean, "std": std}
+    right = count_correct(model, Batches(dataset.test, mean, std, CPU), np.arange(100))
+    assert card["accuracy"]["images"] == 100
+    assert card["accuracy"]["data"] == "cifar10_train_400.bin (packed file, 300 training and 100 test images)"
+    # Another number of threads adds in another order: an image with two logits equal but for rounding may turn.
+    assert abs(card["accuracy"]["top1"] - right / 100) <= 0.01
+    assert card["training"]["epochs"] == card["training"]["chosen_epoch"] == 12
+    assert card["training"]["command"].startswith("python -m export.train --data ")
+
+
+@pytest.mark.slow
+def test_what_was_trained_is_exported_served_and_answers_with_its_labels(smoke: RunFolder, tmp_path: Path) -> None:
+    """The README's walk: train -> onnx -> serve -> label, the label being PyTorch's."""
+    onnx_file = tmp_path / "smoke.onnx"
+    command = ["smoke", "--checkpoint", str(smoke.artefact), "--data", str(TRAIN_400), "--out", str(onnx_file)]
+    assert export_onnx(command) == 0
+    model, card = model_from_checkpoint(smoke.artefact)
+    image = ROOT / "tests/data/cat.jpg"
+    with http_server(tmp_path / "log", "--models", str(onnx_file)) as server:
+        files = {"file": image.read_bytes()}
+        answer = httpx.post(f"{server.url}/v1/classify?layers=true", files=files, timeout=60).raise_for_status().json()
+    preprocessing = Preprocessing.from_json(json.dumps(card["preprocessing"]))
+    picture = tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
+    with torch.inference_mode():
+        scores = model(torch.from_numpy(picture[None])).softmax(dim=1)[0]
+    assert answer["model"] == "smoke"
+    assert answer["results"][0]["predictions"][0]["label"] == card["labels"][int(scores.argmax())]
+    assert answer["results"][0]["predictions"][0]["score"] == pytest.approx(float(scores.max()), abs=1e-4)
+    assert {"FWHTLayer", "Conv", "Gemm"} <= {item["op"] for item in answer["layers"]["items"]}
+
+
+# Interrupted by kill -9, SIGTERM and Ctrl-C, each at a random moment.
+
+
+def wait_for_saves(process: subprocess.Popen[str], path: Path, count: int) -> None:
+    """Until the process has saved its state `count` times."""
+    deadline, seen = time.monotonic() + 120, path.stat().st_mtime_ns if path.exists() else 0
+    while count and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.002)
+        now = path.stat().st_mtime_ns if path.exists() else 0
+        count, seen = count - (now != seen), now
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_it_ends_bit_for_bit_the_same(pack: Path, tmp_path: Path) -> None:
+    arguments = [*SMALL, "--data", str(pack), "--epochs", "12", "--save-every", "0", "--device", "cpu"]
+    arguments += ["--ema", "0.9", "--cutout", "2", "--threshold-lr", "2", "--scale"]
+    process = start(*arguments, "--build", tmp_path / "whole")
+    output = finish(process)
+    assert process.returncode == 0, output
+    whole, parts = RunFolder(tmp_path / "whole", "small"), RunFolder(tmp_path / "parts", "small")
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        process = start(*arguments, "--build", tmp_path / "parts")
+        saves, pause = random.randint(1, 4), random.uniform(0, 0.1)
+        print(f"{number.name} {pause:.3f} s after save {saves}")
+        wait_for_saves(process, parts.last, saves)
+        time.sleep(pause)
+        process.send_signal(number)
+        output = finish(process)
+        if number == signal.SIGKILL:
+            assert process.returncode == -signal.SIGKILL, output
+        else:
+            assert process.returncode == 130, output
+            assert "the same command, without --overwrite, goes on from here" in output
+        assert not parts.artefact.exists()
+    process = start(*arguments, "--build", tmp_path / "parts")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "goes on at epoch" in output
+    assert whole.artefact.read_bytes() == parts.artefact.read_bytes()
+    assert log_rows(whole.log) == log_rows(parts.log)
+
+
+# In this process: what is refused, and what is kept.
+
+
+def test_what_is_finished_is_not_overwritten_unasked(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artefact = tmp_path / "small.safetensors"
+    assert main(small(pack, tmp_path)) == 0
+    first = artefact.read_bytes()
+    assert main(small(pack, tmp_path, "--seed", "1")) == 1
+    assert "small.safetensors is there already: choose another --name, or --overwrite it" in capsys.readouterr().err
+    assert artefact.read_bytes() == first
+    assert main(small(pack, tmp_path, "--seed", "1", "--overwrite")) == 0
+    assert artefact.read_bytes() != first
+    assert main(small(pack, tmp_path, "--overwrite")) == 0
+    assert artefact.read_bytes() == first
+    config = json.loads((tmp_path / "small" / "config.json").read_text())
+    assert config["seed"] == 0
+    assert config["command"].endswith("--overwrite")
+
+
+def test_an_unfinished_run_goes_on_only_with_the_same_options_and_data(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("export.train.train_one.finish", stop)
+        assert main(small(pack, tmp_path)) == 130
+    other = small_pack(tmp_path / "other.bin", train_each=7)
+    assert main(small(pack, tmp_path, "--lr", "0.5")) == 1
+    assert "--lr was 0.0125, is 0.5" in capsys.readouterr().err
+    assert main(small(other, tmp_path)) == 1
+    assert "--data holds other images" in capsys.readouterr().err
+    moved = tmp_path / "moved.bin"
+    moved.write_bytes(pack.read_bytes())
+    assert main(small(moved, tmp_path, "--save-every", "1")) == 0
+    assert "goes on at epoch 2" in capsys.readouterr().out
+
+
+def test_time_that_is_up_is_told_by_the_exit_status(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(small(pack, tmp_path, "--seconds", "0.001")) == 75
+    assert "time is up; the state is saved: the same command" in capsys.readouterr().out
+    assert main(small(pack, tmp_path)) == 0
+    assert "goes on at epoch 1, step 2" in capsys.readouterr().out
+
+
+def test_another_teacher_is_another_run(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(small(pack, tmp_path, "--name", "teacher")) == 0
+    teacher = ["--teacher", str(tmp_path / "teacher.safetensors")]
+    assert main(small(pack, tmp_path, *teacher, "--seconds", "0.001")) == 75
+    assert main(small(pack, tmp_path)) == 1
+    assert "--teacher was " in capsys.readouterr().err
+    assert main(small(pack, tmp_path, *teacher)) == 0
+    cards = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("teacher", "small")]
+    assert cards[1]["training"]["teacher_sha256"] == cards[0]["sha256"]
+
+
+def test_a_variant_is_kept_in_the_card_and_built_again(pack: Path, tmp_path: Path) -> None:
+    assert main(small(pack, tmp_path, "--pool", "--scale")) == 0
+    model, card = model_from_checkpoint(tmp_path / "small.safetensors")
+    assert card["variant"] == {"pool": True, "scale": True}
+    assert model.get_parameter("head.scale").shape == (2048,)
+
+
+def test_given_mean_and_std_are_used(pack: Path, tmp_path: Path) -> None:
+    given = ["--mean", "125.3", "123", "113.9", "--std", "63", "62.1", "66.7", "--resize", "stretch"]
+    assert main(small(pack, tmp_path, *given)) == 0
+    preprocessing = json.loads((tmp_path / "small.json").read_text())["preprocessing"]
+    assert preprocessing["mean"] == [125.3, 123.0, 113.9]
+    assert preprocessing["std"] == [63.0, 62.1, 66.7]
+    assert preprocessing["resize"] == "stretch"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "error: there is no file or folder nowhere"),
+        (["--data", "docs"], "error: docs is no data set"),
+        (["--precision", "fp16"], "error: --precision fp16 needs a GPU"),
+        (["--cuda-graph"], "error: --cuda-graph needs a GPU"),
+        (["--teacher", "models/mobilenet_v2.safetensors"], "reads images of 32 pixels, not of --image-size 8"),
+        (["--teacher", "nowhere.safetensors"], "error: nowhere.json is missing"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(small(pack, tmp_path, *arguments)) == 1
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is an NVIDIA GPU")
+def test_a_wanted_gpu_that_is_not_there_is_an_error(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*small(pack, tmp_path), "--device", "cuda"]) == 1
+    assert "torch sees no GPU here" in capsys.readouterr().err
+
+
+def test_overwrite_with_bad_data_costs_nothing(pack: Path, tmp_path: Path) -> None:
+    assert main(small(pack, tmp_path)) == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(small(tmp_path / "mistyped.bin", tmp_path, "--overwrite")) == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_an_unreadable_state_is_refused_with_the_cure(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "last.pt").write_bytes(b"nonsense")
+    assert main(small(pack, tmp_path)) == 1
+    assert "--overwrite starts the run afresh" in capsys.readouterr().err
+    assert main(small(pack, tmp_path, "--overwrite")) == 0
