@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Dict
+from typing import Dict, Mapping
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess")
 
@@ -44,3 +44,8 @@ class Measured:
 
     def __exit__(self, *error: object) -> None:
         self._stages.add(self._stage, time.perf_counter() - self._start)
+
+
+def server_timing(timings_ms: Mapping[str, float]) -> str:
+    """The value of the header Server-Timing (W3C), from what `Stages.timings_ms` returned."""
+    return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())

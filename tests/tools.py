@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks.serving.behind_nginx import nginx
+from benchmarks.harness.nginx import find_nginx
 
 BULK = "the bulk extra is not installed: pip install '.[bulk]'"
 
@@ -20,7 +20,7 @@ def need_bulk() -> None:
 
 def need_nginx() -> None:
     try:
-        nginx()
+        find_nginx()
     except SystemExit as error:
         missing(str(error))
 

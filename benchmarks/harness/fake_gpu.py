@@ -16,10 +16,10 @@ import pytest
 
 from benchmarks.harness.fake_cuda import FakeCuda, FakeGraphLibrary
 from benchmarks.harness.fake_tensorrt import Compute, FakeTensorRT, engine_bytes, onnx_logits
+from benchmarks.harness.tiny_models import SIZE
 from server.backends import cuda_graph, tensorrt_engine
 from server.backends.engine_card import EngineCard, card_path, engine_name, file_sha256
 from server.backends.tensorrt_layers import card_layers
-from tests.server.support.tiny_models import SIZE
 
 
 class FakeGpu:

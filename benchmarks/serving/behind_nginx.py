@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, NamedTuple, Optional
 
+from benchmarks.harness.nginx import find_nginx
 from benchmarks.harness.process_tree import free_port
 from benchmarks.serving.restart import seconds_until_ready
 from server.bench.connection import Target
@@ -119,7 +118,7 @@ def configuration(listen: int, ports: list[int], retry: bool) -> str:
 @contextmanager
 def behind_nginx(*flags: str, retry: bool = True) -> Iterator[BehindNginx]:
     """Start two servers with `flags` and nginx before them; end all three. Raises SystemExit where one cannot start."""
-    program = nginx()
+    program = find_nginx()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, listen = Path(name), free_port()
         servers = [Server(free_port(), flags, folder / f"server{number}") for number in range(2)]
@@ -134,14 +133,6 @@ def behind_nginx(*flags: str, retry: bool = True) -> Iterator[BehindNginx]:
         stack.callback(before.terminate)
         wait_for_nginx(before, folder)
         yield BehindNginx(Target.from_url(f"http://127.0.0.1:{listen}"), servers, folder)
-
-
-def nginx() -> str:
-    """The program's path, which for users other than root is not on PATH. Raises SystemExit where it is missing."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if found is None:
-        raise SystemExit("nginx is not installed: apt install nginx")
-    return found
 
 
 def wait_for_nginx(process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -20,8 +20,7 @@ from ..http.content_encoding import unpacked
 from ..http.openapi import TENSOR_BODY, problems
 from ..http.uploads import upload_clock
 from ..models.model import Model
-from ..routes.classify import server_timing
-from ..stage_times import Stages
+from ..stage_times import Stages, server_timing
 from . import binary_tensors
 from .answer import answer
 from .model_config import configuration, metadata

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from fastapi import APIRouter, Query
@@ -18,7 +18,7 @@ from ..http.query import truth, whole_number
 from ..http.schemas import ClassifyAnswer
 from ..http.uploads import read_images, upload_clock
 from ..models.model import Model
-from ..stage_times import Stages
+from ..stage_times import Stages, server_timing
 
 router = APIRouter(tags=["classify"])
 
@@ -107,7 +107,3 @@ async def answer_of(request: Request, model: Model, files: List[bytes], top_k: i
         "results": results,
         "timings_ms": timings,
     }
-
-
-def server_timing(timings_ms: Mapping[str, float]) -> str:
-    return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())

@@ -10,13 +10,13 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
+from benchmarks.harness.tiny_models import write_tiny_model
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.models.catalogue import Catalogue
 from server.settings import Settings
 from tests.server.support.app_client import AppClient
 from tests.server.support.gated_engine import GatedEngine
 from tests.server.support.http_server import ROOT, HttpServer, http_server
-from tests.server.support.tiny_models import write_tiny_model
 
 CAT = ROOT / "tests" / "data" / "cat.jpg"
 

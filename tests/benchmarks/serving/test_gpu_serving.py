@@ -58,7 +58,7 @@ def test_engines_side_by_side(build: Path, monkeypatch: pytest.MonkeyPatch, tiny
 
 @pytest.fixture
 def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    from tests.server.support.tiny_models import write_tiny_model
+    from benchmarks.harness.tiny_models import write_tiny_model
 
     folder = tmp_path_factory.mktemp("pair")
     return write_tiny_model(folder / "tiny.onnx"), write_tiny_model(folder / "other.onnx")

@@ -14,9 +14,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.harness.tiny_models import tiny_model
 from export.to_onnx.function_text import IR_VERSION, OPSET
 from server.backends import tensorrt_engine
-from tests.server.support.tiny_models import tiny_model
 
 
 def in_tensorrts_place(patch: pytest.MonkeyPatch) -> Any:

@@ -22,6 +22,7 @@ import onnxruntime
 import pytest
 
 from benchmarks.harness.fake_gpu import some_library
+from benchmarks.harness.tiny_models import LABELS, write_tiny_model
 from export.engine.failures import explained
 from export.engine.from_onnx import main
 from export.engine.options import read_options
@@ -29,7 +30,6 @@ from export.engine.process import Failed
 from export.engine.progress import Progress
 from server.backends.engine_card import EngineCard, file_sha256, read_card
 from tests.export.engine import fake_builder as fake
-from tests.server.support.tiny_models import LABELS, write_tiny_model
 
 ROOT = Path(__file__).parents[3]
 GUARD_S = 20.0  # only a hang takes this long

@@ -9,12 +9,12 @@ import onnx
 import pytest
 from onnx import TensorProto
 
+from benchmarks.harness.tiny_models import tiny_model
 from export.engine import network as engine_network
 from export.engine.network import BuildError, parsed, plugin_names, require_plugins
 from export.engine.onnx_wire import Node, nodes
 from server.backends.tensorrt_engine import logger
 from tests.export.engine.rtx import in_tensorrts_place, plain_model
-from tests.server.support.tiny_models import tiny_model
 
 CUSTOM = ["blocks.1.expand", "blocks.1.depthwise", "blocks.1.project", "blocks.2.expand"]
 

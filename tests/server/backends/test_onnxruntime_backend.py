@@ -13,12 +13,11 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from benchmarks.harness import tiny_models
 from server.backends.backend import infer_in_parts
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.errors import BadRequest, Busy, StartupError
 from server.profiling.report import one_profile_at_a_time
-
-from ..support import tiny_models
 
 SHIPPED = sorted((Path(__file__).parent.parent.parent.parent / "models").glob("*.onnx"))
 

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu, images, right
+from benchmarks.harness.tiny_models import SIZE
 from server.backends import tensorrt_backend
 from server.backends.backend import infer_in_parts
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import EngineError
 from server.errors import BadRequest
 from tests.server.support.gated_engine import until
-from tests.server.support.tiny_models import SIZE
 
 Open = Callable[..., TensorRTBackend]
 

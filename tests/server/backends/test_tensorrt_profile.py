@@ -8,12 +8,12 @@ from typing import Callable
 import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu, images, right
+from benchmarks.harness.tiny_models import LAYERS, SIZE
 from server.backends import tensorrt_profile
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import Engine, EngineError
 from server.errors import Busy
 from server.profiling.report import one_profile_at_a_time
-from tests.server.support.tiny_models import LAYERS, SIZE
 
 Open = Callable[..., TensorRTBackend]
 

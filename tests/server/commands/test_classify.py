@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness import tiny_models
 from server.commands import classify as classify_command
 from server.errors import StartupError
-
-from ..support import tiny_models
 
 ROOT = Path(__file__).resolve().parents[3]
 CAT, SHIP = str(ROOT / "tests" / "data" / "cat.jpg"), str(ROOT / "tests" / "data" / "ship.jpg")

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.harness.tiny_models import write_tiny_model
 from tests.server.support.http_server import ROOT, command, environment, http_server
-from tests.server.support.tiny_models import write_tiny_model
 
 AT_ONCE_S = 30.0  # the time to import ONNX Runtime on a busy machine; a process that waits for anything takes longer
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.tiny_models import SIZE, write_tiny_model
 from server.errors import BadRequest, Busy, StartupError, UnknownModel
 from server.models import model_files
 from server.models.catalogue import Catalogue
 from server.models.model import load_model
 from server.settings import Settings
-from tests.server.support.tiny_models import SIZE, write_tiny_model
 
 GUARD_S = 60.0  # against hanging
 IMAGE = np.zeros((1, 3, SIZE, SIZE), np.float32)

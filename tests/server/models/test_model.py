@@ -11,13 +11,12 @@ import onnx
 import pytest
 from PIL import Image
 
+from benchmarks.harness import tiny_models
 from server.errors import BadRequest, ServerError, StartupError, UnsupportedMedia
 from server.models import model_files, preprocess
 from server.models.model import Model, load_model, softmax
 from server.models.model_files import find_model
 from server.stage_times import Stages
-
-from ..support import tiny_models
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLES = sorted(DATA.glob("*.jpg"))  # each is named after what it shows

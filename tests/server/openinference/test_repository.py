@@ -11,10 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.harness.tiny_models import SIZE
 from server.models import model_files
 from tests.server.support.app_client import AppClient
 from tests.server.support.http_server import HttpServer, http_server
-from tests.server.support.tiny_models import SIZE
 
 KEY = "the-admin-key"
 ADMIN = {"X-API-Key": KEY}

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.harness.tiny_models import SIZE
 from server.backends.choice import Choice
 from server.errors import BadRequest, TooLarge
 from server.models.model import Model, load_model
 from server.openinference.request import InferRequest, read_request
-from tests.server.support.tiny_models import SIZE
 
 MOST = 4
 SHAPE = [2, 3, SIZE, SIZE]

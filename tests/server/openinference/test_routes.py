@@ -9,8 +9,8 @@ from typing import Any, AsyncIterator, Callable
 import numpy as np
 import pytest
 
+from benchmarks.harness.tiny_models import SIZE
 from tests.server.support.app_client import AppClient
-from tests.server.support.tiny_models import SIZE
 
 
 def body(tensor: np.ndarray, flat: bool = True, **more: Any) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from PIL import Image
 
+from benchmarks.harness.tiny_models import LABELS
 from server.models.catalogue import Catalogue
 from server.settings import Settings
 from server.stage_times import STAGES
 from tests.server.support.app_client import AppClient
 from tests.server.support.http_server import HttpServer
-from tests.server.support.tiny_models import LABELS
 
 MakeClient = Callable[..., AppClient]
 

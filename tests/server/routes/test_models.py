@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable
 
+from benchmarks.harness.tiny_models import LABELS, PREPROCESSING, write_tiny_model
 from tests.server.support.app_client import AppClient
-from tests.server.support.tiny_models import LABELS, PREPROCESSING, write_tiny_model
 
 
 def test_models_default_first(make_client: Callable[..., AppClient], tiny: Path, tmp_path: Path) -> None:
