@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.pages.renew import PAGES as PAGES_WITH_TABLES
 from benchmarks.pages.renew import renewed
-from benchmarks.pages.tables import result
+from benchmarks.pages.results import result
 from export.train.options import parse_options
 
 ROOT = Path(__file__).resolve().parents[1]

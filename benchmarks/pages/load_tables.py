@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.pages.tables import RESULTS, result, table
+from benchmarks.pages.results import RESULTS, result, table
 
 MIB = 1 << 20
 FILES = {"kills": "rolling", "restarts": "rolling"}  # of parts that are called otherwise

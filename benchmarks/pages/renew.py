@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import layer_tables, load_tables, training_tables
-from benchmarks.pages.tables import RESULTS, result, table, where
+from benchmarks.pages import load_tables, noise_table, training_tables
+from benchmarks.pages.results import RESULTS, result, table, where
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("fwht_node", "models", "server", "decoding", "restart", "throughput", "bulk")  # of `make bench`
@@ -166,12 +166,12 @@ PARTS = {
     "conditions": conditions,
     **training_tables.PARTS,
     **load_tables.PARTS,
-    **layer_tables.PARTS,
+    **noise_table.PARTS,
 }
 # The parts that a page must have; others are renewed where their markers are
 PAGES = {
     "README.md": ("answer", "accuracy", "models", "verdict", "server", "decoding", "layers", "conditions"),
-    "docs/accuracy.md": ("accuracy", "comparisons", "engines", "accuracy_conditions"),
+    "docs/measurements.md": ("accuracy", "comparisons", "engines", "accuracy_conditions"),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
     "docs/training.md": (),
     "docs/layers.md": ("layer_noise",),

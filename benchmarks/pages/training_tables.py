@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from statistics import mean
 from typing import Any
 
-from benchmarks.pages.tables import result, table, where
+from benchmarks.pages.results import result, table, where
 
 REFERENCE = "pytorch fp32"
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks.harness.plugin_cases import BIG
-from benchmarks.kernels.nano_on_paper import (
+from benchmarks.kernels.nano_roofline import (
     KERNELS,
     PAGE,
     compiled,
@@ -19,7 +19,7 @@ from benchmarks.kernels.nano_on_paper import (
 
 
 def test_the_page_is_what_the_script_writes() -> None:
-    assert page(json.loads(KERNELS.read_text())) == PAGE.read_text(), "run `python -m benchmarks.kernels.nano_on_paper`"
+    assert page(json.loads(KERNELS.read_text())) == PAGE.read_text(), "run `python -m benchmarks.kernels.nano_roofline`"
 
 
 def test_the_large_layer_by_hand() -> None:
@@ -44,4 +44,4 @@ def test_the_kernels_are_those_that_the_compiler_makes() -> None:
         made = compiled()
     except CompilerMissing as missing:
         pytest.skip(str(missing))
-    assert made == json.loads(KERNELS.read_text()), "run `python -m benchmarks.kernels.nano_on_paper --renew`"
+    assert made == json.loads(KERNELS.read_text()), "run `python -m benchmarks.kernels.nano_roofline --renew`"

@@ -1,7 +1,7 @@
 """Compute what the FWHT layer and its 1x1 convolution would take on a Jetson Nano:
-python -m benchmarks.kernels.nano_on_paper
+python -m benchmarks.kernels.nano_roofline
 
-Writes docs/nano_on_paper.md. Nothing here was measured: the times are the roofline's, the larger of bytes over
+Writes docs/kernels.md. Nothing here was measured: the times are the roofline's, the larger of bytes over
 bandwidth and instructions over the rate of their unit. --renew reads registers and shared memory of the kernels from
 the compiler again and keeps them in benchmarks/results/nano_kernels.json. A test compares page and script.
 """
@@ -18,10 +18,10 @@ from typing import Any
 
 from benchmarks.harness.node_models import Layer
 from benchmarks.harness.plugin_cases import BIG, REAL
-from benchmarks.pages.tables import table
+from benchmarks.pages.results import table
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "nano_on_paper.md"
+PAGE = ROOT / "docs" / "kernels.md"
 KERNELS = ROOT / "benchmarks" / "results" / "nano_kernels.json"
 
 ARCHITECTURE = 53
@@ -114,7 +114,7 @@ def page(kernels: list[dict[str, Any]]) -> str:
     return f"""# The Jetson Nano on paper
 
 **Computed, not measured.** Nobody has run these kernels on a Nano for this page;
-`python -m benchmarks.kernels.nano_on_paper` writes it. A time is the roofline's: the larger of the bytes over 25.6
+`python -m benchmarks.kernels.nano_roofline` writes it. A time is the roofline's: the larger of the bytes over 25.6
 GB/s, which the CPU shares, and the instructions over the rate of one multiprocessor at 921.6 MHz, 118 G a second in
 float32 (236 GFLOP/s, where a multiply-add counts as two) and twice that in float16. Both columns are floors: real
 kernels are slower, the convolution and the layer alike, and a launch of some microseconds comes on top, which is what

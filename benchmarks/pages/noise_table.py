@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.pages.tables import result, table, where
+from benchmarks.pages.results import result, table, where
 
 
 def layer_noise() -> str:
