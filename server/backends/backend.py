@@ -31,7 +31,7 @@ class Backend(Protocol):
         """Call `work`, which calls `infer`, in the thread where that costs least: in this one, or soon in another."""
 
     def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
-        """Layer report (see ../layers/report.py) of separate, profiled runs; Busy while another profile runs."""
+        """Layer report (see ../profiling/report.py) of separate, profiled runs; Busy while another profile runs."""
 
     def close(self) -> None:
         """Free the engine; nothing may be called after it."""

@@ -12,8 +12,8 @@ import onnxruntime
 from ..errors import BadRequest, Busy, StartupError
 from ..profiling import board
 from ..profiling.board_conditions import board_conditions, state_conditions
+from ..profiling.build_report import build_report, one_profile_at_a_time
 from ..profiling.machine import machine, physical_cores
-from ..profiling.report import layer_report, one_profile_at_a_time
 from .backend import nothing
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -74,7 +74,7 @@ class OnnxRuntimeBackend:
             latency_ms = profiler.latency_ms(self._session, feed, runs)
             measured = profiler.profiled_runs(self._new_session, self._options(), self.path, feed, len(latency_ms))
             conditions.update(state_conditions(before, board.board_state(), on_gpu=self.provider == "cuda"))
-        return layer_report(*measured, latency_ms, conditions)
+        return build_report(*measured, latency_ms, conditions)
 
     def close(self) -> None:
         del self._session

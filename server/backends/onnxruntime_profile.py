@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 
 from ..profiling.attribution import attribute
-from ..profiling.report import Layer
+from ..profiling.build_report import ReportLayer
 from .onnxruntime_trace import kernel_times
 
 WARM_UP = 5
@@ -38,7 +38,7 @@ def profiled_runs(
     path: Path,
     feed: Feed,
     runs: int,
-) -> Tuple[List[Layer], np.ndarray, np.ndarray]:
+) -> Tuple[List[ReportLayer], np.ndarray, np.ndarray]:
     """Run a session of its own with the profiler on.
 
     new_session makes it from `options`, which this function completes; path: the ONNX file. Returns the layer of each
@@ -56,7 +56,7 @@ def profiled_runs(
         optimised = onnx.load(options.optimized_model_filepath).graph
     kernel_ms, profiled_ms = kernel_times(events, optimised.node, skip=WARM_UP)
     layers = attribute(onnx.load(str(path)).graph, optimised)
-    unknown = Layer("kernels that the optimised graph does not have", "unknown", [])
+    unknown = ReportLayer("kernels that the optimised graph does not have", "unknown", [])
     if kernel_ms[:, -1].any():
         return [*layers, unknown], kernel_ms, profiled_ms
     return layers, kernel_ms[:, :-1], profiled_ms

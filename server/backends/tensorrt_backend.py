@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 
 from ..errors import BadRequest, Busy, StartupError
-from ..profiling.report import one_profile_at_a_time
+from ..profiling.build_report import one_profile_at_a_time
 from . import tensorrt_engine
 from .backend import nothing
 from .cuda import Context

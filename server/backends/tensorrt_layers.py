@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, Sequence, Set
 
-from ..profiling.report import ACTIVATIONS, Layer
+from ..profiling.build_report import ACTIVATIONS, ReportLayer
 
 METADATA = re.compile(r"\[ONNX Layer: ([^\]\x1e\x1f]+)\]")
 STRETCH = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")
@@ -37,17 +37,17 @@ def card_layers(told: Sequence[Any], nodes: Mapping[str, str]) -> List[Dict[str,
     return [_layer(layer, sorted(set(names), key=order.__getitem__), nodes) for layer, names in zip(layers, owned)]
 
 
-def report_layers(card: Sequence[Mapping[str, Any]], names: Sequence[str]) -> List[Layer]:
+def report_layers(card: Sequence[Mapping[str, Any]], names: Sequence[str]) -> List[ReportLayer]:
     """The layer of each name that the profiler reported. Engine layers of the same nodes are one layer; a name that the
     card does not have stands for itself."""
     known = {str(entry["name"]): entry for entry in card}
-    made: Dict[Any, Layer] = {}
+    made: Dict[Any, ReportLayer] = {}
     found = []
     for name in names:
         entry = known.get(name, {"op": "unknown", "onnx_nodes": []})
         nodes = [str(node) for node in entry["onnx_nodes"]]
         key = tuple(nodes) or name
-        found.append(made.setdefault(key, Layer(nodes[0] if nodes else name, str(entry["op"]), nodes)))
+        found.append(made.setdefault(key, ReportLayer(nodes[0] if nodes else name, str(entry["op"]), nodes)))
     return found
 
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from ..profiling import board
 from ..profiling.board_conditions import board_conditions, state_conditions
+from ..profiling.build_report import build_report
 from ..profiling.machine import machine
-from ..profiling.report import layer_report
 from . import cuda
 from .cuda import Buffer, Context
 from .engine_card import EngineCard
@@ -92,7 +92,7 @@ def report(
     after = board.board_state()
     known = {**known, "engine_ms": round(float(np.median(engine_ms)), 4)}
     known.update(state_conditions(before, after, on_gpu=True))
-    return layer_report(report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
+    return build_report(report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
 
 
 def latencies(execution: Execution, batch: np.ndarray, runs: Optional[int]) -> np.ndarray:

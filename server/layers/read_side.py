@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from ..errors import StartupError
-from ..profiling.report import SCHEMA
+from ..profiling.build_report import SCHEMA
 from .tensorrt_names import parts
 from .times import Side, TimedLayer, added, band_in_words, milliseconds, of_entry
 from .trtexec_profile import trtexec_side

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..models.model import Model
 from ..profiling.board_conditions import state_conditions
-from ..profiling.report import Layer, layer_report
+from ..profiling.build_report import ReportLayer, build_report
 from .processor_load import snapshot, used_by_others
 
 ROUNDS = 10
@@ -77,14 +77,14 @@ def merged(reports: Sequence[Report]) -> Report:
     `rounds_ms` and `latency_rounds_ms`; `runs` counts the runs of all rounds. A single report stays as it is."""
     if len(reports) == 1:
         return reports[0]
-    layers: Dict[Any, Layer] = {}
+    layers: Dict[Any, ReportLayer] = {}
     for report in reports:
         for item in report["items"]:
-            layers.setdefault(_key(item), Layer(item["name"], item["op"], item["onnx_nodes"]))
+            layers.setdefault(_key(item), ReportLayer(item["name"], item["op"], item["onnx_nodes"]))
     by_key = [{_key(item): item["ms"] for item in report["items"]} for report in reports]
     medians = np.array([[times.get(key, 0.0) for key in layers] for times in by_key])
     latency_ms, profiled_ms = (np.array([report[key] for report in reports]) for key in ("latency_ms", "profiled_ms"))
-    made = layer_report(list(layers.values()), medians, profiled_ms, latency_ms, _conditions(reports))
+    made = build_report(list(layers.values()), medians, profiled_ms, latency_ms, _conditions(reports))
     for item, column in zip(made["items"], medians.T):
         item["rounds_ms"] = column.tolist()
     made.update(runs=sum(report["runs"] for report in reports), rounds=len(reports))

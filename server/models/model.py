@@ -99,7 +99,7 @@ class Model:
             ]
 
     def layers(self, files: Sequence[bytes], runs: Optional[int] = None) -> Dict[str, Any]:
-        """Layer report of separate, profiled runs on these files (layers/report.py); kept as `last_layers`."""
+        """Layer report of separate, profiled runs on these files (profiling/report.py); kept as `last_layers`."""
         batch, _ = self.batch(files[: self.backend.max_batch], Stages())  # what an engine takes in one run
         self.last_layers = self.backend.profile(batch, runs)
         return self.last_layers

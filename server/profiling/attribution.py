@@ -18,12 +18,12 @@ from typing import Dict, List, Optional, Sequence, Set
 
 import onnx
 
-from .report import ACTIVATIONS, Layer
+from .build_report import ACTIVATIONS, ReportLayer
 
 MOVES = ("ReorderInput", "ReorderOutput", "MemcpyFromHost", "MemcpyToHost", "Transpose")
 
 
-def attribute(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[Layer]:
+def attribute(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[ReportLayer]:
     """The layer of each node of the optimised graph, in its order.
 
     An exported node that no optimised node stands for was fused into another: it is added to that one's `nodes`.
@@ -31,14 +31,14 @@ def attribute(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[Lay
     origins = _Origins(exported)
     graph = _Graph(optimised.node)
     owners = [origins.find(node) for node in optimised.node]
-    after: List[Set[Layer]] = [set() for _ in owners]
+    after: List[Set[ReportLayer]] = [set() for _ in owners]
     for i in reversed(range(len(owners))):  # the nodes are in topological order
         for consumer in graph.consumers(i):
             owner = owners[consumer]
             after[i] |= {owner} if owner else after[consumer]
         if owners[i] is None and optimised.node[i].op_type not in MOVES and len(after[i]) == 1:
             (owners[i],) = after[i]
-    before: List[Set[Layer]] = [set() for _ in owners]
+    before: List[Set[ReportLayer]] = [set() for _ in owners]
     for i, node in enumerate(optimised.node):
         for producer in graph.producers(i):
             owner = owners[producer]
@@ -72,10 +72,10 @@ class _Origins:
     """The layers of the exported graph, found by the names of its nodes and tensors."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
-        self._layers: List[Layer] = []
-        self._inputs: Dict[Layer, List[str]] = {}
-        self._by_node: Dict[str, Layer] = {}
-        self._by_tensor: Dict[str, Layer] = {}
+        self._layers: List[ReportLayer] = []
+        self._inputs: Dict[ReportLayer, List[str]] = {}
+        self._by_node: Dict[str, ReportLayer] = {}
+        self._by_tensor: Dict[str, ReportLayer] = {}
         for node in graph.node:
             if node.op_type != "Constant":
                 self._add(node)
@@ -84,14 +84,14 @@ class _Origins:
         name = node.name or node.output[0]
         layer = self._by_tensor.get(node.input[0]) if node.input else None
         if layer is None or node.op_type not in ACTIVATIONS or not name.startswith(f"{layer.name}_"):
-            layer = Layer(name, node.op_type, [])
+            layer = ReportLayer(name, node.op_type, [])
             self._layers.append(layer)
             self._inputs[layer] = list(node.input)
         layer.nodes.append(name)
         self._by_node[name] = layer
         self._by_tensor.update(dict.fromkeys(node.output, layer))
 
-    def find(self, node: onnx.NodeProto) -> Optional[Layer]:
+    def find(self, node: onnx.NodeProto) -> Optional[ReportLayer]:
         name = node.name
         while name:
             layer = self._by_node.get(name) or self._by_tensor.get(name)
@@ -102,7 +102,7 @@ class _Origins:
             return None
         return next((self._by_tensor[output] for output in node.output if output in self._by_tensor), None)
 
-    def add_fused(self, owners: Sequence[Optional[Layer]]) -> None:
+    def add_fused(self, owners: Sequence[Optional[ReportLayer]]) -> None:
         """Add the nodes of layers that own no optimised node to the last of the layers they read from."""
         last = {owner: i for i, owner in enumerate(owners) if owner}
         holder = {layer: layer for layer in last}
@@ -118,9 +118,9 @@ class _Between:
     """Layers made up for nodes that belong to none; nodes of one op between the same layers share one."""
 
     def __init__(self) -> None:
-        self._made: Dict[str, Layer] = {}
+        self._made: Dict[str, ReportLayer] = {}
 
-    def layer(self, node: onnx.NodeProto, before: Set[Layer], after: Set[Layer]) -> Layer:
+    def layer(self, node: onnx.NodeProto, before: Set[ReportLayer], after: Set[ReportLayer]) -> ReportLayer:
         sides = [", ".join(sorted(layer.name for layer in side)) for side in (before, after)]
         name = f"{sides[0] or 'input'} -> {sides[1] or 'output'}"
-        return self._made.setdefault(f"{node.op_type} {name}", Layer(name, node.op_type, []))
+        return self._made.setdefault(f"{node.op_type} {name}", ReportLayer(name, node.op_type, []))

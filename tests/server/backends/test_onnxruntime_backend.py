@@ -17,7 +17,7 @@ from benchmarks.harness import tiny_models
 from server.backends.backend import infer_in_parts
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.errors import BadRequest, Busy, StartupError
-from server.profiling.report import one_profile_at_a_time
+from server.profiling.build_report import one_profile_at_a_time
 
 SHIPPED = sorted((Path(__file__).parent.parent.parent.parent / "models").glob("*.onnx"))
 

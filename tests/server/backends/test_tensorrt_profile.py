@@ -13,7 +13,7 @@ from server.backends import tensorrt_profile
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import Engine, EngineError
 from server.errors import Busy
-from server.profiling.report import one_profile_at_a_time
+from server.profiling.build_report import one_profile_at_a_time
 
 Open = Callable[..., TensorRTBackend]
 

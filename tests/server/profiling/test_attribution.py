@@ -8,7 +8,7 @@ import onnx
 from onnx import helper
 
 from server.profiling.attribution import attribute
-from server.profiling.report import Layer
+from server.profiling.build_report import ReportLayer
 
 Node = Tuple[str, str, str, str]  # op, name, inputs and outputs, separated by blanks
 
@@ -29,11 +29,11 @@ EXPORTED = graph(
 )
 
 
-def summary(layers: list[Layer]) -> list[tuple[str, str]]:
+def summary(layers: list[ReportLayer]) -> list[tuple[str, str]]:
     return [(layer.name, layer.op) for layer in layers]
 
 
-def nodes_of(layers: list[Layer]) -> dict[str, list[str]]:
+def nodes_of(layers: list[ReportLayer]) -> dict[str, list[str]]:
     return {layer.name: layer.nodes for layer in layers}
 
 

@@ -19,7 +19,7 @@ _PROFILING = threading.Lock()
 
 
 @dataclass(eq=False)
-class Layer:
+class ReportLayer:
     """One item of the report; `nodes` are the names of its ONNX nodes, none where it belongs to no layer."""
 
     name: str
@@ -38,8 +38,8 @@ def one_profile_at_a_time() -> Iterator[None]:
         _PROFILING.release()
 
 
-def layer_report(
-    layers: Sequence[Layer],
+def build_report(
+    layers: Sequence[ReportLayer],
     kernel_ms: np.ndarray,
     profiled_ms: np.ndarray,
     latency_ms: np.ndarray,
@@ -51,7 +51,7 @@ def layer_report(
     the same runs. latency_ms: runs without a profiler. Every time in the report is a median over runs; `sum_ms` adds up
     the items that are layers, `unattributed_ms` those that are not (no `onnx_nodes`), `share` is of both together.
     """
-    columns: Dict[Layer, List[int]] = {}
+    columns: Dict[ReportLayer, List[int]] = {}
     for column, layer in enumerate(layers):
         columns.setdefault(layer, []).append(column)
     items = [_item(layer, kernel_ms[:, chosen].sum(axis=1)) for layer, chosen in columns.items()]
@@ -85,7 +85,7 @@ def layer_report(
     return {**report, "note": note} if note else report
 
 
-def _item(layer: Layer, samples: np.ndarray) -> Dict[str, Any]:
+def _item(layer: ReportLayer, samples: np.ndarray) -> Dict[str, Any]:
     p10, median, p90 = np.percentile(samples, (10, 50, 90))
     return {
         "name": layer.name,

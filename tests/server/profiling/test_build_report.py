@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from server.errors import Busy
-from server.profiling.report import Layer, layer_report, one_profile_at_a_time
+from server.profiling.build_report import ReportLayer, build_report, one_profile_at_a_time
 
-STEM, HEAD = Layer("stem", "Conv", ["stem", "stem_relu6"]), Layer("head", "FWHTLayer", ["head"])
-REORDER = Layer("stem -> head", "ReorderOutput", [])
+STEM, HEAD = ReportLayer("stem", "Conv", ["stem", "stem_relu6"]), ReportLayer("head", "FWHTLayer", ["head"])
+REORDER = ReportLayer("stem -> head", "ReorderOutput", [])
 LAYERS = [STEM, REORDER, HEAD, HEAD]
 KERNEL_MS = np.array([[1.0, 0.1, 2.0, 1.0], [1.2, 0.1, 2.0, 1.2], [9.0, 0.1, 2.0, 1.4]])
 
 
 def test_medians_by_layer_in_order() -> None:
-    report = layer_report(LAYERS, KERNEL_MS, np.array([4.2, 4.6, 12.6]), np.array([4.3, 4.4, 4.5]), {"batch": 1})
+    report = build_report(LAYERS, KERNEL_MS, np.array([4.2, 4.6, 12.6]), np.array([4.3, 4.4, 4.5]), {"batch": 1})
     assert [item["name"] for item in report["items"]] == ["stem", "stem -> head", "head"]
     stem, reorder, head = report["items"]
     assert (stem["ms"], reorder["ms"], head["ms"]) == (1.2, 0.1, 3.2)
@@ -32,7 +32,7 @@ def test_medians_by_layer_in_order() -> None:
 
 def test_a_gap_is_explained() -> None:
     total = KERNEL_MS.sum(axis=1) + 1
-    note = layer_report(LAYERS, KERNEL_MS, total, np.array([4.0]), {})["note"]
+    note = build_report(LAYERS, KERNEL_MS, total, np.array([4.0]), {})["note"]
     assert "sum_ms + unattributed_ms is 4.500 ms, 18% less than profiled_ms" in note
     assert "1.000 ms of a run lie between the kernels" in note
     assert "4.000 to 5.180 ms (10th percentiles), by 295.0 us for each of 4 kernels" in note
