@@ -17,15 +17,14 @@ from server.layers.diff import diff
 from server.layers.read_side import report_side
 from server.layers.rounds import ROUNDS, measured
 from server.models.model import load_model
+from server.profiling.report import LayerReport
 
 MODELS = ("mobilenet_v2", "fwht_mobilenet_v2")
 LIMITS = (0.0, 0.05, 0.1)
 SPREAD = 0.05
 
-Report = dict[str, Any]
 
-
-def reports_of(name: str, pairs: int) -> list[list[Report]]:
+def reports_of(name: str, pairs: int) -> list[list[LayerReport]]:
     """Two reports of the same model for each pair, their rounds in turns."""
     files = [IMAGE.read_bytes()]
     found = []
@@ -40,9 +39,13 @@ def reports_of(name: str, pairs: int) -> list[list[Report]]:
     return found
 
 
-def judged(pairs: list[tuple[Report, Report]], paired: bool) -> Report:
+def judged(pairs: list[tuple[LayerReport, LayerReport]], paired: bool) -> dict[str, Any]:
     """What is above each limit, and how many comparisons are not judged because their times are noisy."""
-    result: Report = {"comparisons": 2 * len(pairs), "not_judged": 0, "above": {str(limit): 0 for limit in LIMITS}}
+    result: dict[str, Any] = {
+        "comparisons": 2 * len(pairs),
+        "not_judged": 0,
+        "above": {str(limit): 0 for limit in LIMITS},
+    }
     for pair in pairs:
         for a, b in (pair, pair[::-1]):
             sides = (report_side("A", a, SPREAD), report_side("B", b, SPREAD))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Protocol
+from typing import Callable, List, Optional, Protocol
 
 import numpy as np
+
+from ..profiling.report import LayerReport
 
 
 def nothing() -> None:
@@ -30,8 +32,8 @@ class Backend(Protocol):
     def start(self, work: Callable[[], None]) -> None:
         """Call `work`, which calls `infer`, in the thread where that costs least: in this one, or soon in another."""
 
-    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
-        """Layer report (see ../profiling/report.py) of separate, profiled runs; Busy while another profile runs."""
+    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> LayerReport:
+        """Layer report of separate, profiled runs; Busy while another profile runs."""
 
     def close(self) -> None:
         """Free the engine; nothing may be called after it."""

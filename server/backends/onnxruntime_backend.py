@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
@@ -14,6 +14,7 @@ from ..profiling import board
 from ..profiling.board_conditions import board_conditions, state_conditions
 from ..profiling.build_report import build_report, one_profile_at_a_time
 from ..profiling.machine import machine, physical_cores
+from ..profiling.report import Conditions, LayerReport
 from .backend import nothing
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -61,7 +62,7 @@ class OnnxRuntimeBackend:
         logits: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
         return logits
 
-    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
+    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> LayerReport:
         self._check(batch)
         if _stamp(self.path) != self._stamp:  # the profiled sessions read it again, and would measure another model
             raise Busy(f"{self.path.name} has changed since the model was loaded: load the model again to measure it")
@@ -79,7 +80,7 @@ class OnnxRuntimeBackend:
     def close(self) -> None:
         del self._session
 
-    def _conditions(self, batch: np.ndarray) -> Dict[str, Any]:
+    def _conditions(self, batch: np.ndarray) -> Conditions:
         return {
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "backend": self.name,

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import BadRequest, Busy, StartupError
 from ..profiling.build_report import one_profile_at_a_time
+from ..profiling.report import Conditions, LayerReport
 from . import tensorrt_engine
 from .backend import nothing
 from .cuda import Context
@@ -79,7 +80,7 @@ class TensorRTBackend:
         self._check(batch)
         return self._owner.call(self._run, batch, meanwhile)
 
-    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> Dict[str, Any]:
+    def profile(self, batch: np.ndarray, runs: Optional[int] = None) -> LayerReport:
         self._check(batch)
         with one_profile_at_a_time():
             try:
@@ -174,7 +175,7 @@ class TensorRTBackend:
             except EngineError:
                 return
 
-    def _profile(self, engine: Engine, batch: np.ndarray, runs: Optional[int], known: Dict[str, Any]) -> Dict[str, Any]:
+    def _profile(self, engine: Engine, batch: np.ndarray, runs: Optional[int], known: Conditions) -> LayerReport:
         execution = self._execution_now()
         assert self._cuda is not None
         return report(engine, self.card, self._cuda, execution, batch, runs, {**known, **execution.conditions})

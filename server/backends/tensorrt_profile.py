@@ -13,7 +13,7 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..profiling import board
 from ..profiling.board_conditions import board_conditions, state_conditions
 from ..profiling.build_report import build_report
 from ..profiling.machine import machine
+from ..profiling.report import Conditions, LayerReport
 from . import cuda
 from .cuda import Buffer, Context
 from .engine_card import EngineCard
@@ -33,7 +34,7 @@ MIN_RUNS, MAX_RUNS = 10, 100
 SECONDS = 0.1  # small nets are run more often
 
 
-def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Dict[str, Any]:
+def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Conditions:
     """What the times depend on, as far as it is known before the runs."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -75,8 +76,8 @@ def report(
     execution: Execution,
     batch: np.ndarray,
     runs: Optional[int],
-    known: Dict[str, Any],
-) -> Dict[str, Any]:
+    known: Conditions,
+) -> LayerReport:
     """The layer report of `batch`. engine: of `load_apart`; it is closed here. execution: the one that serves, by which
     latency_ms is measured.
 

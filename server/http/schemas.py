@@ -25,7 +25,8 @@ class Result(BaseModel):
     image: ImageSize
 
 
-class Layer(BaseModel):
+class ReportItem(BaseModel):
+    # The same fields as in ../profiling/report.py, as a test sees to.
     name: str = Field(description="Module path, also the ONNX node's name.", examples=["blocks.17.expand"])
     onnx_nodes: List[str] = Field(examples=[["blocks.17.expand"]])
     op: str = Field(examples=["FWHTLayer"])
@@ -47,7 +48,7 @@ class LayerReport(BaseModel):
     profiled_ms: float = Field(description="Total of the profiled runs.", examples=[2.01])
     runs: int = Field(examples=[10])
     conditions: Dict[str, Any] = Field(description="Machine and versions.", examples=[{"backend": "onnxruntime"}])
-    items: List[Layer] = Field(description="One without onnx_nodes is work that belongs to no layer.")
+    items: List[ReportItem] = Field(description="One without onnx_nodes is work that belongs to no layer.")
     note: Optional[str] = Field(None, description="Only where the sums and profiled_ms differ by more than 10 %.")
 
 

@@ -4,8 +4,9 @@ their own, first together as parts of a strip, then layer by layer."""
 from __future__ import annotations
 
 import textwrap
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Iterable, List, Sequence, Tuple
 
+from ..profiling.report import LayerReport
 from .svg import Drawing
 from .table import shortened
 
@@ -29,7 +30,7 @@ def kind(op: str, nodes: Sequence[str]) -> str:
     return "fwht" if op.startswith("FWHT") else "mf" if op.startswith("MF") else "other"
 
 
-def report_chart(report: Dict[str, Any]) -> str:
+def report_chart(report: LayerReport) -> str:
     """The SVG file's text."""
     conditions = report["conditions"]
     drawing = Drawing(WIDTH)
@@ -84,7 +85,7 @@ def strip(drawing: Drawing, y: float, label: str, parts: Sequence[Part], whole: 
     return y + 18 + STRIP + 34
 
 
-def _about(report: Dict[str, Any]) -> List[str]:
+def _about(report: LayerReport) -> List[str]:
     conditions = report["conditions"]
     known = [conditions.get(key) for key in ("backend", "precision", "provider", "gpu", "cpu")]
     known += [f"batch {conditions['batch']}"] if "batch" in conditions else []

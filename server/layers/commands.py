@@ -9,7 +9,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from ..backends.choice import BACKENDS, Choice
 from ..backends.engine_card import PRECISIONS
@@ -17,6 +17,7 @@ from ..errors import StartupError
 from ..files import write_atomically
 from ..models.model import Model, load_model
 from ..models.model_files import ROOT
+from ..profiling.report import LayerReport
 from .chart import report_chart
 from .diff import Diff, diff
 from .diff_chart import diff_chart
@@ -28,7 +29,6 @@ from .rounds import measured
 from .table import report_table
 from .times import ENOUGH_ROUNDS
 
-Report = Dict[str, Any]
 IMAGE = ROOT / "tests" / "data" / "cat.jpg"
 
 
@@ -83,7 +83,7 @@ def as_text(values: Any) -> str:
     return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[Report]]:
+def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[LayerReport]]:
     """The models, closed again, and a report of each. Completes options.batch."""
     images = [_read(path) for path in options.image or [IMAGE]]
     options.batch = options.batch or len(images)
@@ -138,7 +138,7 @@ def _progress(said: str) -> None:
         print(f"\r\033[K{said}\r", end="", file=sys.stderr, flush=True)
 
 
-def _write_report(stem: str, report: Report, options: argparse.Namespace) -> List[Path]:
+def _write_report(stem: str, report: LayerReport, options: argparse.Namespace) -> List[Path]:
     return [
         _write(options.folder / f"{stem}.layers.json", as_text(report)),
         _write(options.folder / f"{stem}.layers.svg", report_chart(report)),

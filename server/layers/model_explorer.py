@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
+from ..profiling.report import LayerReport
+
 GRADIENT = ((0, "#ffffff", "#1b1f24"), (1, "#c96a0a", "#1b1f24"))  # where in the range, background, text
 
 
-def node_data(report: Dict[str, Any]) -> Dict[str, Any]:
+def node_data(report: LayerReport) -> Dict[str, Any]:
     times: Dict[str, float] = {}
     for item in report["items"]:
         for node in item["onnx_nodes"][:1]:

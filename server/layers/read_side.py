@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Mapping, Optional, cast
 
 from ..errors import StartupError
-from ..profiling.build_report import SCHEMA
+from ..profiling.report import SCHEMA, Conditions, LayerReport, ReportItem
 from .tensorrt_names import parts
-from .times import Side, TimedLayer, added, band_in_words, milliseconds, of_entry
+from .times import NOT_GIVEN, Side, TimedLayer, Times, added, describe_band, milliseconds, read_times
 from .trtexec_profile import trtexec_side
-
-ITEM_KEYS = ("ms", "ms_p10", "ms_p90", "rounds_ms")
-TOTAL_KEYS = ("latency_ms", "latency_ms_p10", "latency_ms_p90", "latency_rounds_ms")
 
 
 def read_side(path: Path, info: Optional[Path] = None, spread: float = 0.05) -> Side:
@@ -33,20 +30,20 @@ def read_side(path: Path, info: Optional[Path] = None, spread: float = 0.05) -> 
         raise StartupError(f"{path} cannot be compared: {_reason(error)}") from error
 
 
-def read_report(path: Path) -> Dict[str, Any]:
+def read_report(path: Path) -> LayerReport:
     """The layer report in a file, or in an answer that has one; StartupError where there is none, or a broken one."""
     values = read_json(path)
     try:
         report_side(path.name, values, 0.0)
-        report: Dict[str, Any] = values.get("layers", values)
-        for key in ("sum_ms", "unattributed_ms", "profiled_ms"):
-            milliseconds(report[key])
+        report = cast(LayerReport, {"conditions": {}, **values.get("layers", values)})
+        for value in (report["sum_ms"], report["unattributed_ms"], report["profiled_ms"]):
+            milliseconds(value)
         for item in report["items"]:
-            for key in ("ms_p10", "ms_p90", "share"):
-                milliseconds(item[key])
+            for value in (item["ms_p10"], item["ms_p90"], item["share"]):
+                milliseconds(value)
+        return report
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StartupError(f"{path} cannot be shown: {_reason(error)}") from error
-    return {"conditions": {}, **report}
 
 
 def read_json(path: Path) -> Any:
@@ -73,20 +70,21 @@ def report_side(label: str, values: Any, spread: float) -> Side:
     if isinstance(values, dict) and isinstance(values.get("layers"), dict):
         answer, values = values, values["layers"]
     check_kind(values)
-    runs = values["runs"]
-    conditions: Dict[str, Any] = {
+    report: LayerReport = values
+    runs = report["runs"]
+    conditions: Conditions = {
         **{key: answer[key] for key in ("model", "backend", "precision") if key in answer},
-        **values.get("conditions", {}),
+        **report.get("conditions", {}),
     }
     on_tensorrt = conditions.get("backend") == "tensorrt"
-    layers = [_layer(item, runs, spread, on_tensorrt) for item in values["items"]]
+    layers = [_layer(item, runs, spread, on_tensorrt) for item in report["items"]]
     return Side(
         label=str(conditions.get("model", label)),
         source="layer report",
         layers=tuple(layers),
-        total=of_entry(values, TOTAL_KEYS, runs, spread),
+        total=_total(report, spread),
         sum=added([layer.times for layer in layers]),
-        band=band_in_words(values, runs, spread),
+        band=describe_band(report.get("rounds", 1), runs, spread),
         conditions=conditions,
     )
 
@@ -108,9 +106,15 @@ def check_kind(values: Any) -> None:
         raise ValueError(f"runs is {values.get('runs')!r}, it must be a whole number")
 
 
-def _layer(item: Mapping[str, Any], runs: int, spread: float, on_tensorrt: bool) -> TimedLayer:
+def _total(report: LayerReport, spread: float) -> Times:
+    p10, p90 = report.get("latency_ms_p10", NOT_GIVEN), report.get("latency_ms_p90", NOT_GIVEN)
+    return read_times(report["latency_ms"], p10, p90, report.get("latency_rounds_ms", ()), report["runs"], spread)
+
+
+def _layer(item: ReportItem, runs: int, spread: float, on_tensorrt: bool) -> TimedLayer:
     name, nodes = str(item["name"]), tuple(str(node) for node in item["onnx_nodes"])
-    times = of_entry(item, ITEM_KEYS, runs, spread)
+    p10, p90 = item.get("ms_p10", NOT_GIVEN), item.get("ms_p90", NOT_GIVEN)
+    times = read_times(item["ms"], p10, p90, item.get("rounds_ms", ()), runs, spread)
     if nodes or not on_tensorrt:
         return TimedLayer(name, str(item["op"]), nodes, times)
     told = parts(name)

@@ -9,19 +9,18 @@ report says so (`conditions.noisy`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..models.model import Model
 from ..profiling.board_conditions import state_conditions
 from ..profiling.build_report import ReportLayer, build_report
+from ..profiling.report import Conditions, LayerReport, ReportItem
 from .processor_load import snapshot, used_by_others
 
 ROUNDS = 10
 MOST_OTHERS = 0.10  # share of the processors
-
-Report = Dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Round:
     """A report of each model. others: share of the processors that other programs used. changed: why the engine itself
     does not trust the times, None where it does."""
 
-    reports: List[Report]
+    reports: List[LayerReport]
     others: float
     changed: Optional[str]
 
@@ -44,7 +43,7 @@ def measured(
     rounds: int = ROUNDS,
     runs: Optional[int] = None,
     say: Callable[[str], None] = lambda text: None,
-) -> List[Report]:
+) -> List[LayerReport]:
     """A report of each model on a batch of image files, from this many rounds in turns.
 
     runs: profiled runs in a round, None leaves it to the engine. say: is told how far it is.
@@ -72,12 +71,12 @@ def _round(models: Sequence[Model], files: Sequence[bytes], runs: Optional[int],
     return Round(reports, others, reasons[0] if reasons else None)
 
 
-def merged(reports: Sequence[Report]) -> Report:
+def merged(reports: Sequence[LayerReport]) -> LayerReport:
     """The layer report whose runs are rounds: medians and percentiles are those of the rounds' medians, which stand in
     `rounds_ms` and `latency_rounds_ms`; `runs` counts the runs of all rounds. A single report stays as it is."""
     if len(reports) == 1:
         return reports[0]
-    layers: Dict[Any, ReportLayer] = {}
+    layers: Dict[Tuple[str, str, Tuple[str, ...]], ReportLayer] = {}
     for report in reports:
         for item in report["items"]:
             layers.setdefault(_key(item), ReportLayer(item["name"], item["op"], item["onnx_nodes"]))
@@ -87,25 +86,27 @@ def merged(reports: Sequence[Report]) -> Report:
     made = build_report(list(layers.values()), medians, profiled_ms, latency_ms, _conditions(reports))
     for item, column in zip(made["items"], medians.T):
         item["rounds_ms"] = column.tolist()
-    made.update(runs=sum(report["runs"] for report in reports), rounds=len(reports))
+    made["runs"], made["rounds"] = sum(report["runs"] for report in reports), len(reports)
     made["latency_rounds_ms"] = latency_ms.tolist()
     made.pop("note", None)  # it counts a layer as a kernel, and speaks of runs
     typical = reports[int(np.argsort(profiled_ms)[len(reports) // 2])]
-    return {**made, "note": f"Of one round: {typical['note']}"} if "note" in typical else made
+    if "note" in typical:
+        made["note"] = f"Of one round: {typical['note']}"
+    return made
 
 
-def _conditions(reports: Sequence[Report]) -> Dict[str, Any]:
+def _conditions(reports: Sequence[LayerReport]) -> Conditions:
     """Those of the first, with the board as it was before the first and after the last."""
     first, last = reports[0]["conditions"], reports[-1]["conditions"]
     before, after = first.get("board_before", {}), last.get("board_after", {})
     return {**first, **state_conditions(before, after, on_gpu=first.get("provider") != "cpu")}
 
 
-def _key(item: Report) -> Any:
+def _key(item: ReportItem) -> Tuple[str, str, Tuple[str, ...]]:
     return item["name"], item["op"], tuple(item["onnx_nodes"])
 
 
-def _with_conditions(report: Report, model: Model, rounds: Sequence[Round]) -> Report:
+def _with_conditions(report: LayerReport, model: Model, rounds: Sequence[Round]) -> LayerReport:
     conditions = {"model": model.name, **report["conditions"]}
     if "file_sha256" in model.card:
         conditions["onnx_sha256"] = model.card["file_sha256"]

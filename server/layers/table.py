@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any, Dict, Sequence
+from typing import Sequence
+
+from ..profiling.report import LayerReport
 
 LINE = 120
 LONGEST = 48  # characters of a layer's name
@@ -25,14 +27,16 @@ def shortened(name: str, longest: int = LONGEST) -> str:
     return f"{name[: kept - kept * 2 // 3]}...{name[-(kept * 2 // 3) :]}"
 
 
-def report_table(report: Dict[str, Any]) -> str:
+def report_table(report: LayerReport) -> str:
     rows = [["layer", "op", "ms", "p10", "p90", "share"]]
     for item in report["items"]:
-        times = [f"{item[key]:.3f}" for key in ("ms", "ms_p10", "ms_p90")]
+        times = [f"{ms:.3f}" for ms in (item["ms"], item["ms_p10"], item["ms_p90"])]
         rows.append([shortened(item["name"]), item["op"], *times, f"{item['share']:.1%}"])
-    keys = ("sum_ms", "unattributed_ms", "profiled_ms", "latency_ms")
     rounds = f" in {report['rounds']} rounds" if "rounds" in report else ""
-    sums = ", ".join(f"{key} {report[key]:.3f}" for key in keys) + f"; medians of {report['runs']} runs{rounds}"
+    sums = (
+        f"sum_ms {report['sum_ms']:.3f}, unattributed_ms {report['unattributed_ms']:.3f}, profiled_ms"
+        f" {report['profiled_ms']:.3f}, latency_ms {report['latency_ms']:.3f}; medians of {report['runs']} runs{rounds}"
+    )
     noisy = report["conditions"].get("noisy")
     notes = [f"NOISY: {noisy}"] if noisy else []
     notes += [report["note"]] if "note" in report else []

@@ -11,10 +11,11 @@ next were found to differ by three to six times as much, those of minutes by mor
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterable, Mapping, Optional, Sequence, Tuple
 
 ENOUGH_ROUNDS = 5
 ENOUGH_RUNS = 10
+NOT_GIVEN = object()
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,14 @@ def assumed(ms: float, spread: float) -> Times:
     return Times(ms, ms * (1 - spread), ms * (1 + spread))
 
 
-def of_entry(entry: Mapping[str, Any], keys: Tuple[str, str, str, str], runs: int, spread: float) -> Times:
-    """The times in an object of a report. keys: of the median, its percentiles, and its rounds.
+def read_times(median: Any, p10: Any, p90: Any, round_medians: Iterable[Any], runs: int, spread: float) -> Times:
+    """What a report says of one layer, or of the whole run. p10, p90: NOT_GIVEN where it does not say them.
 
     Raises ValueError where one of them is no time.
     """
-    ms, low, high = (milliseconds(entry[key]) if key in entry else None for key in keys[:3])
-    if ms is None:
-        raise ValueError(f"{keys[0]!r} is missing")
-    rounds = tuple(milliseconds(value) for value in entry.get(keys[3], ()))
+    ms = milliseconds(median)
+    low, high = (None if value is NOT_GIVEN else milliseconds(value) for value in (p10, p90))
+    rounds = tuple(map(milliseconds, round_medians))
     if len(rounds) >= ENOUGH_ROUNDS:
         return Times(ms, min(ms, *rounds), max(ms, *rounds), rounds)
     if runs >= ENOUGH_RUNS and low is not None and high is not None:
@@ -88,8 +88,7 @@ def of_entry(entry: Mapping[str, Any], keys: Tuple[str, str, str, str], runs: in
     return assumed(ms, spread)
 
 
-def band_in_words(report: Mapping[str, Any], runs: int, spread: float) -> str:
-    rounds = report.get("rounds", 1)
+def describe_band(rounds: int, runs: int, spread: float) -> str:
     if rounds >= ENOUGH_ROUNDS:
         return f"medians of {rounds} rounds, {runs} runs together"
     if runs >= ENOUGH_RUNS:

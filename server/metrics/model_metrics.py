@@ -44,7 +44,7 @@ class Now(Collector):
             "fwht_layer_duration_seconds", "Layers in the last layer report.", labels=("model", "layer", "op")
         )
         for model in self._models:
-            for layer in (model.last_layers or {"items": []})["items"]:
+            for layer in model.last_layers["items"] if model.last_layers else []:
                 seconds.add_metric([model.name, layer["name"], str(layer["op"])], layer["ms"] / 1000)
         return seconds
 

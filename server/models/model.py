@@ -12,6 +12,7 @@ from ..backends.backend import Backend, infer_in_parts
 from ..backends.choice import Choice, find_cards, open_backend
 from ..backends.engine_card import EngineCard
 from ..errors import BadRequest, ServerError, StartupError
+from ..profiling.report import LayerReport
 from ..stage_times import Stages
 from . import images, model_files, preprocess
 from .model_files import find_model
@@ -35,7 +36,7 @@ class Model:
         self.name = name
         self.labels: List[str] = card["labels"]
         self.preprocessing: Preprocessing = card["preprocessing"]
-        self.last_layers: Optional[Dict[str, Any]] = None
+        self.last_layers: Optional[LayerReport] = None
         self._max_pixels = max_pixels
 
     @property
@@ -98,8 +99,8 @@ class Model:
                 for row, (width, height) in zip(scores, sizes)
             ]
 
-    def layers(self, files: Sequence[bytes], runs: Optional[int] = None) -> Dict[str, Any]:
-        """Layer report of separate, profiled runs on these files (profiling/report.py); kept as `last_layers`."""
+    def layers(self, files: Sequence[bytes], runs: Optional[int] = None) -> LayerReport:
+        """Layer report of separate, profiled runs on these files; kept as `last_layers`."""
         batch, _ = self.batch(files[: self.backend.max_batch], Stages())  # what an engine takes in one run
         self.last_layers = self.backend.profile(batch, runs)
         return self.last_layers

@@ -1,17 +1,17 @@
-"""The layer report: where the time of a run goes, layer by layer. The same for every engine."""
+"""Builds the layer report from the times of kernels; the same arithmetic for every engine."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 import numpy as np
 
 from ..errors import Busy
+from .report import SCHEMA, Conditions, LayerReport, ReportItem
 
-SCHEMA = 1
 ACTIVATIONS = ("Clip", "Relu")  # ops that belong to the layer they follow, as in `stem` and `stem_relu6`
 AGREEMENT = 0.10  # times that should be equal may differ by this much without a note
 
@@ -20,7 +20,7 @@ _PROFILING = threading.Lock()
 
 @dataclass(eq=False)
 class ReportLayer:
-    """One item of the report; `nodes` are the names of its ONNX nodes, none where it belongs to no layer."""
+    """What becomes one item of the report; nodes: names of its ONNX nodes, none where it is work of no layer."""
 
     name: str
     op: str
@@ -43,8 +43,8 @@ def build_report(
     kernel_ms: np.ndarray,
     profiled_ms: np.ndarray,
     latency_ms: np.ndarray,
-    conditions: Dict[str, Any],
-) -> Dict[str, Any]:
+    conditions: Conditions,
+) -> LayerReport:
     """Build the report as it is answered.
 
     layers: the layer of each kernel, in the order they run. kernel_ms: (runs, kernels). profiled_ms: (runs,) totals of
@@ -62,7 +62,7 @@ def build_report(
         item["share"] = round(item["ms"] / kernels, 4) if kernels else 0.0
     total = float(np.median(profiled_ms))
     low, high = np.percentile(latency_ms, (10, 90))
-    report = {
+    report: LayerReport = {
         "schema": SCHEMA,
         "latency_ms": _rounded(np.median(latency_ms)),
         "latency_ms_p10": _rounded(low),
@@ -82,10 +82,13 @@ def build_report(
         _profiler_note(latency_ms, profiled_ms, len(layers)),
     ]
     note = " ".join(filter(None, notes))
-    return {**report, "note": note} if note else report
+    if note:
+        report["note"] = note
+    return report
 
 
-def _item(layer: ReportLayer, samples: np.ndarray) -> Dict[str, Any]:
+def _item(layer: ReportLayer, samples: np.ndarray) -> ReportItem:
+    """All but the share, of which the sum of all items must be known."""
     p10, median, p90 = np.percentile(samples, (10, 50, 90))
     return {
         "name": layer.name,
@@ -94,6 +97,7 @@ def _item(layer: ReportLayer, samples: np.ndarray) -> Dict[str, Any]:
         "ms": _rounded(median),
         "ms_p10": _rounded(p10),
         "ms_p90": _rounded(p90),
+        "share": 0.0,
     }
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from server.layers.read_side import report_side
 from server.layers.times import Side
+from server.profiling.report import LayerReport, ReportItem
 
 
-def item(name: str, ms: float = 1.0, op: str = "Conv", nodes: list[str] | None = None, **times: Any) -> dict[str, Any]:
+def item(name: str, ms: float = 1.0, op: str = "Conv", nodes: list[str] | None = None, **times: Any) -> ReportItem:
     """An item of a report; its node is its name unless others are given, its percentiles are its median."""
-    return {
+    made = {
         "name": name,
         "op": op,
         "onnx_nodes": [name] if nodes is None else nodes,
@@ -20,11 +21,12 @@ def item(name: str, ms: float = 1.0, op: str = "Conv", nodes: list[str] | None =
         "share": 0.1,
         **times,
     }
+    return cast(ReportItem, made)
 
 
-def report(*items: dict[str, Any], runs: int = 50, **values: Any) -> dict[str, Any]:
+def report(*items: ReportItem, runs: int = 50, **values: Any) -> LayerReport:
     together = sum(one["ms"] for one in items)
-    return {
+    made = {
         "schema": 1,
         "latency_ms": together,
         "latency_ms_p10": together,
@@ -37,7 +39,8 @@ def report(*items: dict[str, Any], runs: int = 50, **values: Any) -> dict[str, A
         "items": list(items),
         **values,
     }
+    return cast(LayerReport, made)
 
 
-def side(*items: dict[str, Any], **values: Any) -> Side:
+def side(*items: ReportItem, **values: Any) -> Side:
     return report_side("made", report(*items, **values), 0.05)

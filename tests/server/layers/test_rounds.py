@@ -11,6 +11,7 @@ from server.layers import rounds as layer_rounds
 from server.layers.processor_load import Snapshot
 from server.layers.rounds import MOST_OTHERS, measured, merged
 from server.models.model import Model, load_model
+from server.profiling.report import LayerReport
 
 from .sides import item, report
 
@@ -37,7 +38,7 @@ def test_medians_of_the_rounds() -> None:
     stem, between, head = made["items"]
     assert (stem["ms"], between["ms"], head["ms"]) == (3.0, 0.5, 6.0)
     assert stem["rounds_ms"] == times and head["rounds_ms"] == [2 * ms for ms in times]
-    assert (stem["ms_p10"], stem["ms_p90"]) == (pytest.approx(1.4), pytest.approx(4.6))
+    assert (stem["ms_p10"], stem["ms_p90"]) == pytest.approx((1.4, 4.6))
     assert (made["sum_ms"], made["unattributed_ms"], made["latency_ms"]) == (9.0, 0.5, 9.5)
     assert made["latency_rounds_ms"] == [3.5, 9.5, 6.5, 15.5, 12.5]
     assert (made["runs"], made["rounds"], made["schema"]) == (250, 5, 1)
@@ -81,7 +82,7 @@ class Turn:
     def __init__(self, model: Model, name: str, turns: list[str]) -> None:
         self.name, self.card, self._model, self._turns = name, model.card, model, turns
 
-    def layers(self, files: Any, runs: Any) -> dict[str, Any]:
+    def layers(self, files: Any, runs: Any) -> LayerReport:
         self._turns.append(self.name)
         return self._model.layers(files, runs)
 

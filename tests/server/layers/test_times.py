@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.layers.times import Times, added, band_in_words, milliseconds, of_entry
-
-KEYS = ("ms", "ms_p10", "ms_p90", "rounds_ms")
+from server.layers.times import NOT_GIVEN, Times, added, describe_band, milliseconds, read_times
 
 
 @pytest.mark.parametrize(
@@ -22,7 +20,8 @@ KEYS = ("ms", "ms_p10", "ms_p90", "rounds_ms")
     ],
 )
 def test_the_band_is_of_what_there_is(entry: dict[str, Any], runs: int, low: float, high: float) -> None:
-    times = of_entry({"ms": 1.0, **entry}, KEYS, runs, spread=0.05)
+    p10, p90 = (entry.get(key, NOT_GIVEN) for key in ("ms_p10", "ms_p90"))
+    times = read_times(1.0, p10, p90, entry.get("rounds_ms", ()), runs, spread=0.05)
     assert times.ms == 1.0 and (times.low, times.high) == pytest.approx((low, high))
     assert len(times.rounds) in (0, 5)
 
@@ -43,6 +42,6 @@ def test_no_time(value: Any) -> None:
 
 
 def test_the_band_in_words() -> None:
-    assert band_in_words({"rounds": 10}, 500, 0.05) == "medians of 10 rounds, 500 runs together"
-    assert band_in_words({}, 50, 0.05) == "10th to 90th percentile of 50 runs"
-    assert "3 runs, too few for a band of their own: 5% either way is assumed" in band_in_words({}, 3, 0.05)
+    assert describe_band(10, 500, 0.05) == "medians of 10 rounds, 500 runs together"
+    assert describe_band(1, 50, 0.05) == "10th to 90th percentile of 50 runs"
+    assert "3 runs, too few for a band of their own: 5% either way is assumed" in describe_band(1, 3, 0.05)

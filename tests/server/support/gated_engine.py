@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 
 from server.backends.backend import nothing
+from server.profiling.report import LayerReport
 
 GUARD_S = 20.0  # only a hang takes this long
 
@@ -42,7 +43,7 @@ class GatedEngine:
             raise self.error
         return 10 * batch.reshape(len(batch), -1)[:, : self.classes]
 
-    def profile(self, batch: np.ndarray, runs: int | None = None) -> dict[str, Any]:
+    def profile(self, batch: np.ndarray, runs: int | None = None) -> LayerReport:
         raise NotImplementedError
 
     def close(self) -> None:
