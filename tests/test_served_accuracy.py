@@ -13,7 +13,7 @@ from PIL import Image
 
 from export.models.checkpoint import model_from_checkpoint
 from server.bulk.packed_images import read_packed
-from tests.server.support.http_server import http_server
+from tests.server.support.http_server import run_http_server
 
 ROOT = Path(__file__).resolve().parents[1]
 PACK = ROOT / "tests" / "data" / "cifar10_test_1000.bin"
@@ -37,7 +37,7 @@ def test_1000_images_over_http(name: str, tmp_path: Path) -> None:
     images = list(read_packed(PACK))
     files = [image.data for image in images]
     served = []
-    with http_server(tmp_path / "log", "--models", f"models/{name}.onnx") as server, httpx.Client() as client:
+    with run_http_server(tmp_path / "log", "--models", f"models/{name}.onnx") as server, httpx.Client() as client:
         for start in range(0, len(files), BATCH):
             parts = [("file", ("image.jpg", data, "image/jpeg")) for data in files[start : start + BATCH]]
             answer = client.post(f"{server.url}/v1/classify?top_k=1", files=parts, timeout=60).raise_for_status().json()

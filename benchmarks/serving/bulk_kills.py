@@ -37,7 +37,7 @@ IMAGE_S = 0.001  # about what a worker takes for one
 
 
 @contextmanager
-def started(images: Path, output: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+def start_run(images: Path, output: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run; nothing of it is left where this program ends before it, by Ctrl-C, say."""
     command = [sys.executable, "-m", "server.bulk", str(images), str(output), "--model", MODEL, "--json", *flags]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -49,14 +49,14 @@ def started(images: Path, output: Path, *flags: str) -> Iterator[subprocess.Pope
                 kill(process, everything=True)
 
 
-def parts(output: Path) -> int:
+def count_parts(output: Path) -> int:
     return len(list(output.glob("part-*.parquet")))
 
 
 def wait_for_parts(process: subprocess.Popen[bytes], output: Path, count: int) -> bool:
     """Whether there were so many before the run ended."""
     end = time.monotonic() + GIVE_UP_S
-    while parts(output) < count and time.monotonic() < end:
+    while count_parts(output) < count and time.monotonic() < end:
         if process.poll() is not None:
             return False
         time.sleep(0.005)
@@ -65,7 +65,7 @@ def wait_for_parts(process: subprocess.Popen[bytes], output: Path, count: int) -
 
 def kill(process: subprocess.Popen[bytes], everything: bool) -> None:
     """Kill the run's first process, or all that descend from it."""
-    pids = ProcessTree(process, Path()).pids() if everything else [process.pid]
+    pids = ProcessTree(process.pid).list_pids() if everything else [process.pid]
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -74,7 +74,7 @@ def kill(process: subprocess.Popen[bytes], everything: bool) -> None:
 
 def kill_worker(process: subprocess.Popen[bytes]) -> bool:
     """Whether there was one."""
-    for pid in ProcessTree(process, Path()).pids():
+    for pid in ProcessTree(process.pid).list_pids():
         with suppress(OSError):
             if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(WORKER):
                 os.kill(pid, signal.SIGKILL)
@@ -82,7 +82,7 @@ def kill_worker(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def spoil(images: Path, names: list[str], chance: random.Random, count: int) -> set[str]:
+def break_images(images: Path, names: list[str], chance: random.Random, count: int) -> set[str]:
     """Cut some of the images in the middle; which."""
     bad = set(chance.sample(names, count))
     for name in bad:
@@ -91,27 +91,27 @@ def spoil(images: Path, names: list[str], chance: random.Random, count: int) -> 
     return bad
 
 
-def killed(images: Path, output: Path, kills: int, chance: random.Random, *flags: str) -> list[dict[str, Any]]:
+def run_with_kills(images: Path, output: Path, kills: int, chance: random.Random, *flags: str) -> list[dict[str, Any]]:
     """Start and kill `kills` times, then let it end. Raises SystemExit where it ends badly."""
-    total = -(-sum(1 for path in images.rglob("*") if path.is_file()) // part_size(flags))
+    total = -(-sum(1 for path in images.rglob("*") if path.is_file()) // read_part_size(flags))
     moments = sorted(chance.sample(range(1, total - 1), kills))  # parts that are done by then
     events = []
     for number, moment in enumerate(moments):
-        with started(images, output, *flags) as process:
+        with start_run(images, output, *flags) as process:
             if not wait_for_parts(process, output, moment):
                 raise SystemExit(f"it ended before it could be killed: {process.communicate()[1].decode()}")
             lost_worker = number == 0 and kills > 1 and kill_worker(process)
             if lost_worker and not wait_for_parts(process, output, min(moment + 1, total)):
                 raise SystemExit(f"it did not go on without a worker: {process.communicate()[1].decode()}")
-            time.sleep(chance.random() * IMAGE_S * part_size(flags))  # else it always died at the end of a part
+            time.sleep(chance.random() * IMAGE_S * read_part_size(flags))  # else it always died at the end of a part
             kill(process, everything=number % 2 == 1)
-        events.append({"parts": parts(output), "of": total, "worker": lost_worker, "everything": number % 2 == 1})
+        events.append({"parts": count_parts(output), "of": total, "worker": lost_worker, "everything": number % 2 == 1})
     return [*events, run(images, output, *flags)]
 
 
 def run(images: Path, output: Path, *flags: str) -> dict[str, Any]:
     """Let it end; what it says. Raises SystemExit where it ends badly."""
-    with started(images, output, *flags) as process:
+    with start_run(images, output, *flags) as process:
         said, errors = process.communicate(timeout=GIVE_UP_S)
     if process.returncode:
         raise SystemExit(f"it ended with {process.returncode}: {errors.decode()}")
@@ -119,11 +119,11 @@ def run(images: Path, output: Path, *flags: str) -> dict[str, Any]:
     return found
 
 
-def part_size(flags: tuple[str, ...]) -> int:
+def read_part_size(flags: tuple[str, ...]) -> int:
     return int(flags[flags.index("--part") + 1]) if "--part" in flags else 1024
 
 
-def problems(output: Path, images: Path, names: list[str], bad: set[str], sample: list[str]) -> list[str]:
+def find_problems(output: Path, images: Path, names: list[str], bad: set[str], sample: list[str]) -> list[str]:
     """What is wrong with the rows; `sample` is classified again, without Ray."""
     from pyarrow import parquet
 
@@ -146,11 +146,11 @@ def measure(count: int, kills: int, seed: int, *flags: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         images, output = Path(folder) / "images", Path(folder) / "rows"
         names = write_images(images, count)
-        bad = spoil(images, names, chance, min(BAD, count // 10))
+        bad = break_images(images, names, chance, min(BAD, count // 10))
         begun = time.monotonic()
-        events = killed(images, output, kills, chance, *flags)
+        events = run_with_kills(images, output, kills, chance, *flags)
         seconds = time.monotonic() - begun
-        wrong = problems(output, images, names, bad, chance.sample(names, min(1000, count)))
+        wrong = find_problems(output, images, names, bad, chance.sample(names, min(1000, count)))
         again = run(images, output, *flags)
         if again["worked"] or again["left"]:
             wrong.append(f"started again it did something: {again}")

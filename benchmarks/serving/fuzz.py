@@ -15,13 +15,14 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
-from benchmarks.harness.own_server import OwnServer, own_server
+from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.harness.timing import write
 from benchmarks.serving.mutations import mutated, mutated_json, seeds
 from server.bench.connection import Connection, Target, connect, request_bytes
@@ -92,7 +93,7 @@ def tensor_cases(count: int, seed: int, model: str, side: int = 32) -> Iterator[
         yield Case(path, "application/octet-stream", header + payload, (f"Inference-Header-Content-Length: {said}",))
 
 
-async def fuzz(server: OwnServer, cases: Iterator[Case], count: int) -> Found:
+async def fuzz(server: ServerProcess, cases: Iterator[Case], count: int) -> Found:
     found = Found()
     done = itertools.count(1)
 
@@ -101,7 +102,7 @@ async def fuzz(server: OwnServer, cases: Iterator[Case], count: int) -> Found:
         for case in cases:
             connection = await ask(server.target, connection, case, found)
             if next(done) % max(1, count // 20) == 0:
-                found.memory.append(server.tree.memory())
+                found.memory.append(server.tree.read_memory())
         if connection is not None:
             connection.close()
 
@@ -152,7 +153,7 @@ def main() -> None:
     options = parser.parse_args()
     results: dict[str, Any] = {"seed": options.seed}
     problems = []
-    with own_server("--models", options.model, **NOTHING_KEPT) as server:
+    with run_server("--models", options.model, environment={**os.environ, **NOTHING_KEPT}) as server:
         name = Path(options.model).stem
         parts = {
             "images": (image_cases(options.images, options.seed), options.images),

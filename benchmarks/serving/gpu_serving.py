@@ -23,7 +23,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from benchmarks.harness.own_server import OwnServer, own_server
+from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.harness.timing import summary, write
 from server.backends import cuda
 from server.backends.cuda import Buffer, Context
@@ -57,7 +57,7 @@ def make_engine(name: str, precision: str) -> EngineCard:
 # 1. Labels and layers over HTTP.
 
 
-async def labels_over_http(server: OwnServer, images: list[bytes]) -> np.ndarray:
+async def labels_over_http(server: ServerProcess, images: list[bytes]) -> np.ndarray:
     """The class of each image as the server says it: (N,)."""
     found = np.full(len(images), -1)
     turns = iter(enumerate(images))
@@ -75,7 +75,7 @@ async def labels_over_http(server: OwnServer, images: list[bytes]) -> np.ndarray
     return found
 
 
-async def answer_with_layers(server: OwnServer, image: bytes) -> dict[str, Any]:
+async def answer_with_layers(server: ServerProcess, image: bytes) -> dict[str, Any]:
     connection = await connect(server.target)
     request = request_bytes(server.target, image, "image/jpeg").replace(b"/v1/classify", b"/v1/classify?layers=true", 1)
     answer = await connection.ask(request)
@@ -89,12 +89,12 @@ async def answer_with_layers(server: OwnServer, image: bytes) -> dict[str, Any]:
 def serve(card: EngineCard, images: list[bytes], module: Sequence[str] = ("server",)) -> dict[str, Any]:
     """What the server makes of the test images. module: what starts it."""
     flags = ("--backend", "tensorrt", "--precision", card.precision, "--models", card.name)
-    with own_server(*flags, module=module) as server:
+    with run_server(*flags, module=module) as server:
         found = asyncio.run(labels_over_http(server, images))
         answer = asyncio.run(answer_with_layers(server, images[0]))
-        server.tree.process.terminate()
-        status = server.tree.process.wait(timeout=60)
-        log = server.tree.log.read_text()
+        server.process.terminate()
+        status = server.process.wait(timeout=60)
+        log = server.log.read_text()
     wanted = np.load(LABELS)[f"{card.name}.logits"].argmax(1)
     named = {item["name"] for item in answer["layers"]["items"] if item["op"] in OURS}
     in_engine = {layer["onnx_nodes"][0] for layer in card.layers if layer["op"] in OURS}

@@ -19,10 +19,11 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from benchmarks.harness.own_server import own_server
+from benchmarks.harness.server_process import run_server
 from benchmarks.harness.timing import summary, write
-from benchmarks.serving.server import BOUNDARY, IMAGE, form, http_caller
+from benchmarks.serving.server import IMAGE, make_http_caller
 from server.backends.choice import BACKENDS, Choice
+from server.bench.images import form
 from server.models.images import decode
 from server.models.model import Model, load_model
 from server.models.preprocess import tensor
@@ -42,7 +43,7 @@ class Side:
         self.times: list[float] = []
         self.cpu_s = 0.0
 
-    def turn(self, seconds: float) -> None:
+    def add_turn(self, seconds: float) -> None:
         """Add the milliseconds of as many calls as fit."""
 
         def work() -> None:
@@ -57,11 +58,11 @@ class Side:
 
         self.run(work)
 
-    def result(self) -> dict[str, Any]:
+    def summarize(self) -> dict[str, Any]:
         return {**summary(self.times), "cpu_ms": 1000 * self.cpu_s / len(self.times)}
 
 
-def in_engine_thread(model: Model) -> Callable[[Call], Any]:
+def make_runner_in_engine_thread(model: Model) -> Callable[[Call], Any]:
     """Runs a function there and waits for it."""
 
     def run(work: Call) -> None:
@@ -77,20 +78,20 @@ def in_engine_thread(model: Model) -> Callable[[Call], Any]:
     return run
 
 
-def sides(model: Model, port: int, server_cpu_s: Clock) -> dict[str, Side]:
+def make_sides(model: Model, port: int, server_cpu_s: Clock) -> dict[str, Side]:
     data = IMAGE.read_bytes()
     image = tensor(decode(data, model.preprocessing.size).image, model.preprocessing)[None]
-    raw = http_caller(port, data, "image/jpeg")
-    multipart = http_caller(port, form(data), f"multipart/form-data; boundary={BOUNDARY}")
+    raw = make_http_caller(port, data, "image/jpeg")
+    multipart = make_http_caller(port, *form([data]))
     return {
-        "bare engine": Side(lambda: model.backend.infer(image), time.process_time, in_engine_thread(model)),
+        "bare engine": Side(lambda: model.backend.infer(image), time.process_time, make_runner_in_engine_thread(model)),
         "in process": Side(lambda: model.classify([data], 5, Stages()), time.process_time),
         "raw body": Side(raw, server_cpu_s),
         "form": Side(multipart, server_cpu_s),
     }
 
 
-def check(model: Model, found: dict[str, Side]) -> str:
+def check_labels(model: Model, found: dict[str, Side]) -> str:
     """The label that all ways give. Raises SystemExit where they differ: nothing is timed then."""
     labels = {"bare engine": model.labels[int(found["bare engine"].call().argmax())]}
     labels["in process"] = found["in process"].call()[0]["predictions"][0]["label"]
@@ -104,13 +105,13 @@ def check(model: Model, found: dict[str, Side]) -> str:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     flags = ("--models", options.model, "--backend", options.backend, "--precision", options.precision)
     model = load_model(options.model, Choice(options.backend, options.precision))
-    with own_server(*flags) as server:
-        found = sides(model, server.target.port, server.tree.cpu_s)
-        label = check(model, found)
+    with run_server(*flags) as server:
+        found = make_sides(model, server.port, server.tree.read_cpu_s)
+        label = check_labels(model, found)
         for _ in range(options.rounds):
             for side in found.values():
-                side.turn(options.seconds)
-    times = {name: side.result() for name, side in found.items()}
+                side.add_turn(options.seconds)
+    times = {name: side.summarize() for name, side in found.items()}
     bare = times["bare engine"]["median_ms"]
     backend = model.backend
     about = {"model": model.name, "backend": backend.name, "precision": backend.precision, "label": label}
@@ -118,7 +119,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {**about, "times": times, "added_ms": {name: t["median_ms"] - bare for name, t in times.items()}}
 
 
-def parse() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.overhead", description="Engine, process, HTTP.")
     parser.add_argument("--model", default="fwht_mobilenet_v2", help="name of a model (%(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="as FWHT_BACKEND (%(default)s)")
@@ -130,7 +131,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = parse()
+    options = parse_options()
     found = measure(options)
     print(f"{found['model']} on {found['backend']}, {found['precision']}: median ms (p10 to p90), more than the bare")
     print("engine, CPU ms a request")

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.own_server import OwnServer, own_server
+from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.harness.timing import write
 from server.bench.connection import request_bytes
 from server.bench.images import form
@@ -31,12 +31,12 @@ MOST_BYTES_PER_MINUTE = 2 << 20
 PROBES = ("/livez", "/readyz")
 
 
-async def watched(server: OwnServer, stop: asyncio.Event) -> list[dict[str, Any]]:
+async def watched(server: ServerProcess, stop: asyncio.Event) -> list[dict[str, Any]]:
     """Once a second: seconds since the start, resident bytes, and the status of each probe."""
     loop, start, seen = asyncio.get_running_loop(), time.monotonic(), []
     while not stop.is_set():
-        probes = {path: await loop.run_in_executor(None, server.status, path) for path in PROBES}
-        seen.append({"s": time.monotonic() - start, "bytes": server.tree.memory(), **probes})
+        probes = {path: await loop.run_in_executor(None, server.fetch_status, path) for path in PROBES}
+        seen.append({"s": time.monotonic() - start, "bytes": server.tree.read_memory(), **probes})
         try:
             await asyncio.wait_for(stop.wait(), 1.0)
         except asyncio.TimeoutError:
@@ -44,7 +44,7 @@ async def watched(server: OwnServer, stop: asyncio.Event) -> list[dict[str, Any]
     return seen
 
 
-async def overloaded(server: OwnServer, request: bytes, plan: Plan) -> tuple[Outcomes, list[dict[str, Any]]]:
+async def overloaded(server: ServerProcess, request: bytes, plan: Plan) -> tuple[Outcomes, list[dict[str, Any]]]:
     stop = asyncio.Event()
     watcher = asyncio.create_task(watched(server, stop))
     outcomes = await load(server.target, [request], plan)
@@ -61,13 +61,13 @@ def slope(seen: list[dict[str, Any]]) -> float:
     return 60 * sum((s - mean_s) * (size - mean_size) for s, size in zip(seconds, sizes)) / spread if spread else 0.0
 
 
-def rate_of(server: OwnServer, request: bytes, seconds: float) -> float:
+def rate_of(server: ServerProcess, request: bytes, seconds: float) -> float:
     """Requests a second with 16 clients that ask again once they are answered."""
     outcomes = asyncio.run(load(server.target, [request], Plan(CLIENTS, seconds=seconds)))
     return len(outcomes.good) / outcomes.seconds
 
 
-def measure(server: OwnServer, seconds: float, calm_s: float = 10.0) -> dict[str, Any]:
+def measure(server: ServerProcess, seconds: float, calm_s: float = 10.0) -> dict[str, Any]:
     request = request_bytes(server.target, *form([IMAGE.read_bytes()]))
     rate_of(server, request, calm_s / 5)  # warm
     before = rate_of(server, request, calm_s)
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0, help="of overload (600)")
     parser.add_argument("--out", type=Path, help="JSON file (build/bench/overload.json)")
     options = parser.parse_args()
-    with own_server() as server:
+    with run_server() as server:
         found = measure(server, options.seconds)
     found["problems"] = problems(found)
     print(json.dumps({name: value for name, value in found.items() if name != "seen"}, indent=1))

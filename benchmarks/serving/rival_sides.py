@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator
 
-from benchmarks.harness.process_tree import ProcessTree, free_port, process_tree
+from benchmarks.harness.process_tree import LoggedProcess, find_free_port, run_process
 from benchmarks.serving.rival_apps.ml_server import INPUT, write_folder
 from server.bench.connection import Target, request_bytes
 from server.bench.images import form
@@ -36,9 +36,9 @@ class Side:
     flags: tuple[str, ...] = field(default=())
 
     @contextmanager
-    def running(self, python: str, model: Path) -> Iterator[tuple[ProcessTree, Target]]:
+    def run(self, python: str, model: Path) -> Iterator[tuple[LoggedProcess, Target]]:
         """The server with the model, which may still be starting, and where to ask it."""
-        port = free_port()
+        port = find_free_port()
         with tempfile.TemporaryDirectory() as folder:
             environment = {
                 "RIVAL_MODEL": str(model.resolve()),
@@ -50,10 +50,10 @@ class Side:
                 "RIVAL_BATCH_DELAY": str(DELAY_S if self.batch > 1 else 0),
                 "PYTHONPATH": str(Path.cwd()),
             }
-            with process_tree(self.command(python, model, port, Path(folder)), environment) as tree:
-                yield tree, Target("127.0.0.1", port, self.path)
+            with run_process(self.make_command(python, model, port, Path(folder)), environment) as process:
+                yield process, Target("127.0.0.1", port, self.path)
 
-    def command(self, python: str, model: Path, port: int, folder: Path) -> list[str]:
+    def make_command(self, python: str, model: Path, port: int, folder: Path) -> list[str]:
         if self.server == "ours":
             return [python, "-m", "server", "--port", str(port), "--models", str(model), *self.flags]
         if self.server == "plain":
@@ -61,7 +61,7 @@ class Side:
             return [python, *served, "--workers", str(self.workers), "--log-level", "warning", "--no-access-log"]
         if self.server == "litserve":
             return [python, "-m", "benchmarks.serving.rival_apps.lit_server"]
-        ports = (port, free_port(), free_port())
+        ports = (port, find_free_port(), find_free_port())
         write_folder(folder, ports, self.workers, self.batch, DELAY_S if self.batch > 1 else 0)
         return [python, "-c", "from mlserver.cli import main; main()", "start", str(folder)]
 
@@ -69,7 +69,7 @@ class Side:
     def path(self) -> str:
         return {"ours": "/v1/classify", "mlserver": "/v2/models/classifier/infer"}.get(self.server, "/predict")
 
-    def request(self, target: Target, image: bytes) -> bytes:
+    def make_request(self, target: Target, image: bytes) -> bytes:
         """A form with the file, but for MLServer, which takes files as base64 in JSON only."""
         if self.server != "mlserver":
             return request_bytes(target, *form([image]))
@@ -77,7 +77,7 @@ class Side:
         body = json.dumps({"inputs": [{**tensor, "data": [base64.b64encode(image).decode()]}]}).encode()
         return request_bytes(target, body, "application/json")
 
-    def best(self, body: bytes) -> tuple[str, float]:
+    def read_best(self, body: bytes) -> tuple[str, float]:
         """The first label of an answer and its score."""
         answer: dict[str, Any] = json.loads(body)
         if self.server == "mlserver":

@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.process_tree import ProcessTree
+from benchmarks.harness.process_tree import LoggedProcess
 from benchmarks.harness.timing import write
 from benchmarks.serving.rival_sides import PACKAGES, SERVERS, SIDES, Side
 from server.bench.command import first_answer
@@ -44,36 +44,42 @@ SCORE_TOLERANCE = 1e-3
 FIGURES = ("median_ms", "p99_ms", "requests_per_s", "cpu_ms", "failed")
 
 
-def expected(model: Path) -> tuple[str, float]:
+def find_expected(model: Path) -> tuple[str, float]:
     loaded = load_model(str(model))
     (result,) = loaded.classify([IMAGE.read_bytes()], 1, Stages())
     loaded.close()
     return result["predictions"][0]["label"], result["predictions"][0]["score"]
 
 
-def wait_until_right(side: Side, tree: ProcessTree, target: Target, request: bytes, right: tuple[str, float]) -> None:
+def wait_until_right(
+    side: Side, process: LoggedProcess, target: Target, request: bytes, right: tuple[str, float]
+) -> None:
     """Raises SystemExit where the server does not start, or gives another answer."""
     end = time.monotonic() + START_S
     answer = Answer(0, b"")
     while answer.status != 200:
-        if time.monotonic() > end or tree.process.poll() is not None:
-            raise SystemExit(f"{side.server} ({side.settings}) does not serve: {answer} {tree.log.read_text()[-3000:]}")
+        if time.monotonic() > end or process.process.poll() is not None:
+            raise SystemExit(
+                f"{side.server} ({side.settings}) does not serve: {answer} {process.log.read_text()[-3000:]}"
+            )
         time.sleep(0.1)
         try:
             answer = asyncio.run(first_answer(target, request))
         except OSError:
             continue
-    label, score = side.best(answer.body)
+    label, score = side.read_best(answer.body)
     if label != right[0] or abs(score - right[1]) > SCORE_TOLERANCE:
         raise SystemExit(f"{side.server} says {label} {score}, not {right[0]} {right[1]}: nothing was timed")
 
 
-def turn(tree: ProcessTree, target: Target, request: bytes, concurrency: int, seconds: float) -> dict[str, Any]:
+def measure_turn(
+    process: LoggedProcess, target: Target, request: bytes, concurrency: int, seconds: float
+) -> dict[str, Any]:
     """One measurement. cpu_ms: processor time of all the server's processes per answered request."""
     asyncio.run(load(target, [request], Plan(concurrency, seconds=WARM_UP_S)))
-    before = tree.cpu_s()
+    before = process.tree.read_cpu_s()
     outcomes = asyncio.run(load(target, [request], Plan(concurrency, seconds=seconds)))
-    cpu_s = tree.cpu_s() - before
+    cpu_s = process.tree.read_cpu_s() - before
     times = latency(outcomes.good)
     answered = times["count"]
     return {
@@ -88,16 +94,16 @@ def turn(tree: ProcessTree, target: Target, request: bytes, concurrency: int, se
 
 def measure(side: Side, python: str, options: argparse.Namespace, right: tuple[str, float]) -> list[dict[str, Any]]:
     """One round of one side: a turn for each concurrency."""
-    with side.running(python, options.model) as (tree, target):
-        request = side.request(target, IMAGE.read_bytes())
-        wait_until_right(side, tree, target, request, right)
+    with side.run(python, options.model) as (process, target):
+        request = side.make_request(target, IMAGE.read_bytes())
+        wait_until_right(side, process, target, request, right)
         return [
-            {"concurrency": concurrency, **turn(tree, target, request, concurrency, options.seconds)}
+            {"concurrency": concurrency, **measure_turn(process, target, request, concurrency, options.seconds)}
             for concurrency in options.concurrency
         ]
 
 
-def medians(turns: list[dict[str, Any]]) -> dict[str, float | None]:
+def compute_medians(turns: list[dict[str, Any]]) -> dict[str, float | None]:
     """Of each figure over the rounds; None where no round has it. Failures add up."""
     result: dict[str, float | None] = {}
     for figure in FIGURES:
@@ -106,7 +112,7 @@ def medians(turns: list[dict[str, Any]]) -> dict[str, float | None]:
     return result
 
 
-def best_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def choose_best_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each concurrency and server the row with its best settings, in the order of SERVERS."""
     best = []
     for concurrency in sorted({row["concurrency"] for row in rows}):
@@ -120,7 +126,7 @@ def best_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return best
 
 
-def versions(python: str) -> dict[str, str]:
+def read_versions(python: str) -> dict[str, str]:
     code = (
         "import json, sys; from importlib.metadata import distributions as d;"
         " print(json.dumps({'python': sys.version.split()[0], **{x.metadata['Name'].lower(): x.version for x in d()}}))"
@@ -129,7 +135,7 @@ def versions(python: str) -> dict[str, str]:
     return {name: found[name] for name in ("python", *PACKAGES) if name in found}
 
 
-def parse() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving.rivals", description="Our server against others."
     )
@@ -149,8 +155,8 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = parse()
-    right = expected(options.model)
+    options = parse_options()
+    right = find_expected(options.model)
     sides = [side for side in SIDES if side.server in options.pythons]
     if options.first:
         sides = list({side.server: side for side in reversed(sides)}.values())[::-1]
@@ -164,10 +170,10 @@ def main() -> None:
             for found in measure(side, options.pythons[side.server], options, right):
                 turns.setdefault((side, found["concurrency"]), []).append(found)
     rows = [
-        {"server": side.server, "settings": side.settings, "concurrency": n, **medians(found), "rounds": found}
+        {"server": side.server, "settings": side.settings, "concurrency": n, **compute_medians(found), "rounds": found}
         for (side, n), found in turns.items()
     ]
-    best = best_rows(rows)
+    best = choose_best_rows(rows)
     print("connections, server: median ms, p99 ms, requests/s, CPU ms a request, failed; settings")
     for row in best:
         figures = " ".join(f"{row[figure]:9.2f}" for figure in FIGURES)
@@ -175,7 +181,7 @@ def main() -> None:
     results = {
         "model": str(options.model),
         "seconds": options.seconds,
-        "versions": {server: versions(python) for server, python in options.pythons.items()},
+        "versions": {server: read_versions(python) for server, python in options.pythons.items()},
         "rows": rows,
         "best": [{key: row[key] for key in ("server", "settings", "concurrency", *FIGURES)} for row in best],
     }

@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.timing import write
-from benchmarks.serving.behind_nginx import Asked, BehindNginx, Server, behind_nginx
+from benchmarks.serving.behind_nginx import BehindNginx, LoggedRequest, run_behind_nginx
 from server.bench.connection import request_bytes
 from server.bench.images import form
 from server.bench.load import Outcomes, Plan, load
@@ -28,10 +29,11 @@ from server.bench.report import latency
 IMAGE = Path("tests/data/cat.jpg")
 CLIENTS = 8
 FLAGS = ("--threads", "1", "--drain-delay", "2")
+STOP_S = 60.0
 SETTLE_S = 0.5  # between two events, at least
 
 
-def under_load(behind: BehindNginx, seconds: float, act: Callable[[], None]) -> Outcomes:
+def act_under_load(behind: BehindNginx, seconds: float, act: Callable[[], None]) -> Outcomes:
     """Call `act` once and, for `seconds`, again and again, while clients ask."""
     request = request_bytes(behind.target, *form([IMAGE.read_bytes()]))
     end, found = time.monotonic() + seconds, []
@@ -50,10 +52,10 @@ def under_load(behind: BehindNginx, seconds: float, act: Callable[[], None]) -> 
     finally:
         stop.set()
         clients.join()
-    return together(found)
+    return merge_outcomes(found)
 
 
-def together(parts: list[Outcomes]) -> Outcomes:
+def merge_outcomes(parts: list[Outcomes]) -> Outcomes:
     whole = Outcomes(seconds=sum(part.seconds for part in parts))
     for part in parts:
         for outcome, times in part.latencies.items():
@@ -62,7 +64,7 @@ def together(parts: list[Outcomes]) -> Outcomes:
     return whole
 
 
-def killing(behind: BehindNginx, chance: random.Random, again: bool) -> tuple[Callable[[], None], list[Any]]:
+def make_killer(behind: BehindNginx, chance: random.Random, again: bool) -> tuple[Callable[[], None], list[Any]]:
     """What kills a server, and the list of kills that it keeps: its port, and time.time() before it and once the
     process has gone, until when the system still takes requests for it."""
     kills: list[Any] = []
@@ -71,46 +73,50 @@ def killing(behind: BehindNginx, chance: random.Random, again: bool) -> tuple[Ca
         time.sleep(SETTLE_S + chance.random())
         if kills and not again:
             return
-        server: Server = chance.choice(behind.servers)
+        server: ServerProcess = chance.choice(behind.servers)
         begin = time.time()
         server.kill()
         kills.append((server.port, begin, time.time()))
         if again:
             server.start()
+            server.wait_until_ready()
 
     return act, kills
 
 
-def rolling(behind: BehindNginx) -> tuple[Callable[[], None], list[int]]:
+def make_restarter(behind: BehindNginx) -> tuple[Callable[[], None], list[int]]:
     """What restarts one server, in turn, and the list of exit statuses that it keeps."""
     ended: list[int] = []
 
     def act() -> None:
         server = behind.servers[len(ended) % 2]
-        ended.append(server.stop())
+        ended.append(server.stop(STOP_S))
         server.start()
+        server.wait_until_ready()
 
     return act, ended
 
 
-def in_flight(one: Asked, kills: list[Any]) -> bool:
+def was_in_flight(one: LoggedRequest, kills: list[Any]) -> bool:
     """Whether the last server it was sent to was killed meanwhile. nginx counts in milliseconds."""
     return any(one.ports[-1] == port and one.begin <= gone + 0.001 and one.end >= begin for port, begin, gone in kills)
 
 
 def measure(kind: str, seconds: float, seed: int) -> dict[str, Any]:
-    with behind_nginx(*FLAGS, retry=kind != "kill, no retry") as behind:
+    with run_behind_nginx(*FLAGS, retry=kind != "kill, no retry") as behind:
         kills: list[Any] = []
         ended: list[int] = []
         if kind == "rolling":
-            act, ended = rolling(behind)
+            act, ended = make_restarter(behind)
         else:
-            act, kills = killing(behind, random.Random(seed), again=kind == "kill")
-        return report(kind, under_load(behind, seconds, act), behind, kills, ended)
+            act, kills = make_killer(behind, random.Random(seed), again=kind == "kill")
+        return make_report(kind, act_under_load(behind, seconds, act), behind, kills, ended)
 
 
-def report(kind: str, outcomes: Outcomes, behind: BehindNginx, kills: list[Any], ended: list[int]) -> dict[str, Any]:
-    asked = behind.asked()
+def make_report(
+    kind: str, outcomes: Outcomes, behind: BehindNginx, kills: list[Any], ended: list[int]
+) -> dict[str, Any]:
+    asked = behind.read_requests()
     lost = [one for one in asked if one.status != 200 or not one.whole]
     return {
         "kind": kind,
@@ -121,13 +127,13 @@ def report(kind: str, outcomes: Outcomes, behind: BehindNginx, kills: list[Any],
         "asked": len(asked),
         "asked_of_both": sum(len(one.ports) > 1 for one in asked),
         "lost": [one._asdict() for one in lost],
-        "lost_in_flight": sum(in_flight(one, kills) for one in lost),
-        "lost_in_the_answer": sum(in_flight(one, kills) and one.status == 200 for one in lost),
-        "errors": behind.errors().splitlines()[-20:],
+        "lost_in_flight": sum(was_in_flight(one, kills) for one in lost),
+        "lost_in_the_answer": sum(was_in_flight(one, kills) and one.status == 200 for one in lost),
+        "errors": behind.read_errors().splitlines()[-20:],
     }
 
 
-def problems(found: dict[str, Any]) -> list[str]:
+def find_problems(found: dict[str, Any]) -> list[str]:
     kind, wrong = found["kind"], []
     if "200" not in found["outcomes"]:
         wrong.append("nothing was answered")
@@ -159,7 +165,7 @@ def main() -> None:
         counts = {name: one["count"] for name, one in found["outcomes"].items()}
         print(f"{kind}: {found['events']} stopped, {counts}, {found['asked_of_both']} asked of both", flush=True)
         rows.append(found)
-        wrong += problems(found)
+        wrong += find_problems(found)
     print(f"written: {write('rolling', {'rows': rows, 'problems': wrong}, options.out)}")
     if wrong:
         raise SystemExit("; ".join(wrong))

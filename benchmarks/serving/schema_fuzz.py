@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.harness.own_server import own_server
+from benchmarks.harness.server_process import run_server
 
 LEFT_OUT = "positive_data_acceptance"
 PHASES = "examples,coverage,fuzzing"
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=500, help="most examples of an operation (500)")
     parser.add_argument("--seed", type=int, default=1, help="of the examples (1)")
     options = parser.parse_args()
-    with own_server() as server, tempfile.TemporaryDirectory() as folder:
+    with run_server() as server, tempfile.TemporaryDirectory() as folder:
         url = f"http://{server.target.host}:{server.target.port}"
         status, shown = run(url, options.examples, options.seed, Path(folder))
     print(shown)

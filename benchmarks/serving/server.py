@@ -10,54 +10,21 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
-import tempfile
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
+from benchmarks.harness.server_process import run_server
 from benchmarks.harness.timing import alternate, arguments, write
+from server.bench.images import form
 from server.models.images import decode
 from server.models.model import load_model
 from server.models.preprocess import tensor
 
 IMAGE = Path("tests/data/cat.jpg")
 MODELS = ("mobilenet_v2", "fwht_mobilenet_v2")
-BOUNDARY = "benchmark-boundary"
-START_S = 60
 
 
-@contextmanager
-def served(name: str) -> Iterator[int]:
-    """The port of a server process with this model; its log goes to a file, since a full pipe would stop it."""
-    command = [sys.executable, "-m", "server", "--port", "0", "--models", f"models/{name}.onnx"]
-    with tempfile.NamedTemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:
-        try:
-            yield wait_for_port(process, Path(log.name))
-        finally:
-            process.terminate()
-            process.wait(timeout=START_S)
-
-
-def wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
-    """Raises SystemExit with the server's log where it does not serve in time."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        found = re.search(r"serving at http://[^:]+:(\d+)", log.read_text())
-        if found:
-            return int(found[1])
-        time.sleep(0.05)
-    raise SystemExit(f"the server did not start: {log.read_text()}")
-
-
-def form(data: bytes) -> bytes:
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n'
-    return f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
-
-
-def http_caller(port: int, body: bytes, media: str) -> Callable[[], bytes]:
+def make_http_caller(port: int, body: bytes, media: str) -> Callable[[], bytes]:
     """A function that posts the body over one kept connection and returns the answer's JSON.
 
     On a bare socket, with the request made beforehand: Python's own HTTP clients take 0.1 ms and more to read a header,
@@ -91,7 +58,7 @@ def read_answer(connection: socket.socket) -> bytes:
     return body
 
 
-def bare_caller(name: str) -> tuple[Callable[[], Any], str]:
+def make_session_caller(name: str) -> tuple[Callable[[], Any], str]:
     """A function that runs a session on the prepared image, and the label it finds."""
     import onnxruntime  # late: benchmarks/serving/overhead.py uses the rest of this file where it is missing
 
@@ -104,20 +71,22 @@ def bare_caller(name: str) -> tuple[Callable[[], Any], str]:
     return lambda: session.run(None, {"image": x}), label
 
 
-def row(name: str, rounds: int, seconds: float) -> dict[str, Any]:
+def measure_model(name: str, rounds: int, seconds: float) -> dict[str, Any]:
     data = IMAGE.read_bytes()
     bodies = {
-        "form": (form(data), f"multipart/form-data; boundary={BOUNDARY}"),
+        "form": form([data]),
         "raw body": (data, "image/jpeg"),
     }
-    with served(name) as port:
-        _, label = bare_caller(name)
-        answers = {kind: json.loads(http_caller(port, *body)()) for kind, body in bodies.items()}
+    # In this session: Linux may share the processors out by sessions, which a lone client would not have measured.
+    with run_server("--models", f"models/{name}.onnx", new_session=False) as server:
+        port = server.port
+        _, label = make_session_caller(name)
+        answers = {kind: json.loads(make_http_caller(port, *body)()) for kind, body in bodies.items()}
         found = {kind: answer["results"][0]["predictions"][0]["label"] for kind, answer in answers.items()}
         if set(found.values()) != {label}:
             raise SystemExit(f"{name} is wrong: the session says {label}, the server {found}; nothing was timed")
-        makers: dict[str, Any] = {"bare session": lambda: bare_caller(name)[0]}
-        makers.update({kind: (lambda body=body: http_caller(port, *body)) for kind, body in bodies.items()})
+        makers: dict[str, Any] = {"bare session": lambda: make_session_caller(name)[0]}
+        makers.update({kind: (lambda body=body: make_http_caller(port, *body)) for kind, body in bodies.items()})
         times = alternate(makers, rounds, seconds)
     bare = times["bare session"]["median_ms"]
     added = {kind: times[kind]["median_ms"] - bare for kind in bodies}
@@ -129,7 +98,7 @@ def main() -> None:
     rows = []
     print("model, side: median ms (p10 to p90), more than the bare session")
     for name in MODELS:
-        rows.append(row(name, options.rounds, options.seconds))
+        rows.append(measure_model(name, options.rounds, options.seconds))
         for side, t in rows[-1]["times"].items():
             spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
             print(f"{name:20} {side:14} {t['median_ms']:7.2f} {spread:18} {rows[-1]['added_ms'].get(side, 0):+.2f}")

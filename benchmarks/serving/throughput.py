@@ -23,7 +23,7 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from benchmarks.harness.own_server import OwnServer, own_server
+from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.harness.timing import write
 from benchmarks.serving.fixed_speed_server import WAYS, stretch
 from server.backends.choice import Choice
@@ -68,13 +68,13 @@ def right_labels(model: Model) -> list[str]:
 
 
 @contextmanager
-def served(way: str, milliseconds: float, name: str, batch: int) -> Iterator[OwnServer]:
+def served(way: str, milliseconds: float, name: str, batch: int) -> Iterator[ServerProcess]:
     module = ("benchmarks.serving.fixed_speed_server", way, f"{milliseconds:g}", name)
-    with own_server("--batch-limit", str(batch), "--max-waiting", str(2 * CONNECTIONS), module=module) as server:
+    with run_server("--batch-limit", str(batch), "--max-waiting", str(2 * CONNECTIONS), module=module) as server:
         yield server
 
 
-def requests_of(server: OwnServer, kind: str, batch: int) -> tuple[list[bytes], list[list[int]]]:
+def requests_of(server: ServerProcess, kind: str, batch: int) -> tuple[list[bytes], list[list[int]]]:
     """Requests, and which images each of them has."""
     images = [path.read_bytes() for path in IMAGES]
     count = batch if kind == "form, full batches" else 1
@@ -84,7 +84,7 @@ def requests_of(server: OwnServer, kind: str, batch: int) -> tuple[list[bytes], 
     return [request_bytes(server.target, *form([images[i] for i in indices])) for indices in chosen], chosen
 
 
-async def wrong_labels(server: OwnServer, requests: list[bytes], chosen: list[list[int]], labels: list[str]) -> int:
+async def wrong_labels(server: ServerProcess, requests: list[bytes], chosen: list[list[int]], labels: list[str]) -> int:
     """How many answers are not as they should be, asked on all connections at once."""
     turns = iter([*zip(requests, chosen)] * LABEL_ROUNDS)
     wrong = 0
@@ -103,7 +103,7 @@ async def wrong_labels(server: OwnServer, requests: list[bytes], chosen: list[li
     return wrong
 
 
-def batches(server: OwnServer) -> tuple[float, float]:
+def batches(server: ServerProcess) -> tuple[float, float]:
     """Images that were run so far, and runs."""
     with urllib.request.urlopen(f"http://{server.target.host}:{server.target.port}/metrics") as answer:
         text = answer.read().decode()
@@ -112,13 +112,13 @@ def batches(server: OwnServer) -> tuple[float, float]:
     return total, count
 
 
-def turn(server: OwnServer, kind: str, batch: int, labels: list[str], seconds: float) -> dict[str, Any]:
+def turn(server: ServerProcess, kind: str, batch: int, labels: list[str], seconds: float) -> dict[str, Any]:
     requests, chosen = requests_of(server, kind, batch)
     wrong = asyncio.run(wrong_labels(server, requests, chosen, labels))
     asyncio.run(load(server.target, requests, Plan(CONNECTIONS, seconds=WARM_UP_S)))
-    before, cpu_s = batches(server), server.tree.cpu_s()
+    before, cpu_s = batches(server), server.tree.read_cpu_s()
     outcomes = asyncio.run(load(server.target, requests, Plan(CONNECTIONS, seconds=seconds)))
-    cpu_s = server.tree.cpu_s() - cpu_s
+    cpu_s = server.tree.read_cpu_s() - cpu_s
     images, runs = (now - then for now, then in zip(batches(server), before))
     wrong += asyncio.run(wrong_labels(server, requests, chosen, labels))
     per_request = len(chosen[0])

@@ -10,13 +10,14 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
+from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.tiny_models import write_tiny_model
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.models.catalogue import Catalogue
 from server.settings import Settings
 from tests.server.support.app_client import AppClient
 from tests.server.support.gated_engine import GatedEngine
-from tests.server.support.http_server import ROOT, HttpServer, http_server
+from tests.server.support.http_server import ROOT, run_http_server
 
 CAT = ROOT / "tests" / "data" / "cat.jpg"
 
@@ -68,9 +69,9 @@ def cat() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A real process that serves the default model, shared by all tests that do no harm to it."""
-    with http_server(tmp_path_factory.mktemp("server") / "log", "--threads", "1") as server:
+    with run_http_server(tmp_path_factory.mktemp("server") / "log", "--threads", "1") as server:
         yield server
 
 

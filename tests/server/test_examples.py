@@ -10,7 +10,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.server.support.http_server import ROOT, HttpServer
+from benchmarks.harness.server_process import ServerProcess
+from tests.server.support.http_server import ROOT
 
 CAT, SHIP = "tests/data/cat.jpg", "tests/data/ship.jpg"
 
@@ -22,7 +23,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("sh") is None, reason="curl is not installed")
-def test_curl(running: HttpServer) -> None:
+def test_curl(running: ServerProcess) -> None:
     done = run("sh", "examples/classify.sh", running.url, CAT, SHIP, API_KEY="any")
     assert done.returncode == 0, done.stderr
     cat, ship = done.stdout.splitlines()
@@ -30,25 +31,25 @@ def test_curl(running: HttpServer) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("sh") is None, reason="curl is not installed")
-def test_curl_shows_a_refusal(running: HttpServer) -> None:
+def test_curl_shows_a_refusal(running: ServerProcess) -> None:
     done = run("sh", "examples/classify.sh", running.url, "examples/classify.sh")
     assert done.returncode == 22 and "not an image" in done.stdout
 
 
-def test_httpx(running: HttpServer) -> None:
+def test_httpx(running: ServerProcess) -> None:
     done = run(sys.executable, "examples/classify.py", running.url, CAT, SHIP)
     assert done.returncode == 0, done.stderr
     cat, ship, timing = done.stdout.splitlines()
     assert cat.startswith(f"{CAT}: cat ") and ship.startswith(f"{SHIP}: ship ") and timing.endswith(" ms")
 
 
-def test_httpx_shows_a_refusal(running: HttpServer) -> None:
+def test_httpx_shows_a_refusal(running: ServerProcess) -> None:
     done = run(sys.executable, "examples/classify.py", running.url, "examples/classify.py")
     assert done.returncode == 1 and "400: the file is not an image" in done.stderr
 
 
 @pytest.mark.skipif(find_spec("tritonclient") is None, reason="tritonclient is not installed")
-def test_tritonclient(running: HttpServer) -> None:
+def test_tritonclient(running: ServerProcess) -> None:
     done = run(sys.executable, "examples/infer_tensor.py", running.url.partition("//")[2], CAT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cat: ") and len(done.stdout.splitlines()) == 3

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from benchmarks.harness.process_tree import free_port, process_tree
+from benchmarks.harness.process_tree import find_free_port, run_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -22,14 +22,14 @@ time.sleep(60)
 
 
 def test_a_child_counts_and_is_ended() -> None:
-    with process_tree([sys.executable, "-c", BUSY_CHILD], {}) as tree:
+    with run_process([sys.executable, "-c", BUSY_CHILD], {}) as process:
         end = time.monotonic() + 30
-        while tree.cpu_s() < 0.3 and time.monotonic() < end:
+        while process.tree.read_cpu_s() < 0.3 and time.monotonic() < end:
             time.sleep(0.05)
-        pids = tree.pids()
-        assert len(pids) == 2 and pids[0] == tree.pid
-        assert tree.cpu_s() >= 0.3 and tree.memory() > 5_000_000
-        assert tree.log.read_text() == "started\n"
+        pids = process.tree.list_pids()
+        assert len(pids) == 2 and pids[0] == process.tree.pid
+        assert process.tree.read_cpu_s() >= 0.3 and process.tree.read_memory() > 5_000_000
+        assert process.log.read_text() == "started\n"
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             end = time.monotonic() + 10
@@ -40,12 +40,12 @@ def test_a_child_counts_and_is_ended() -> None:
 
 def test_the_environment_is_handed_on() -> None:
     code = "import os, time; print(os.environ['RIVAL_PORT'], flush=True); time.sleep(60)"
-    with process_tree([sys.executable, "-c", code], {"RIVAL_PORT": "7"}) as tree:
+    with run_process([sys.executable, "-c", code], {"RIVAL_PORT": "7"}) as process:
         end = time.monotonic() + 30
-        while not tree.log.read_text() and time.monotonic() < end:
+        while not process.log.read_text() and time.monotonic() < end:
             time.sleep(0.05)
-        assert tree.log.read_text() == "7\n"
+        assert process.log.read_text() == "7\n"
 
 
 def test_free_ports_differ() -> None:
-    assert len({free_port() for _ in range(5)}) > 1
+    assert len({find_free_port() for _ in range(5)}) > 1

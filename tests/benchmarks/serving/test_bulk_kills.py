@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.serving.bulk_images import write_images
-from benchmarks.serving.bulk_kills import MODEL, measure, problems
+from benchmarks.serving.bulk_kills import MODEL, find_problems, measure
 from tests.tools import need_bulk
 
 need_bulk()
@@ -38,7 +38,7 @@ def test_what_counts_as_a_problem(tmp_path: Path) -> None:
     best = result["predictions"][0]
     rows = [{"path": name, **best} for name in (good, twice, twice, spoiled, "stranger")]
     output.write(0, [*rows, {"path": wrong, **best, "label": "plane"}], {})
-    found = problems(tmp_path / "rows", images, names, {spoiled}, [good, wrong])
+    found = find_problems(tmp_path / "rows", images, names, {spoiled}, [good, wrong])
     assert [problem.split(" ", 1)[1] for problem in found[:-1]] == [
         "has 2 rows",
         "has 0 rows",

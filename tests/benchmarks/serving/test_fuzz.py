@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-from benchmarks.harness.own_server import OwnServer, own_server
+from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.serving.fuzz import MOST_GROWTH, NOTHING_KEPT, Case, Found, ask, fuzz, image_cases, keep, tensor_cases
 from server.bench.connection import Target
 from tests.server.support.scripted_server import answer, scripted_server
@@ -19,14 +20,14 @@ IMAGES, TENSORS, SEED = 1000, 600, 5
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[OwnServer]:
-    with own_server("--threads", "1", **NOTHING_KEPT) as made:
+def server() -> Iterator[ServerProcess]:
+    with run_server("--threads", "1", environment={**os.environ, **NOTHING_KEPT}) as made:
         yield made
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
-def test_broken_images(server: OwnServer) -> None:
+def test_broken_images(server: ServerProcess) -> None:
     found = asyncio.run(fuzz(server, image_cases(IMAGES, SEED), IMAGES))
     assert found.problems() == []
     assert sum(found.statuses.values()) == IMAGES and {200, 400} <= set(found.statuses)
@@ -35,11 +36,11 @@ def test_broken_images(server: OwnServer) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
-def test_broken_inference_requests(server: OwnServer) -> None:
+def test_broken_inference_requests(server: ServerProcess) -> None:
     found = asyncio.run(fuzz(server, tensor_cases(TENSORS, SEED, "fwht_mobilenet_v2"), TENSORS))
     assert found.problems() == []
     assert sum(found.statuses.values()) == TENSORS and {200, 400} <= set(found.statuses)
-    assert server.status("/readyz") == 200
+    assert server.fetch_status("/readyz") == 200
 
 
 @pytest.mark.parametrize("said, words", [(answer(500, b"oops"), "answered 500"), (b"", "no answer")])

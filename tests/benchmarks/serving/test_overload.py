@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.own_server import own_server
+from benchmarks.harness.server_process import run_server
 from benchmarks.serving.overload import measure, problems, slope
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
 def test_seconds_of_overload() -> None:
-    with own_server("--threads", "1") as server:
+    with run_server("--threads", "1") as server:
         found = measure(server, seconds=3, calm_s=1)
     assert found["outcomes"]["200"]["count"] > 0
     slow = [problem for problem in problems(found) if "afterwards" in problem]  # speed is not a test's business

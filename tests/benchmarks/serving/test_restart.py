@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from benchmarks.serving.restart import away, load_seconds
+from benchmarks.serving.restart import measure_load, measure_outages
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
 def test_one_round() -> None:
-    (seconds,) = away(1)
-    assert seconds > 0 and load_seconds() > 0
+    (seconds,) = measure_outages(1)
+    assert seconds > 0 and measure_load() > 0

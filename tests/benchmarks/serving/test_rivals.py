@@ -41,7 +41,7 @@ def test_the_rivals_prepare_an_image_as_we_do(classifier: Classifier, image: Pat
 def test_one_round(server: str) -> None:
     side = next(side for side in SIDES if side.server == server)
     options = argparse.Namespace(model=MODEL, seconds=0.1, concurrency=rivals.CONCURRENCY)
-    found = rivals.measure(side, sys.executable, options, rivals.expected(MODEL))
+    found = rivals.measure(side, sys.executable, options, rivals.find_expected(MODEL))
     assert [turn["concurrency"] for turn in found] == [1, 16, 64]
     assert all(turn["latency"]["count"] > 0 and turn["failed"] == 0 for turn in found)
 
@@ -63,11 +63,11 @@ def test_answers_of_each_kind() -> None:
     tensors = {"outputs": [{"data": ["cat", "dog"]}, {"data": [0.9, 0.1]}]}
     bodies: dict[str, Any] = {"ours": {"results": [prediction]}, "plain": prediction, "mlserver": tensors}
     for server, body in bodies.items():
-        assert Side(server, "").best(json.dumps(body).encode()) == ("cat", 0.9)
+        assert Side(server, "").read_best(json.dumps(body).encode()) == ("cat", 0.9)
 
 
 def test_mlserver_gets_base64() -> None:
-    request = Side("mlserver", "").request(Target("127.0.0.1", 1, "/x"), b"\xff\xd8")
+    request = Side("mlserver", "").make_request(Target("127.0.0.1", 1, "/x"), b"\xff\xd8")
     (tensor,) = json.loads(request.partition(b"\r\n\r\n")[2])["inputs"]
     assert tensor["data"] == ["/9g="] and tensor["datatype"] == "BYTES"
 
@@ -82,9 +82,9 @@ def test_medians() -> None:
     def turn(value: float | None, failed: int) -> dict[str, Any]:
         return {**dict.fromkeys(rivals.FIGURES, value), "failed": failed}
 
-    found = rivals.medians([turn(1.0, 0), turn(3.0, 2), turn(None, 1)])
+    found = rivals.compute_medians([turn(1.0, 0), turn(3.0, 2), turn(None, 1)])
     assert found["median_ms"] == 2 and found["failed"] == 3
-    assert rivals.medians([turn(None, 1)])["cpu_ms"] is None
+    assert rivals.compute_medians([turn(None, 1)])["cpu_ms"] is None
 
 
 def test_the_best_settings_enter_the_table() -> None:
@@ -98,4 +98,4 @@ def test_the_best_settings_enter_the_table() -> None:
         }
 
     rows = [row("a", 1, 2.0, 9), row("b", 1, 1.0, 5), row("a", 16, 2.0, 9), row("b", 16, 1.0, 5), row("c", 1, None, 0)]
-    assert [(best["settings"], best["concurrency"]) for best in rivals.best_rows(rows)] == [("b", 1), ("a", 16)]
+    assert [(best["settings"], best["concurrency"]) for best in rivals.choose_best_rows(rows)] == [("b", 1), ("a", 16)]

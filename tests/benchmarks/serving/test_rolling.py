@@ -12,8 +12,15 @@ from typing import Any, Iterator
 
 import pytest
 
-from benchmarks.serving.behind_nginx import Asked, BehindNginx, asked, behind_nginx
-from benchmarks.serving.rolling import in_flight, killing, problems, report, rolling, under_load
+from benchmarks.serving.behind_nginx import BehindNginx, LoggedRequest, parse_request, run_behind_nginx
+from benchmarks.serving.rolling import (
+    act_under_load,
+    find_problems,
+    make_killer,
+    make_report,
+    make_restarter,
+    was_in_flight,
+)
 from tests.tools import need_nginx
 
 IMAGE_BYTES = 16 << 20
@@ -22,18 +29,18 @@ IMAGE_BYTES = 16 << 20
 @pytest.fixture(scope="module")
 def behind() -> Iterator[BehindNginx]:
     need_nginx()
-    with behind_nginx("--threads", "1", "--drain-delay", "1") as found:
+    with run_behind_nginx("--threads", "1", "--drain-delay", "1") as found:
         yield found
 
 
 @pytest.mark.slow
 def test_a_killed_server_and_a_restart_lose_nothing(behind: BehindNginx) -> None:
-    act, kills = killing(behind, random.Random(7), again=True)
-    found = report("kill", under_load(behind, 0, act), behind, kills, [])
-    assert found["events"] == 1 and problems(found) == []
-    act, ended = rolling(behind)
-    found = report("rolling", under_load(behind, 0, act), behind, [], ended)
-    assert ended == [0] and problems(found) == []
+    act, kills = make_killer(behind, random.Random(7), again=True)
+    found = make_report("kill", act_under_load(behind, 0, act), behind, kills, [])
+    assert found["events"] == 1 and find_problems(found) == []
+    act, ended = make_restarter(behind)
+    found = make_report("rolling", act_under_load(behind, 0, act), behind, [], ended)
+    assert ended == [0] and find_problems(found) == []
 
 
 def ask(behind: BehindNginx, path: str, data: bytes | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -59,7 +66,7 @@ def test_what_nginx_passes_and_refuses(behind: BehindNginx) -> None:
 
 def test_without_any_server_it_is_busy_and_half_an_answer_is_told() -> None:
     need_nginx()
-    with behind_nginx("--threads", "1") as behind:
+    with run_behind_nginx("--threads", "1") as behind:
         for server in behind.servers:
             server.kill()
         status, headers, body = ask(behind, "/v1/classify", b"x")
@@ -70,7 +77,7 @@ def test_without_any_server_it_is_busy_and_half_an_answer_is_told() -> None:
             with pytest.raises(http.client.IncompleteRead):
                 ask(behind, "/v1/classify", b"x")
             answering.join()
-        assert [(one.status, one.whole) for one in behind.asked()] == [(503, True), (200, False)]
+        assert [(one.status, one.whole) for one in behind.read_requests()] == [(503, True), (200, False)]
 
 
 def answer_half(listener: socket.socket) -> None:
@@ -81,17 +88,17 @@ def answer_half(listener: socket.socket) -> None:
 
 
 def test_a_line_of_the_log() -> None:
-    found = asked("1795861634.643 0.030 502 9/9 127.0.0.1:1, 127.0.0.1:2|502, -")
+    found = parse_request("1795861634.643 0.030 502 9/9 127.0.0.1:1, 127.0.0.1:2|502, -")
     assert found.begin == pytest.approx(1795861634.613, abs=1e-4)
     assert found[1:] == (1795861634.643, 502, True, [1, 2], ["502", "-"])
-    assert not asked("1795861634.643 0.030 200 4/9 127.0.0.1:1|200").whole
+    assert not parse_request("1795861634.643 0.030 200 4/9 127.0.0.1:1|200").whole
 
 
 def test_in_flight() -> None:
-    one = Asked(10.0, 11.0, 502, True, [1], ["502"])
-    assert in_flight(one, [(1, 10.5, 10.6)]) and in_flight(one, [(1, 9.5, 10.0)])
-    assert not in_flight(one, [(2, 10.5, 10.6)]) and not in_flight(one, [(1, 9.5, 9.9)])
-    assert not in_flight(one, [(1, 11.5, 11.9)])
+    one = LoggedRequest(10.0, 11.0, 502, True, [1], ["502"])
+    assert was_in_flight(one, [(1, 10.5, 10.6)]) and was_in_flight(one, [(1, 9.5, 10.0)])
+    assert not was_in_flight(one, [(2, 10.5, 10.6)]) and not was_in_flight(one, [(1, 9.5, 9.9)])
+    assert not was_in_flight(one, [(1, 11.5, 11.9)])
 
 
 def sample(**changes: Any) -> dict[str, Any]:
@@ -100,11 +107,11 @@ def sample(**changes: Any) -> dict[str, Any]:
 
 
 def test_nothing_wrong() -> None:
-    assert problems(sample()) == []
+    assert find_problems(sample()) == []
     lost = {"200": {"count": 9}, "502": {"count": 2}}
-    assert problems(sample(kind="kill, no retry", outcomes=lost, lost_in_flight=2)) == []
+    assert find_problems(sample(kind="kill, no retry", outcomes=lost, lost_in_flight=2)) == []
     cut = {"200": {"count": 9}, "connection": {"count": 1}}
-    assert problems(sample(outcomes=cut, lost_in_flight=1, lost_in_the_answer=1)) == []
+    assert find_problems(sample(outcomes=cut, lost_in_flight=1, lost_in_the_answer=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -121,5 +128,5 @@ def test_nothing_wrong() -> None:
     ],
 )
 def test_problems(changes: dict[str, Any], words: str) -> None:
-    (problem,) = problems(sample(**changes))
+    (problem,) = find_problems(sample(**changes))
     assert words in problem

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.own_server import own_server
+from benchmarks.harness.server_process import run_server
 from benchmarks.serving.schema_fuzz import run
 
 EXAMPLES, SEED = 5, 1
@@ -16,7 +16,7 @@ EXAMPLES, SEED = 5, 1
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("schemathesis") is None, reason="schemathesis is not installed")
 def test_answers_are_as_documented(tmp_path: Path) -> None:
-    with own_server("--threads", "1") as server:
+    with run_server("--threads", "1") as server:
         status, shown = run(f"http://127.0.0.1:{server.target.port}", EXAMPLES, SEED, tmp_path)
     assert status == 0, shown
     assert "Tested: 0" not in shown and "Tested:" in shown

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.serving import throughput
-from tests.server.support.http_server import ROOT, environment
+from tests.server.support.http_server import ROOT, make_environment
 
 
 def test_on_the_stand_in(tmp_path: Path) -> None:
     """It ends, every label is right under load, and batches are formed; how fast it was is not asked here."""
     command = [sys.executable, "-m", "benchmarks.serving.throughput", "--batches", "4", "--seconds", "0.5", "--ms", "5"]
     command += ["--out", str(tmp_path / "found.json")]
-    subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, timeout=120, check=False)
+    subprocess.run(command, cwd=ROOT, env=make_environment(), capture_output=True, timeout=120, check=False)
     found = json.loads((tmp_path / "found.json").read_text())
     (entry,) = found["found"]
     assert 0 < entry["bare_images_per_s"] <= 4 / 0.005

@@ -26,7 +26,7 @@ from export.train.training_step import count_correct
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, tensor
 from tests.export.train.training_runs import ROOT, SMALL, TRAIN_400, finish, log_rows, small_pack, start
-from tests.server.support.http_server import http_server
+from tests.server.support.http_server import run_http_server
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -98,7 +98,7 @@ def test_what_was_trained_is_exported_served_and_answers_with_its_labels(smoke: 
     assert export_onnx(command) == 0
     model, card = model_from_checkpoint(smoke.artefact)
     image = ROOT / "tests/data/cat.jpg"
-    with http_server(tmp_path / "log", "--models", str(onnx_file)) as server:
+    with run_http_server(tmp_path / "log", "--models", str(onnx_file)) as server:
         files = {"file": image.read_bytes()}
         answer = httpx.post(f"{server.url}/v1/classify?layers=true", files=files, timeout=60).raise_for_status().json()
     preprocessing = Preprocessing.from_json(json.dumps(card["preprocessing"]))

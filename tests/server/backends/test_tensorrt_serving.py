@@ -15,6 +15,7 @@ from typing import Any, Iterator
 import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
+from benchmarks.harness.server_process import ServerProcess, make_command
 from server.backends.choice import Choice
 from server.models import model_files
 from server.models.catalogue import Catalogue
@@ -23,7 +24,7 @@ from server.settings import Settings
 from server.stage_times import Stages
 from tests.server.routes.test_probes import sample
 from tests.server.support.app_client import AppClient
-from tests.server.support.http_server import ROOT, HttpServer, command, environment, http_server
+from tests.server.support.http_server import ROOT, make_environment, run_http_server
 from tests.server.support.meeting import grey
 
 SAMPLES = sorted((ROOT / "tests" / "data").glob("*.jpg"))  # each is named after what it shows
@@ -119,15 +120,15 @@ def post(url: str, data: bytes) -> Any:
 
 
 @pytest.fixture(params=["8.2", "10"])
-def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HttpServer]:
+def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
     """The shipped hybrid on TensorRT, in a process of its own."""
     shutil.copy(ROOT / "models" / "fwht_mobilenet_v2.onnx", tmp_path)
     module = ("tests.server.support.fake_gpu_server", str(tmp_path), request.param)
-    with http_server(tmp_path / "log", "--backend", "tensorrt", module=module) as server:
+    with run_http_server(tmp_path / "log", "--backend", "tensorrt", module=module) as server:
         yield server
 
 
-def test_a_process_that_serves_the_shipped_hybrid(serving: HttpServer) -> None:
+def test_a_process_that_serves_the_shipped_hybrid(serving: ServerProcess) -> None:
     """Right labels, with several clients at once; and an end without a word of CUDA's."""
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda path: post(serving.url, path.read_bytes()), SAMPLES * 4))
@@ -163,12 +164,12 @@ def test_a_process_whose_engine_is_foreign(tmp_path: Path, tiny: Path, backend: 
     FakeGpu(tmp_path).build(tmp_path / "tiny.onnx", gpu="Orin")
     flags = ("--backend", backend, "--models", str(tmp_path / "tiny.onnx"), "--port", "0")
     if backend == "auto":
-        with http_server(tmp_path / "log", *flags[:4]) as server:
+        with run_http_server(tmp_path / "log", *flags[:4]) as server:
             assert post(server.url, SAMPLES[0].read_bytes())["backend"] == "onnxruntime"
         assert "runs on ONNX Runtime, not on TensorRT" in (tmp_path / "log").read_text()
         return
     done = subprocess.run(
-        command(*flags), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False
+        make_command(*flags), cwd=ROOT, env=make_environment(), capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: ")
     assert "TensorRT's Python package cannot be used" in done.stderr

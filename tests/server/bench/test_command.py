@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from benchmarks.harness.server_process import ServerProcess
 from server.__main__ import main
 from server.bench.images import form, made_image, read_images
-from tests.server.support.http_server import ROOT, HttpServer
+from tests.server.support.http_server import ROOT
 
 SHORT = ["--duration", "0.3", "--warm-up", "0"]
 IMAGES = str(ROOT / "tests" / "data")
@@ -26,14 +27,14 @@ IMAGES = str(ROOT / "tests" / "data")
         (["--rate", "20", "--warm-up", "0.1"], 1),
     ],
 )
-def test_json(running: HttpServer, more: list[str], images: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(running: ServerProcess, more: list[str], images: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", running.url, *SHORT, *more, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["failed"] == 0 and found["requests"] == found["latency_ms"]["count"] > 0
     assert found["images_per_request"] == images and found["errors"] == {}
 
 
-def test_table(running: HttpServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table(running: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", running.url, *SHORT]) == 0
     assert "requests/s" in capsys.readouterr().out
 
@@ -43,7 +44,7 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "start the server" in capsys.readouterr().err
 
 
-def test_a_refused_first_request_is_shown(running: HttpServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_first_request_is_shown(running: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", f"{running.url}/v1/classify?model=resnet", *SHORT]) == 2
     shown = capsys.readouterr().err
     assert "answered 404, so nothing was measured" in shown and "resnet" in shown

@@ -16,12 +16,13 @@ from typing import Callable, Iterator
 import httpx
 import pytest
 
+from benchmarks.harness.server_process import make_command
 from server.commands.engine_building import EngineBuilding, arguments_of
 from server.errors import StartupError
 from server.models import model_files
 from server.settings import Settings
 from tests.server.commands.test_serve import failed_start
-from tests.server.support.http_server import ROOT, command, environment
+from tests.server.support.http_server import ROOT, make_environment
 
 WITHIN_S = 60.0  # a guard against hanging
 
@@ -56,10 +57,10 @@ class Starting:
         self._pid = folder / "pid"
         with self.log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command("--port", str(port), "--models", str(tiny), "--engine-command", script(folder, text)),
+                make_command("--port", str(port), "--models", str(tiny), "--engine-command", script(folder, text)),
                 cwd=ROOT,
                 stderr=stderr,
-                env=environment(),
+                env=make_environment(),
             )
         until(self._pid.exists, "the command was not run")
         until(lambda: "layer 1 of 2" in self.log.read_text(), "its output is not in the log")
@@ -92,12 +93,12 @@ def test_alive_but_not_ready_until_the_engine_is_there(starting: Starting, tiny:
     assert re.match(r"building the engine of \S+, \d+ s so far: layer 1 of 2$", refused.json()["detail"])
     assert httpx.post(starting.url + "/v1/classify", files={"file": b"x"}).status_code == 503
     health = [sys.executable, "-m", "server", "health", "--port", starting.url.rsplit(":", 1)[1]]
-    asked = subprocess.run(health, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    asked = subprocess.run(health, cwd=ROOT, env=make_environment(), capture_output=True, text=True)
     assert asked.returncode == 1 and "building the engine" in asked.stderr
     starting.gate.touch()
     until(lambda: starting.status("/readyz") == 200, starting.log.read_text())
     assert starting.built.read_text() == tiny.stem
-    asked = subprocess.run(health, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    asked = subprocess.run(health, cwd=ROOT, env=make_environment(), capture_output=True, text=True)
     assert (asked.returncode, asked.stdout) == (0, "ready\n")
 
 

@@ -13,7 +13,7 @@ import pytest
 from server.commands.health import main, readiness
 from server.settings import Settings
 from tests.server.http.test_tls import certificate, needs_openssl
-from tests.server.support.http_server import ROOT, environment, http_server
+from tests.server.support.http_server import ROOT, make_environment, run_http_server
 
 
 def test_nobody_listens(free_port: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +42,7 @@ def test_wrong_settings_are_told_as_by_the_server() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "server", "health", "--port", "many"],
         cwd=ROOT,
-        env=environment(),
+        env=make_environment(),
         capture_output=True,
         text=True,
     )
@@ -50,7 +50,7 @@ def test_wrong_settings_are_told_as_by_the_server() -> None:
 
 
 def test_the_address_everywhere_is_asked_at_home(tiny: Path, tmp_path: Path) -> None:
-    with http_server(tmp_path / "log", "--models", str(tiny), "--host", "0.0.0.0") as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--host", "0.0.0.0") as server:
         assert readiness(Settings(host="0.0.0.0", port=server.port)) == (True, "ready")
 
 
@@ -58,6 +58,6 @@ def test_the_address_everywhere_is_asked_at_home(tiny: Path, tmp_path: Path) -> 
 def test_https(tiny: Path, tmp_path: Path) -> None:
     both = ("--tls-certificate", "--tls-key")
     flags = [part for pair in zip(both, map(str, certificate(tmp_path))) for part in pair]
-    with http_server(tmp_path / "log", "--models", str(tiny), *flags) as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), *flags) as server:
         settings = Settings(port=server.port, tls_certificate=flags[1], tls_key=flags[3])
         assert readiness(settings) == (True, "ready")

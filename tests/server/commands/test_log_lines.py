@@ -12,7 +12,7 @@ import pytest
 
 from server.commands.log_lines import JsonLines
 from tests.server.support.app_client import AppClient
-from tests.server.support.http_server import http_server
+from tests.server.support.http_server import run_http_server
 
 
 def test_a_request_is_one_object(client: AppClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -39,7 +39,7 @@ def test_an_exception_stays_on_its_line() -> None:
 
 
 def test_every_line_of_a_server(tiny: Path, tmp_path: Path) -> None:
-    with http_server(tmp_path / "log", "--models", str(tiny), "--log-format", "json") as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--log-format", "json") as server:
         httpx.get(f"{server.url}/v1/models")
     lines = [json.loads(line) for line in server.log.read_text().splitlines()]
     assert {"/v1/models"} == {line["path"] for line in lines if line["logger"] == "server.access"}

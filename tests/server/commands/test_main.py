@@ -10,7 +10,7 @@ import pytest
 from server import __version__
 from server.__main__ import main
 from server.settings import TABLE
-from tests.server.support.http_server import ROOT, environment
+from tests.server.support.http_server import ROOT, make_environment
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +52,6 @@ def test_bad_setting_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_needs_neither_fastapi_nor_onnx_runtime() -> None:
     code = "import sys, server.__main__; print([m for m in ('fastapi', 'onnxruntime', 'numpy') if m in sys.modules])"
     shown = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, env=make_environment(), capture_output=True, text=True, check=True
     )
     assert shown.stdout == "[]\n"

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.harness.server_process import make_command
 from benchmarks.harness.tiny_models import write_tiny_model
-from tests.server.support.http_server import ROOT, command, environment, http_server
+from tests.server.support.http_server import ROOT, make_environment, run_http_server
 
 AT_ONCE_S = 30.0  # the time to import ONNX Runtime on a busy machine; a process that waits for anything takes longer
 
@@ -22,7 +23,12 @@ AT_ONCE_S = 30.0  # the time to import ONNX Runtime on a busy machine; a process
 def failed_start(*flags: str, **variables: str) -> str:
     """Start a server that must not start, and return what it says."""
     result = subprocess.run(
-        command(*flags), cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=AT_ONCE_S
+        make_command(*flags),
+        cwd=ROOT,
+        env=make_environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=AT_ONCE_S,
     )
     assert result.returncode == 2, result
     assert "Traceback" not in result.stderr and result.stdout == ""
@@ -86,7 +92,7 @@ def test_fallback_is_served_but_not_ready(tiny: Path, tmp_path: Path) -> None:
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("CUDA is here: nothing falls back")
-    with http_server(tmp_path / "log", "--models", str(tiny), "--provider", "cuda") as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--provider", "cuda") as server:
         response = httpx.get(f"{server.url}/readyz")
         assert response.status_code == 503 and "CUDA" in response.json()["detail"]
         assert httpx.get(f"{server.url}/livez").status_code == 200
@@ -95,7 +101,7 @@ def test_fallback_is_served_but_not_ready(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop by")
 def test_sigterm_finishes_what_is_in_flight(tiny: Path, tmp_path: Path, cat: bytes) -> None:
     """A request that takes about a second (a long profile) is answered although the process was told to stop."""
-    with http_server(tmp_path / "log", "--models", str(tiny), "--layer-runs", "1000", FWHT_THREADS="1") as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--layer-runs", "1000", FWHT_THREADS="1") as server:
         answers: list[Any] = []
 
         def ask() -> None:
@@ -121,7 +127,7 @@ def wait_until_in_progress(url: str) -> None:
 
 
 def test_server_that_waits_for_no_one_stops_at_once(tiny: Path, tmp_path: Path) -> None:
-    with http_server(tmp_path / "log", "--models", str(tiny)) as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny)) as server:
         start = time.monotonic()
         with httpx.Client() as idle:  # a kept-alive connection is no request in flight
             idle.get(f"{server.url}/livez")

@@ -13,7 +13,8 @@ from typing import Callable, List
 import httpx
 import pytest
 
-from tests.server.support.http_server import HttpServer, http_server
+from benchmarks.harness.server_process import ServerProcess
+from tests.server.support.http_server import run_http_server
 
 WITHIN_S = 30.0  # a guard against hanging
 CLIENTS = 8
@@ -56,7 +57,7 @@ def until(found: Callable[[], bool], what: str) -> None:
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_sigterm_under_load(tiny: Path, tmp_path: Path, cat: bytes, kept: bool) -> None:
-    with http_server(tmp_path / "log", "--models", str(tiny), "--drain-delay", "1000") as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--drain-delay", "1000") as server:
         load = Load(server.url, cat, kept)
         until(lambda: len(load.statuses) > 50, "the load never began")
         server.process.terminate()
@@ -84,13 +85,13 @@ def check_failures(load: Load) -> None:
         assert isinstance(failure, httpx.ConnectError) or reset, repr(failure)
 
 
-def answered(server: HttpServer) -> int:
+def answered(server: ServerProcess) -> int:
     """How many requests the server took, whatever became of them."""
     return len(re.findall(r"POST /v1/classify \d+ ", server.log.read_text()))
 
 
 def test_a_second_signal_ends_the_draining(tiny: Path, tmp_path: Path) -> None:
-    with http_server(tmp_path / "log", "--models", str(tiny), "--drain-delay", "1000") as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--drain-delay", "1000") as server:
         server.process.send_signal(signal.SIGINT)
         until(lambda: httpx.get(f"{server.url}/readyz").status_code == 503, "it stayed ready")
         server.process.send_signal(signal.SIGINT)
@@ -99,13 +100,13 @@ def test_a_second_signal_ends_the_draining(tiny: Path, tmp_path: Path) -> None:
 
 def test_killed_and_started_again_on_the_same_port(tiny: Path, tmp_path: Path, cat: bytes) -> None:
     """As a supervisor does it; clients' connections of the dead process must not hold the port."""
-    with http_server(tmp_path / "first", "--models", str(tiny)) as first:
+    with run_http_server(tmp_path / "first", "--models", str(tiny)) as first:
         load = Load(first.url, cat, kept=True)
         until(lambda: len(load.statuses) > 50, "the load never began")
         first.process.kill()
         first.process.wait(WITHIN_S)
         load.finish()
-        with http_server(tmp_path / "second", "--models", str(tiny), "--port", str(first.port)) as second:
+        with run_http_server(tmp_path / "second", "--models", str(tiny), "--port", str(first.port)) as second:
             assert second.port == first.port
             assert httpx.get(f"{second.url}/readyz").status_code == 200
             assert httpx.post(f"{second.url}/v1/classify", files={"file": cat}).status_code == 200

@@ -12,7 +12,7 @@ from typing import Iterator, Optional
 import pytest
 
 from server.commands.supervisor import Supervisor, watchdog_s
-from tests.server.support.http_server import http_server
+from tests.server.support.http_server import run_http_server
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX") or sys.platform == "win32", reason="needs Unix sockets")
 
@@ -118,7 +118,7 @@ def test_a_real_server_tells_its_supervisor(tiny: Path, tmp_path: Path) -> None:
     systemd = Socket(f"\0{name}")
     try:
         variables = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "300000"}
-        with http_server(tmp_path / "log", "--models", str(tiny), **variables):
+        with run_http_server(tmp_path / "log", "--models", str(tiny), **variables):
             assert "STATUS=serving" in systemd.until("READY=1")
             systemd.until("WATCHDOG=1")
         assert "STOPPING=1" in systemd.lines()

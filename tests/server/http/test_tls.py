@@ -13,7 +13,7 @@ import pytest
 from server.errors import StartupError
 from server.http.tls import tls_options
 from server.settings import Settings
-from tests.server.support.http_server import http_server
+from tests.server.support.http_server import run_http_server
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
@@ -36,7 +36,7 @@ def test_https_and_nothing_older_than_tls_1_2(tmp_path: Path, tiny: Path, cat: b
     public, private = certificate(tmp_path)
     both = tmp_path / "both.pem"
     both.write_bytes(public.read_bytes() + private.read_bytes())
-    with http_server(tmp_path / "log", "--models", str(tiny), "--tls-certificate", str(both)) as server:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--tls-certificate", str(both)) as server:
         assert server.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(public))
         with httpx.Client(base_url=server.url, verify=context) as client:

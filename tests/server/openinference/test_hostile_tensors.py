@@ -17,7 +17,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.server.support.http_server import HttpServer
+from benchmarks.harness.server_process import ServerProcess
+from tests.server.support.http_server import read_memory
 
 MODEL = "fwht_mobilenet_v2"
 PATH = f"/v2/models/{MODEL}/infer"
@@ -81,39 +82,39 @@ LIES = lies()
 CLIENT = httpx.Client(timeout=10)
 
 
-def ask(server: HttpServer, headers: dict[str, str], body: bytes) -> httpx.Response:
+def ask(server: ServerProcess, headers: dict[str, str], body: bytes) -> httpx.Response:
     start = time.perf_counter()
     response = CLIENT.post(server.url + PATH, content=body, headers=headers)
     assert time.perf_counter() - start < WITHIN_S
     return response
 
 
-def good(server: HttpServer) -> None:
+def good(server: ServerProcess) -> None:
     text = good_json()
     response = ask(server, {"Inference-Header-Content-Length": str(len(text))}, text + BYTES)
     assert response.status_code == 200, response.text
 
 
 @pytest.fixture(scope="module")
-def warm(running: HttpServer) -> int:
+def warm(running: ServerProcess) -> int:
     """Resident bytes of the server after some good requests, one with the longest body."""
     for _ in range(20):
         good(running)
-    return running.memory()
+    return read_memory(running)
 
 
 @pytest.fixture(autouse=True)
-def survives(running: HttpServer, warm: int) -> Iterator[None]:
+def survives(running: ServerProcess, warm: int) -> Iterator[None]:
     yield
     good(running)
     if sys.platform == "linux":
-        grown = running.memory("VmHWM") - warm
+        grown = read_memory(running, "VmHWM") - warm
         print(f"highest memory above the warm server: {grown / MIB:.1f} MiB of {MEMORY_MARGIN / MIB:.0f}")
         assert grown < MEMORY_MARGIN
 
 
 @pytest.mark.parametrize("case", LIES)
-def test_lie(running: HttpServer, case: str) -> None:
+def test_lie(running: ServerProcess, case: str) -> None:
     response = ask(running, *LIES[case])
     wanted = 413 if case in ("bomb", "json_of_lists", "json_of_depth", "json_of_one_number") else 400
     wanted = 415 if case == "bomb_of_a_bomb" else wanted
@@ -121,7 +122,7 @@ def test_lie(running: HttpServer, case: str) -> None:
     assert 10 < len(response.json()["error"]) < 600
 
 
-def test_length_told_twice(running: HttpServer) -> None:
+def test_length_told_twice(running: ServerProcess) -> None:
     headers = httpx.Headers([("Inference-Header-Content-Length", str(len(good_json())))] * 2)
     response = httpx.post(running.url + PATH, content=good_json() + BYTES, headers=headers)
     assert response.status_code == 400 and "Inference-Header" in response.json()["error"]
@@ -157,7 +158,7 @@ def mutations(seed: int, count: int) -> Iterator[tuple[dict[str, str], bytes]]:
         yield {"Inference-Header-Content-Length": str(length)}, text + data
 
 
-def test_mutated(running: HttpServer) -> None:
+def test_mutated(running: ServerProcess) -> None:
     seen: dict[int, int] = {}
     for headers, body in mutations(5, SLICE):
         status = ask(running, headers, body).status_code

@@ -11,10 +11,11 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.tiny_models import SIZE
 from server.models import model_files
 from tests.server.support.app_client import AppClient
-from tests.server.support.http_server import HttpServer, http_server
+from tests.server.support.http_server import read_memory, run_http_server
 
 KEY = "the-admin-key"
 ADMIN = {"X-API-Key": KEY}
@@ -139,16 +140,16 @@ class Load:
 
 
 @pytest.fixture
-def served(tiny: Path, tmp_path: Path) -> Iterator[tuple[HttpServer, Path]]:
+def served(tiny: Path, tmp_path: Path) -> Iterator[tuple[ServerProcess, Path]]:
     """A process that serves a copy of the small model, and the copy."""
     copy = tmp_path / "mine.onnx"
     shutil.copy(tiny, copy)
     flags = ("--threads", "1", "--models", str(copy))
-    with http_server(tmp_path / "log", *flags, FWHT_ADMIN_KEY=KEY) as server:
+    with run_http_server(tmp_path / "log", *flags, FWHT_ADMIN_KEY=KEY) as server:
         yield server, copy
 
 
-def test_reloads_under_load(served: tuple[HttpServer, Path], tiny: Path) -> None:
+def test_reloads_under_load(served: tuple[ServerProcess, Path], tiny: Path) -> None:
     """No request fails, also while broken versions are refused; memory does not grow by the models of the past."""
     server, copy = served
 
@@ -163,12 +164,12 @@ def test_reloads_under_load(served: tuple[HttpServer, Path], tiny: Path) -> None
 
     with Load(f"{server.url}/v2/models/mine/infer") as load:
         assert [reload() for _ in range(3)] == [200] * 3
-        before = server.memory()
+        before = read_memory(server)
         for number in range(RELOADS):
             write(b"broken" if number % 4 == 3 else tiny.read_bytes())
             assert reload() == (400 if number % 4 == 3 else 200)
             assert httpx.get(f"{server.url}/readyz").status_code == 200
-        grown = server.memory() - before
+        grown = read_memory(server) - before
     assert len(load.answers) > RELOADS and set(load.answers) == {200}
     print(f"{len(load.answers)} requests during {RELOADS} reloads; grown by {grown / MIB:.1f} MiB")
     assert grown < 32 * MIB

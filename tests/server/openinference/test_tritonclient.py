@@ -9,7 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.server.support.http_server import HttpServer, http_server
+from benchmarks.harness.server_process import ServerProcess
+from tests.server.support.http_server import run_http_server
 
 triton = pytest.importorskip("tritonclient.http", reason="needs tritonclient[http], which is in the dev extra")
 
@@ -20,13 +21,13 @@ ADMIN = {"X-API-Key": KEY}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
-    with http_server(tmp_path_factory.mktemp("triton") / "log", "--threads", "1", FWHT_ADMIN_KEY=KEY) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with run_http_server(tmp_path_factory.mktemp("triton") / "log", "--threads", "1", FWHT_ADMIN_KEY=KEY) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def client(server: HttpServer) -> Iterator[Any]:
+def client(server: ServerProcess) -> Iterator[Any]:
     client = triton.InferenceServerClient(f"127.0.0.1:{server.port}")
     yield client
     client.close()
@@ -92,7 +93,7 @@ def test_infer_with_version_compression_and_parameters_it_may_ignore(client: Any
         np.testing.assert_allclose(packed.as_numpy("logits"), plain, rtol=1e-5, atol=1e-6)
 
 
-def test_many_at_once(client: Any, server: HttpServer) -> None:
+def test_many_at_once(client: Any, server: ServerProcess) -> None:
     busy = triton.InferenceServerClient(f"127.0.0.1:{server.port}", concurrency=8)
     pending = [busy.async_infer(MODEL, [wrapped(images(1 + number % 4))]) for number in range(32)]
     for number, request in enumerate(pending):
@@ -103,7 +104,7 @@ def test_many_at_once(client: Any, server: HttpServer) -> None:
 
 
 @pytest.mark.parametrize("binary", [True, False])
-def test_classification(client: Any, server: HttpServer, binary: bool) -> None:
+def test_classification(client: Any, server: ServerProcess, binary: bool) -> None:
     labels = httpx.get(f"{server.url}/v1/models").json()["models"][0]["labels"]
     logits = client.infer(MODEL, [wrapped(images(2))]).as_numpy("logits")
     asked = [triton.InferRequestedOutput("logits", binary_data=binary, class_count=3)]
@@ -206,5 +207,5 @@ def test_repository_refuses(client: Any) -> None:
     refused("400", client.load_model, MODEL, headers=ADMIN, config="{}")
 
 
-def test_log_has_no_traceback(client: Any, server: HttpServer) -> None:
+def test_log_has_no_traceback(client: Any, server: ServerProcess) -> None:
     assert "Traceback" not in Path(server.log).read_text()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
+from benchmarks.harness.server_process import ServerProcess
 from tests.server.conftest import CAT
 from tests.server.support.browser import Visit, chromium, visit
-from tests.server.support.http_server import ROOT, HttpServer, http_server
+from tests.server.support.http_server import ROOT, run_http_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
@@ -35,15 +36,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
+def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Asks for the browser first: without one there is nothing to serve."""
     log = tmp_path_factory.mktemp("page") / "log"
-    with http_server(log, "--models", ",".join(MODELS), "--threads", "1") as server:
+    with run_http_server(log, "--models", ",".join(MODELS), "--threads", "1") as server:
         yield server
 
 
 @pytest.fixture
-def visitor(browser: Browser, two_models: HttpServer) -> Iterator[Visit]:
+def visitor(browser: Browser, two_models: ServerProcess) -> Iterator[Visit]:
     with visit(browser, two_models.url) as opened:
         yield opened
 
@@ -161,7 +162,9 @@ def test_only_the_newest_answer_is_shown(visitor: Visit) -> None:
 def locked(browser: Browser, tiny: Path, tmp_path: Path) -> Iterator[Visit]:
     """A visit of a server that wants a key for everything, and the admin key for layer times."""
     keys = {"FWHT_API_KEYS": "client", "FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "boss"}
-    with http_server(tmp_path / "log", "--models", str(tiny), **keys) as server, visit(browser, server.url) as opened:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), **keys) as server, visit(
+        browser, server.url
+    ) as opened:
         yield opened
 
 
@@ -201,7 +204,7 @@ def test_keyboard_reaches_everything(visitor: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024])
-def test_nothing_is_cut_off_in_a_narrow_window(browser: Browser, two_models: HttpServer, width: int) -> None:
+def test_nothing_is_cut_off_in_a_narrow_window(browser: Browser, two_models: ServerProcess, width: int) -> None:
     with visit(browser, two_models.url, width) as visitor:
         assert visitor.beyond_the_edge() <= 0
         visitor.page.check("#wanted")
@@ -223,7 +226,7 @@ def findings(visitor: Visit) -> list[str]:
 
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, two_models: HttpServer, scheme: str, width: int) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, two_models: ServerProcess, scheme: str, width: int) -> None:
     with visit(browser, two_models.url, width, color_scheme=scheme) as visitor:
         assert findings(visitor) == []
         visitor.page.check("#wanted")
@@ -239,7 +242,7 @@ def test_axe_finds_nothing_serious(browser: Browser, two_models: HttpServer, sch
 
 
 @pytest.mark.skipif("PAGE_PICTURES" not in os.environ, reason="PAGE_PICTURES=docs writes the pictures of the README")
-def test_pictures(browser: Browser, two_models: HttpServer) -> None:
+def test_pictures(browser: Browser, two_models: ServerProcess) -> None:
     folder = ROOT / os.environ["PAGE_PICTURES"]
     for scheme, width, name in (("light", 1100, "answer"), ("dark", 1100, "compare"), ("light", 390, "phone")):
         with visit(browser, two_models.url, width, 1000, color_scheme=scheme) as visitor:

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from PIL import Image
 
+from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.tiny_models import LABELS
 from server.models.catalogue import Catalogue
 from server.settings import Settings
 from server.stage_times import STAGES
 from tests.server.support.app_client import AppClient
-from tests.server.support.http_server import HttpServer
 
 MakeClient = Callable[..., AppClient]
 
@@ -171,7 +171,7 @@ def test_error_of_the_engine_is_500_without_its_trace(client: AppClient, monkeyp
     assert client.get("/livez").status_code == 200
 
 
-def test_default_model_of_a_real_process_knows_a_cat(running: HttpServer, cat: bytes) -> None:
+def test_default_model_of_a_real_process_knows_a_cat(running: ServerProcess, cat: bytes) -> None:
     answer = httpx.post(f"{running.url}/v1/classify", files={"file": cat}).json()
     assert answer["model"] == "fwht_mobilenet_v2"
     assert len(answer["results"][0]["predictions"]) == 5
