@@ -18,7 +18,7 @@ import torch
 from benchmarks.harness.timing import write
 from export.models import MODELS
 from export.train.options import parse_options
-from export.train.training_step import Learner
+from export.train.training_step import TrainingStep
 
 IMAGES = 50_000
 WARM_UP = 3
@@ -73,19 +73,19 @@ def measure(model: str, variant: str, batch: int, args: argparse.Namespace, devi
     words = ["--data", "none", "--model", model, "--image-size", str(args.size), "--batch-size", str(batch)]
     options = parse_options([*words, "--ema", "0.998", "--precision", *variant.split()])
     begin = time.perf_counter()
-    learner = Learner(options, 10, max(1, IMAGES // batch), device)
+    training_step = TrainingStep(options, 10, max(1, IMAGES // batch), device)
     images, class_ids = (
         torch.randn(batch, 3, args.size, args.size, device=device),
         torch.arange(batch, device=device) % 10,
     )
-    draws, rates = torch.zeros(batch, 5, device=device, dtype=torch.int16), learner.rates(0)[0]
+    draws, rates = torch.zeros(batch, 5, device=device, dtype=torch.int16), training_step.step_rates(0)[0]
     for _ in range(WARM_UP):
-        learner.learn(images, class_ids, draws, rates)
+        training_step.update(images, class_ids, draws, rates)
     synchronise(device)
     under_way, steps = time.perf_counter(), 0
     while steps < 2 or time.perf_counter() - under_way < args.seconds:
         for _ in range(2):  # launched without waiting, as in training
-            learner.learn(images, class_ids, draws, rates)
+            training_step.update(images, class_ids, draws, rates)
         synchronise(device)
         steps += 2
     each = (time.perf_counter() - under_way) / steps

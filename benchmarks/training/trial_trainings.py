@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.harness.timing import machine
 from export.data.datasets import Dataset, Part, load_dataset
-from export.train.argument_types import whole
+from export.train.argument_types import IntRange
 from export.train.options import parse_options
 from export.train.state import RunFolder
 from export.train.train_one import train
@@ -38,11 +38,11 @@ class ShortRuns:
         )
         add = parser.add_argument
         add("--data", type=Path, required=True, help="CIFAR-10, in any format of docs/data_formats.md")
-        add("--size", type=whole(8, 1024), default=16, help="pixels (16)")
-        add("--epochs", type=whole(1, 100_000), default=8, help="of each run (8)")
-        add("--images", type=whole(100, 10_000_000), default=2000, help="to train on and hold out (2000)")
-        add("--seeds", type=whole(1, 100), default=2, help="runs of each setting (2)")
-        add("--settings", type=whole(1, 100), default=100, help="how many, from the first on (all)")
+        add("--size", type=IntRange(8, 1024), default=16, help="pixels (16)")
+        add("--epochs", type=IntRange(1, 100_000), default=8, help="of each run (8)")
+        add("--images", type=IntRange(100, 10_000_000), default=2000, help="to train on and hold out (2000)")
+        add("--seeds", type=IntRange(1, 100), default=2, help="runs of each setting (2)")
+        add("--settings", type=IntRange(1, 100), default=100, help="how many, from the first on (all)")
         add("--build", type=Path, default=Path("build") / name, help=f"folder of the runs (build/{name})")
         add("--out", type=Path, default=Path("build/bench") / f"{name}.json")
         self.args, self.more = parser.parse_known_args()

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Callable
+from dataclasses import dataclass
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        if not re.fullmatch(r"-?\d{1,12}", text) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+@dataclass(frozen=True)
+class IntRange:
+    """Converts a text to a whole number from `low` to `high`; raises ArgumentTypeError for anything else."""
+
+    low: int
+    high: int
+
+    def __call__(self, text: str) -> int:
+        if not re.fullmatch(r"-?\d{1,12}", text) or not self.low <= int(text) <= self.high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {self.low} to {self.high}")
         return int(text)
 
-    return convert
 
+@dataclass(frozen=True)
+class FloatRange:
+    """Converts a text to a number from `low` to `high`; raises ArgumentTypeError for anything else."""
 
-def number(low: float, high: float) -> Callable[[str], float]:
-    def convert(text: str) -> float:
+    low: float
+    high: float
+
+    def __call__(self, text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+        if not self.low <= value <= self.high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {self.low:g} to {self.high:g}")
         return value
-
-    return convert

@@ -16,7 +16,7 @@ PADDING = 8  # the image is padded by its side / 8: 4 pixels at 32, 28 at 224
 ROW, COLUMN, MIRRORED, BLANK_ROW, BLANK_COLUMN = range(5)  # what is drawn for an image
 
 
-def draw(count: int, size: int, random: np.random.Generator) -> Tensor:
+def draw_random_numbers(count: int, size: int, random: np.random.Generator) -> Tensor:
     """The random numbers of `count` images of `size` pixels, int16 (count, 5), on the CPU."""
     shifts = random.integers(0, 2 * (size // PADDING) + 1, (count, 2))
     mirrored = random.integers(0, 2, (count, 1))

@@ -53,20 +53,18 @@ class Batches:
     def __init__(self, part: Part, mean: list[float], std: list[float], device: torch.device) -> None:
         images, class_ids = torch.from_numpy(part.images), torch.from_numpy(part.class_ids)
         fits = device.type == "cuda" and 2 * images.nbytes < torch.cuda.mem_get_info(device)[0]
-        self.home = device if fits else torch.device("cpu")
-        self.images, self.class_ids = images.to(self.home), class_ids.to(self.home)
+        self.image_device = device if fits else torch.device("cpu")
+        self.images, self.class_ids = images.to(self.image_device), class_ids.to(self.image_device)
         self.mean = torch.tensor(mean, device=device)[:, None, None]
         self.std = torch.tensor(std, device=device)[:, None, None]
         self.device = device
 
-    def batch(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """`positions` (B,) on the images' device, `home`."""
+    def get_batch(self, positions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images and class ids at `positions` (B,)."""
+        positions = torch.as_tensor(positions).to(self.image_device)
         pixels = self.images[positions].to(self.device).permute(0, 3, 1, 2).contiguous()
         return (pixels.float() - self.mean) / self.std, self.class_ids[positions].to(self.device)
 
-    def at(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
-        return self.batch(torch.from_numpy(positions).to(self.home))
-
-    def in_order(self, positions: np.ndarray, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def iterate(self, positions: np.ndarray, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(positions), size):
-            yield self.at(positions[start : start + size])
+            yield self.get_batch(positions[start : start + size])

@@ -14,7 +14,7 @@ from torch import Tensor
 WARM_UP = 3  # runs before recording, in which cuDNN chooses its algorithms and memory is taken
 
 
-class StepGraph:
+class CudaGraphStep:
     """`step(*inputs)` on a GPU, recorded at the first call; every call's inputs have the shapes of the first one's.
 
     `state` lists the tensors that a step changes: the runs that recording needs are undone in them. What a call returns

@@ -29,7 +29,7 @@ def sequency(n: int) -> np.ndarray:
     return numbers
 
 
-def first_thresholds(n: int, kind: str, random: np.random.Generator) -> Tensor:
+def make_initial_thresholds(n: int, kind: str, random: np.random.Generator) -> Tensor:
     """(n,) float32, from 0 to 0.1.
 
     "ramp" is k / (10 n), as the authors have it; "sequency" the same with k the number of sign changes of coefficient
@@ -46,7 +46,7 @@ def initialise(model: nn.Module, thresholds: str, mf_bound: float | None, random
     """
     for module in model.modules():
         if isinstance(module, FWHTLayer):
-            module.thresholds.data.copy_(first_thresholds(module.n, thresholds, random))
+            module.thresholds.data.copy_(make_initial_thresholds(module.n, thresholds, random))
         if isinstance(module, MFDepthwiseConv) and (mf_bound or module.operator != 1):
             bound = mf_bound or MF_BOUND
             module.weight.data.copy_(torch.from_numpy(random.uniform(-bound, bound, module.weight.shape)))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from export.models.checkpoint import model_from_checkpoint
 
 
-def objective(
+def training_loss(
     logits: Tensor,
     class_ids: Tensor,
     smoothing: float,

@@ -11,7 +11,7 @@ from export.ops.layers import MFDepthwiseConv
 AVERAGING_RAMP = 10  # steps
 
 
-def sgd(model: nn.Module, momentum: float, weight_decay: float, threshold_lr: float) -> SGD:
+def make_sgd(model: nn.Module, momentum: float, weight_decay: float, threshold_lr: float) -> SGD:
     """SGD with Nesterov's momentum. Every group has `lr`, a tensor to be set before a step, and its `factor`.
 
     Parameters with one axis (thresholds, scales, biases, BatchNorm) do not decay, nor do the weights of operators 2 and
@@ -21,7 +21,7 @@ def sgd(model: nn.Module, momentum: float, weight_decay: float, threshold_lr: fl
     device = next(model.parameters()).device
     groups = [
         {"params": parameters, "weight_decay": decay, "factor": factor, "lr": torch.zeros((), device=device)}
-        for parameters, decay, factor in parameter_groups(model, weight_decay, threshold_lr)
+        for parameters, decay, factor in group_parameters(model, weight_decay, threshold_lr)
         if parameters
     ]
     optimizer = SGD(groups, momentum=momentum, nesterov=True, fused=True)
@@ -31,7 +31,7 @@ def sgd(model: nn.Module, momentum: float, weight_decay: float, threshold_lr: fl
     return optimizer
 
 
-def parameter_groups(
+def group_parameters(
     model: nn.Module, weight_decay: float, threshold_lr: float
 ) -> list[tuple[list[nn.Parameter], float, float]]:
     """Parameters, their weight decay and their factor of the learning rate."""
@@ -48,7 +48,7 @@ def parameter_groups(
     ]
 
 
-def states(optimizer: SGD) -> list[Tensor]:
+def list_momenta(optimizer: SGD) -> list[Tensor]:
     """The momenta, in the order of the groups."""
     return [optimizer.state[p]["momentum_buffer"] for group in optimizer.param_groups for p in group["params"]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export.models import MODELS, varied_spec
-from export.train.argument_types import number, whole
+from export.train.argument_types import FloatRange, IntRange
 from export.train.augment import AUGMENTS
 from export.train.initialisation import MF_BOUND, THRESHOLD_INITS
 from export.train.schedule import SCHEDULES
@@ -19,9 +19,20 @@ from server.models.preprocess import RESIZES
 PRECISIONS = ("fp32", "bf16", "fp16")
 DEVICES = ("auto", "cpu", "cuda")
 LR_PER_IMAGE = 0.1 / 128  # the usual rate of SGD on CIFAR-10, 0.1 with batches of 128, in proportion to the batch
-# These do not change what is learnt, but for rounding (data and teacher are compared by their hash): a resumed run may
-# change them.
-FREE = ("data", "skip_bad", "teacher", "device", "save_every", "seconds", "cuda_graph", "compile", "build", "overwrite")
+# Options that a resumed run may change: they do not change what is learnt, but for rounding. (Data and teacher are
+# compared by their hash.)
+FREE_ON_RESUME = (
+    "data",
+    "skip_bad",
+    "teacher",
+    "device",
+    "save_every",
+    "seconds",
+    "cuda_graph",
+    "compile",
+    "build",
+    "overwrite",
+)
 
 
 @dataclass(frozen=True)
@@ -67,14 +78,16 @@ class Options:
     build: Path
     overwrite: bool
 
+    @property
     def variant(self) -> dict[str, object]:
         """What differs from the model's spec (export/models/__init__.py)."""
         wanted = {"operator": self.operator, "pool": self.pool, "scale": self.scale}
         return {key: value for key, value in wanted.items() if value}
 
-    def binding(self) -> dict[str, Any]:
+    @property
+    def fixed_on_resume(self) -> dict[str, Any]:
         """The options that a resumed run must share with the one it continues; plain values only."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if k not in FREE}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if k not in FREE_ON_RESUME}
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -99,7 +112,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         values[key] = tuple(values[key]) if values[key] else None
     options = Options(**values)
     try:
-        varied_spec(options.model, options.variant())
+        varied_spec(options.model, options.variant)
     except ValueError as error:
         parser.error(str(error))
     if options.cuda_graph and options.precision == "fp16":
@@ -112,67 +125,79 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     add("--model", choices=tuple(MODELS), default="fwht_mobilenet_v2", help="architecture")
     add("--data", type=Path, required=True, help="image folder, CIFAR-10 batches or packed file (docs/data_formats.md)")
     add("--name", help="of what is made; the model's name where not given")
-    add("--image-size", type=whole(8, 1024), default=32, help="side in pixels; up to 64 uses the CIFAR stem")
+    add("--image-size", type=IntRange(8, 1024), default=32, help="side in pixels; up to 64 uses the CIFAR stem")
     add("--resize", choices=RESIZES, default="crop", help="keep the middle square, or distort the whole to a square")
     add("--mean", type=float, nargs=3, help="of red, green, blue in 0..255; of the training images where not given")
-    add("--std", type=number(0.001, 1000), nargs=3, help="likewise")
+    add("--std", type=FloatRange(0.001, 1000), nargs=3, help="likewise")
     add("--skip-bad", action="store_true", help="leave out images that cannot be decoded instead of stopping")
-    add("--holdout", type=number(0, 0.9), default=0.1, help="share of the training images that chooses the checkpoint")
+    add(
+        "--holdout",
+        type=FloatRange(0, 0.9),
+        default=0.1,
+        help="share of the training images that chooses the checkpoint",
+    )
 
 
 def _add_hybrid_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("hybrids").add_argument
     add(
         "--operator",
-        type=whole(1, 3),
+        type=IntRange(1, 3),
         help="of multiplication-free layers; 1 where not given (docs/multiplication_free.md)",
     )
     add("--pool", action="store_true", help="project by averaging neighbouring channels, not by keeping the first ones")
     add("--scale", action="store_true", help="a trainable factor for each coefficient of a transform")
     add("--threshold-init", choices=THRESHOLD_INITS, default="ramp", help="first thresholds, all from 0 to 0.1")
-    add("--threshold-lr", type=number(0, 1000), default=1.0, help="rate of thresholds and factors, times the others'")
+    add(
+        "--threshold-lr",
+        type=FloatRange(0, 1000),
+        default=1.0,
+        help="rate of thresholds and factors, times the others'",
+    )
     add(
         "--mf-init",
-        type=number(0.001, 100),
+        type=FloatRange(0.001, 100),
         help=f"bound of the first multiplication-free weights; 1/3 for operator 1, {MF_BOUND:g} for 2 and 3",
     )
 
 
 def _add_learning_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("learning").add_argument
-    add("--epochs", type=whole(1, 100_000), default=100, help="passes over the training images")
-    add("--batch-size", type=whole(2, 65_536), default=128, help="images a step")
-    add("--lr", type=number(0, 100), help="highest learning rate of SGD; batch size x 0.1 / 128 where not given")
+    add("--epochs", type=IntRange(1, 100_000), default=100, help="passes over the training images")
+    add("--batch-size", type=IntRange(2, 65_536), default=128, help="images a step")
+    add("--lr", type=FloatRange(0, 100), help="highest learning rate of SGD; batch size x 0.1 / 128 where not given")
     add("--schedule", choices=SCHEDULES, default="cosine", help="course of the learning rate after the warm-up")
-    add("--warmup", type=number(0, 0.9), default=0.05, help="share of the steps over which the rate rises")
-    add("--momentum", type=number(0.01, 0.9999), default=0.9, help="of SGD, in Nesterov's form")
+    add("--warmup", type=FloatRange(0, 0.9), default=0.05, help="share of the steps over which the rate rises")
+    add("--momentum", type=FloatRange(0.01, 0.9999), default=0.9, help="of SGD, in Nesterov's form")
     add(
         "--weight-decay",
-        type=number(0, 1),
+        type=FloatRange(0, 1),
         default=5e-4,
         help="not on thresholds, biases, BatchNorm and the weights of operators 2 and 3",
     )
-    add("--label-smoothing", type=number(0, 0.9), default=0.1, help="share of the target spread over all classes")
-    add("--ema", type=number(0, 0.99999), default=0.0, help="decay of a running average of the weights; 0: none")
+    add("--label-smoothing", type=FloatRange(0, 0.9), default=0.1, help="share of the target spread over all classes")
+    add("--ema", type=FloatRange(0, 0.99999), default=0.0, help="decay of a running average of the weights; 0: none")
     add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes and size to learn from")
-    add("--teacher-share", type=number(0, 1), default=0.7, help="of the loss that is the distance to the teacher")
-    add("--temperature", type=number(0.1, 100), default=4.0, help="that softens teacher and student for it")
+    add("--teacher-share", type=FloatRange(0, 1), default=0.7, help="of the loss that is the distance to the teacher")
+    add("--temperature", type=FloatRange(0.1, 100), default=4.0, help="that softens teacher and student for it")
     add("--augment", choices=AUGMENTS, default="crop+flip", help="'crop' where left and right differ (text, digits)")
-    add("--cutout", type=whole(0, 1024), default=0, help="side of a blanked square in pixels; 0: none")
+    add("--cutout", type=IntRange(0, 1024), default=0, help="side of a blanked square in pixels; 0: none")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("run").add_argument
-    add("--seed", type=whole(0, 2**31 - 1), default=0, help="of weights, order, augmentation and held-out images")
+    add("--seed", type=IntRange(0, 2**31 - 1), default=0, help="of weights, order, augmentation and held-out images")
     add("--device", choices=DEVICES, default="auto", help="auto: cuda where there is one")
     add("--precision", choices=PRECISIONS, default="fp32", help="bf16 and fp16 are mixed with float32 (autocast)")
     add(
         "--save-every",
-        type=number(0, 10_000),
+        type=FloatRange(0, 10_000),
         default=5.0,
         help="minutes between saves within an epoch; 0: at every step",
     )
-    add("--seconds", type=number(0, 1e7), default=0.0, help="stop after so long and go on another time; 0: no limit")
+    add(
+        "--seconds", type=FloatRange(0, 1e7), default=0.0, help="stop after so long and go on another time; 0: no limit"
+    )
     add("--cuda-graph", action="store_true", help="on a GPU, record a step and replay it: far fewer launches")
     add("--compile", action="store_true", help="compile the model with torch.compile: minutes at first, then faster")
     add("--build", type=Path, default=Path("build"), help="folder for everything that is made")

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and the end of the time allowed as a request that a loop can answer when it suits."""
+"""Ctrl-C, SIGTERM and the end of the time allowed, as a request that a loop answers at a point of its choice."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import time
 from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-INTERRUPTED, TIME_IS_UP = 130, 75  # exit statuses: that of Ctrl-C in a shell, and sysexits.h's "try again later"
+EXIT_INTERRUPTED, EXIT_TIME_IS_UP = (
+    130,
+    75,
+)  # exit statuses: that of Ctrl-C in a shell, and sysexits.h's "try again later"
 
 
-class Interrupted(Exception):
+class StopRequested(Exception):
     """The run was asked to stop; its state is saved. `status` is the exit status that says why."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+    def __init__(self, exit_status: int) -> None:
+        super().__init__(exit_status)
+        self.exit_status = exit_status
 
 
-class Interruption:
-    """While entered, the first SIGINT or SIGTERM only sets `requested`; a second one acts as ever.
+class StopSignals:
+    """While entered, the first SIGINT or SIGTERM only sets `stop_requested`; a second one acts as usual.
 
-    It is requested as well when `seconds` (0: any number) have passed since this object was made.
+    A stop is requested as well when `seconds` (0: no limit) have passed since this object was made.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -31,14 +34,14 @@ class Interruption:
         self._before: dict[signal.Signals, object] = {}
 
     @property
-    def requested(self) -> bool:
+    def stop_requested(self) -> bool:
         return self._signalled or time.monotonic() >= self._end
 
     @property
-    def status(self) -> int:
-        return INTERRUPTED if self._signalled else TIME_IS_UP
+    def exit_status(self) -> int:
+        return EXIT_INTERRUPTED if self._signalled else EXIT_TIME_IS_UP
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> StopSignals:
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._request)
         return self

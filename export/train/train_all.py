@@ -21,10 +21,10 @@ import torch
 from export.data.datasets import Dataset, load_dataset
 from export.models import MODELS
 from export.models.checkpoint import CheckpointError
-from export.train.argument_types import number, whole
+from export.train.argument_types import FloatRange, IntRange
 from export.train.options import Options, parse_options
 from export.train.state import RunFolder, TrainingError, load_state
-from export.train.stop_signals import TIME_IS_UP, Interrupted
+from export.train.stop_signals import EXIT_TIME_IS_UP, StopRequested
 from export.train.train_one import train
 
 BASELINE = "mobilenet_v2"
@@ -35,8 +35,10 @@ RECIPE = ("--epochs", "150", "--batch-size", "512", "--ema", "0.998", "--cutout"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 all done, 1 a run failed (not the others), 2 wrong options, 75 time is up, 130 interrupted."""
     begin = time.monotonic()
-    args, more = parse(arguments)
-    runs = [words_of(model, seed, args, more) for seed in args.seeds for model in in_order(args.models)]
+    args, more = parse_arguments(arguments)
+    runs = [
+        make_arguments(model, seed, args, more) for seed in args.seeds for model in sort_baseline_first(args.models)
+    ]
     todo = [words for words in runs if not is_done(parse_options(words))]
     names = ", ".join(parse_options(words).name for words in todo) or "none"
     print(f"{len(runs) - len(todo)} of {len(runs)} models are done; to do: {names}", flush=True)
@@ -46,23 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         first = parse_options(todo[0])
         dataset = load_dataset(first.data, first.image_size, first.resize, first.skip_bad)
         end = begin + args.seconds if args.seconds else math.inf
-        failed = [words for words in todo if not attempt(words, dataset, end)]
+        failed = [words for words in todo if not try_training(words, dataset, end)]
         return int(bool(failed))
-    except Interrupted as interrupted:
-        why = "time is up" if interrupted.status == TIME_IS_UP else "interrupted"
+    except StopRequested as stop:
+        why = "time is up" if stop.exit_status == EXIT_TIME_IS_UP else "interrupted"
         print(f"{why}; the same command goes on from here")
-        return interrupted.status
+        return stop.exit_status
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
-def attempt(words: list[str], dataset: Dataset, end: float) -> bool:
-    """Train one model; whether that could be done. Raises Interrupted where it was asked to stop or time is up."""
+def try_training(words: list[str], dataset: Dataset, end: float) -> bool:
+    """Train one model; whether that could be done. Raises StopRequested where it was asked to stop or time is up."""
     options = parse_options(words)
     left = end - time.monotonic()
     if left <= 0:
-        raise Interrupted(TIME_IS_UP)
+        raise StopRequested(EXIT_TIME_IS_UP)
     print(f"{options.name}:", flush=True)
     try:
         seconds = left if math.isfinite(left) else 0.0
@@ -73,7 +75,7 @@ def attempt(words: list[str], dataset: Dataset, end: float) -> bool:
     return True
 
 
-def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="python -m export.train.train_all",
         description="Train every model with one recipe. The same command goes on where it was stopped.",
@@ -82,9 +84,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     add = parser.add_argument
     add("--data", type=Path, required=True, help="as for export.train")
     add("--models", nargs="+", choices=tuple(MODELS), default=list(MODELS), help="which of them (all)")
-    add("--seeds", nargs="+", type=whole(0, 2**31 - 1), default=[0], help="one after another (0); NAME-1 has seed 1")
+    add("--seeds", nargs="+", type=IntRange(0, 2**31 - 1), default=[0], help="one after another (0); NAME-1 has seed 1")
     add("--distil", action="store_true", help=f"all but {BASELINE} learn from {BASELINE} of seed 0")
-    add("--seconds", type=number(0, 1e7), default=0.0, help="stop after so long; 0: no limit")
+    add("--seconds", type=FloatRange(0, 1e7), default=0.0, help="stop after so long; 0: no limit")
     add("--build", type=Path, default=Path("build"), help="folder for everything that is made")
     args, more = parser.parse_known_args(arguments)
     if "--overwrite" in more:
@@ -92,12 +94,12 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     return args, more
 
 
-def in_order(models: list[str]) -> list[str]:
+def sort_baseline_first(models: list[str]) -> list[str]:
     """The baseline first: the others may learn from it."""
     return sorted(models, key=lambda model: model != BASELINE)
 
 
-def words_of(model: str, seed: int, args: argparse.Namespace, more: list[str]) -> list[str]:
+def make_arguments(model: str, seed: int, args: argparse.Namespace, more: list[str]) -> list[str]:
     """The options of export.train for one run."""
     name = f"{model}-{seed}" if seed else model
     words = [

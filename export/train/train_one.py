@@ -24,7 +24,7 @@ from export.train.batches import Batches, mean_and_std, split_holdout
 from export.train.loss import Teacher
 from export.train.options import Options, parse_options
 from export.train.state import RunFolder, TrainingError, check_same_run, load_state, save_state
-from export.train.stop_signals import INTERRUPTED, TIME_IS_UP, Interrupted, Interruption
+from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
 from export.train.trainer import Trainer
 from export.train.training_step import count_correct
 from server.files import write_atomically
@@ -45,34 +45,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    except Interrupted as interrupted:
-        why = "time is up" if interrupted.status == TIME_IS_UP else "interrupted"
+    except StopRequested as stop:
+        why = "time is up" if stop.exit_status == EXIT_TIME_IS_UP else "interrupted"
         print(f"{why}; the state is saved: the same command, without --overwrite, goes on from here")
-        return interrupted.status
+        return stop.exit_status
     except KeyboardInterrupt:
         print("stopped at once; the same command, without --overwrite, goes on from the last save, if there was one")
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     return 0
 
 
 def train(options: Options, command: str, dataset: Dataset | None = None) -> None:
     """The whole run; `dataset` where it has been read already.
 
-    Raises TrainingError, CheckpointError or ValueError with what is wrong, Interrupted where it was asked to stop.
+    Raises TrainingError, CheckpointError or ValueError with what is wrong, StopRequested where it was asked to stop.
     """
-    interruption = Interruption(options.seconds)
+    stop_signals = StopSignals(options.seconds)
     device = choose_device(options)
     folder = RunFolder(options.build, options.name)
     state = start_or_resume(folder, options.overwrite)
     if dataset is None:
         dataset = load_dataset(options.data, options.image_size, options.resize, options.skip_bad)
-    report(dataset, options)
+    print_dataset(dataset, options)
     computed_mean, computed_std = mean_and_std(dataset.train.images)
     mean, std = list(options.mean or computed_mean), list(options.std or computed_std)
     preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
     teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
     identity: dict[str, Any] = {
-        "options": {**options.binding(), "teacher": teacher and teacher.sha256},
+        "options": {**options.fixed_on_resume, "teacher": teacher and teacher.sha256},
         "data_sha256": dataset.sha256(),
     }
     if state is not None:
@@ -84,11 +84,11 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
         folder.clear()  # not before this run is known to be possible: a mistyped option costs no old one
     else:
         trainer.load_state(state)
-        print(f"{folder.last}: goes on at epoch {trainer.position.epoch + 1}, step {trainer.position.step + 1}")
+        print(f"{folder.last}: goes on at epoch {trainer.progress.epoch + 1}, step {trainer.progress.step + 1}")
     write_config(folder, options, dataset, command)
-    with interruption:
-        trainer.run(interruption)
-    finish(trainer, dataset, preprocessing, command)
+    with stop_signals:
+        trainer.run(stop_signals)
+    evaluate_and_save(trainer, dataset, preprocessing, command)
 
 
 def choose_device(options: Options) -> torch.device:
@@ -116,7 +116,7 @@ def start_or_resume(folder: RunFolder, overwrite: bool) -> dict[str, Any] | None
     return None
 
 
-def report(dataset: Dataset, options: Options) -> None:
+def print_dataset(dataset: Dataset, options: Options) -> None:
     print(f"{dataset.description}, {len(dataset.labels)} classes: {', '.join(dataset.labels[:10])}", end="")
     print(", ..." if len(dataset.labels) > 10 else "")
     for fault in dataset.skipped:
@@ -139,12 +139,12 @@ def write_config(folder: RunFolder, options: Options, dataset: Dataset, command:
     write_atomically(folder.config, (json.dumps(config, indent=2) + "\n").encode())
 
 
-def finish(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
+def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
     """Measure the best checkpoint on the test images, in float32, and write it with its card."""
     options, folder, device = trainer.options, trainer.folder, trainer.batches.device
     teacher = trainer.identity["options"]["teacher"]
     best = load_state(folder.best)
-    model = build_model(options.model, len(dataset.labels), options.image_size, options.variant()).to(device)
+    model = build_model(options.model, len(dataset.labels), options.image_size, options.variant).to(device)
     model.load_state_dict(best["model"])
     batches = Batches(dataset.test, preprocessing["mean"], preprocessing["std"], device)
     images = len(dataset.test.class_ids)
@@ -156,7 +156,7 @@ def finish(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], co
     card = {
         "name": options.name,
         "architecture": options.model,
-        **({"variant": options.variant()} if options.variant() else {}),
+        **({"variant": options.variant} if options.variant else {}),
         "labels": dataset.labels,
         "preprocessing": preprocessing,
         "accuracy": {

@@ -1,7 +1,7 @@
-"""A model that learns: weights, optimizer, mixed precision and running average, one step at a time.
+"""One step of training: the model, its optimizer, mixed precision and the running average of the weights.
 
 Every random number of a step comes from (seed, epoch) and the learning rate is a function of the step: no generator and
-no scheduler has a memory that a resumed run would need. A step changes its tensors in place and reads nothing back from
+no scheduler has a state that a resumed run would need. A step changes its tensors in place and reads nothing back from
 the device, so that it can be recorded as a CUDA graph.
 """
 
@@ -18,10 +18,10 @@ from torch.optim.swa_utils import update_bn
 from export.models import build_model
 from export.train.augment import augment
 from export.train.batches import Batches
-from export.train.cuda_graph_step import StepGraph
+from export.train.cuda_graph_step import CudaGraphStep
 from export.train.initialisation import initialise
-from export.train.loss import Teacher, objective
-from export.train.optimizer import averaging_weight, sgd, states
+from export.train.loss import Teacher, training_loss
+from export.train.optimizer import averaging_weight, list_momenta, make_sgd
 from export.train.options import Options
 from export.train.schedule import learning_rate
 
@@ -30,60 +30,62 @@ EVALUATION_BATCH = 256
 CALIBRATION_IMAGES = 2048
 
 
-class Learner:
-    """`steps` is the number of steps of an epoch."""
+class TrainingStep:
+    """A model, and everything that one update of its weights needs. `steps` is the number of steps of an epoch."""
 
     def __init__(
         self, options: Options, classes: int, steps: int, device: torch.device, teacher: Teacher | None = None
     ) -> None:
         self.options, self.steps, self.device = options, steps, device
-        torch.manual_seed(derived_seed(options.seed))
-        self.model = build_model(options.model, classes, options.image_size, options.variant())
+        torch.manual_seed(derive_seed(options.seed))
+        self.model = build_model(options.model, classes, options.image_size, options.variant)
         initialise(self.model, options.threshold_init, options.mf_init, np.random.default_rng((options.seed, 4)))
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = teacher and teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False) if options.ema else None
-        self.optimizer = sgd(self.model, options.momentum, options.weight_decay, options.threshold_lr)
+        self.optimizer = make_sgd(self.model, options.momentum, options.weight_decay, options.threshold_lr)
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
         self.forward: nn.Module = torch.compile(self.model) if options.compile else self.model  # type: ignore[assignment]
-        self.step = StepGraph(self._step, self._changed) if options.cuda_graph else self._step
+        self.step = CudaGraphStep(self._step, self._changed_tensors) if options.cuda_graph else self._step
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
-            "momenta": states(self.optimizer),
+            "momenta": list_momenta(self.optimizer),
             "scaler": self.scaler.state_dict(),
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        for momentum, saved in zip(states(self.optimizer), state["momenta"]):
+        for momentum, saved in zip(list_momenta(self.optimizer), state["momenta"]):
             momentum.copy_(saved)
         self.scaler.load_state_dict(state["scaler"])
 
-    def _changed(self) -> list[Tensor]:
+    def _changed_tensors(self) -> list[Tensor]:
         """Every tensor that a step changes."""
         averages = [] if self.average is None else list(self.average.parameters())
-        return [*self.model.state_dict().values(), *averages, *states(self.optimizer)]
+        return [*self.model.state_dict().values(), *averages, *list_momenta(self.optimizer)]
 
-    def rate(self, epoch: int, step: int) -> float:
+    def learning_rate(self, epoch: int, step: int) -> float:
         options = self.options
         total = options.epochs * self.steps
         return learning_rate(epoch * self.steps + step, total, options.lr, options.warmup, options.schedule)
 
-    def rates(self, epoch: int) -> Tensor:
+    def step_rates(self, epoch: int) -> Tensor:
         """Learning rate and weight of the running average at every step of an epoch, float32 (steps, 2)."""
         first = epoch * self.steps
-        pairs = [(self.rate(epoch, i), averaging_weight(first + i, self.options.ema)) for i in range(self.steps)]
+        pairs = [
+            (self.learning_rate(epoch, i), averaging_weight(first + i, self.options.ema)) for i in range(self.steps)
+        ]
         return torch.tensor(pairs, device=self.device)
 
-    def learn(self, images: Tensor, class_ids: Tensor, draws: Tensor, rates: Tensor) -> Tensor:
+    def update(self, images: Tensor, class_ids: Tensor, draws: Tensor, rates: Tensor) -> Tensor:
         """One update of the weights; the sum of the losses and the number of right answers, float64 (2,).
 
-        `draws` (N, 5) are the images' random numbers (augment.py), `rates` (2,) a row of `rates`. The result is
+        `draws` (N, 5) are the images' random numbers (augment.py), `rates` (2,) a row of `step_rates`. The result is
         valid until the next call.
         """
         self.model.train()
@@ -98,9 +100,14 @@ class Learner:
         with self.autocast():
             logits = self.forward(images)
             with torch.no_grad():
-                taught = None if self.teacher is None else self.teacher(images).float()
-        loss = objective(
-            logits.float(), class_ids, options.label_smoothing, taught, options.teacher_share, options.temperature
+                teacher_logits = None if self.teacher is None else self.teacher(images).float()
+        loss = training_loss(
+            logits.float(),
+            class_ids,
+            options.label_smoothing,
+            teacher_logits,
+            options.teacher_share,
+            options.temperature,
         )
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -121,10 +128,10 @@ class Learner:
         torch._foreach_mul_(differences, weight)
         torch._foreach_add_(averages, differences)
 
-    def calibrate(self, batches: Batches, positions: np.ndarray) -> None:
+    def recalibrate_batchnorm(self, batches: Batches, positions: np.ndarray) -> None:
         """Measure BatchNorm's running mean and variance anew, with the present weights, on some of the images.
 
-        The running values of training lag behind, and a hybrid does not forgive it: for small u its threshold is nearly
+        The running values of training lag behind, and a hybrid is sensitive to it: for small u its threshold is nearly
         quadratic, tanh(u) |u|, so that from layer to layer the error of the scale grows. After a few dozen steps the
         last blocks' variances were seen a thousand times too large, and every image got the same answer.
         """
@@ -132,10 +139,11 @@ class Learner:
         chosen = random.permutation(positions)[:CALIBRATION_IMAGES]
         parts = np.array_split(chosen, -(-len(chosen) // EVALUATION_BATCH))  # of equal size: each counts the same
         with self.autocast():
-            update_bn((batches.at(part)[0] for part in parts), self.judged_model())
+            update_bn((batches.get_batch(part)[0] for part in parts), self.evaluated_model)
 
-    def judged_model(self) -> nn.Module:
-        """What the epochs are judged by and what is kept: the running average where there is one."""
+    @property
+    def evaluated_model(self) -> nn.Module:
+        """The one that is measured on held-out images and kept: the running average where there is one."""
         return self.model if self.average is None else self.average
 
     def autocast(self) -> torch.autocast:
@@ -144,7 +152,7 @@ class Learner:
         return torch.autocast(self.device.type, DTYPES[precision], enabled=enabled, cache_enabled=False)
 
 
-def derived_seed(*numbers: int) -> int:
+def derive_seed(*numbers: int) -> int:
     """A seed of 63 bits out of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
@@ -154,6 +162,6 @@ def count_correct(model: nn.Module, batches: Batches, positions: np.ndarray) -> 
     """To how many of the images at `positions` the model, in eval mode, gives the right class its highest logit."""
     model.eval()
     correct = 0
-    for images, class_ids in batches.in_order(positions, EVALUATION_BATCH):
+    for images, class_ids in batches.iterate(positions, EVALUATION_BATCH):
         correct += int((model(images).argmax(1) == class_ids).sum())
     return correct

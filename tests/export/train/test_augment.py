@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.train.augment import AUGMENTS, augment, draw
+from export.train.augment import AUGMENTS, augment, draw_random_numbers
 
 IMAGES = torch.arange(1, 40 * 3 * 16 * 16 + 1, dtype=torch.float32).reshape(40, 3, 16, 16)  # no pixel like another
-DRAWS = draw(40, 16, np.random.default_rng(0))
+DRAWS = draw_random_numbers(40, 16, np.random.default_rng(0))
 
 
 def test_none_changes_nothing() -> None:
@@ -59,7 +59,7 @@ def test_cutout_blanks_one_square_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("kind", AUGMENTS)
 def test_the_drawn_numbers_decide(kind: str) -> None:
-    draws = [draw(40, 16, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    draws = [draw_random_numbers(40, 16, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     results = [augment(IMAGES, drawn, kind, cutout=4) for drawn in draws]
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
@@ -67,7 +67,7 @@ def test_the_drawn_numbers_decide(kind: str) -> None:
 
 @pytest.mark.parametrize("size", [8, 32, 1024])
 def test_every_number_is_drawn_and_none_beyond_the_image(size: int) -> None:
-    drawn = draw(20_000, size, np.random.default_rng(0))
+    drawn = draw_random_numbers(20_000, size, np.random.default_rng(0))
     shifts = 2 * (size // 8) + 1
     assert drawn.dtype == torch.int16
     assert drawn.min(0).values.tolist() == [0] * 5

@@ -42,11 +42,11 @@ def test_batches_are_normalised_planes() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
     part = Part(images, np.array([4, 3, 2, 1, 0]))
     batches = Batches(part, [100.0, 110.0, 120.0], [50.0, 60.0, 70.0], torch.device("cpu"))
-    pixels, class_ids = batches.at(np.array([3, 1]))
+    pixels, class_ids = batches.get_batch(np.array([3, 1]))
     assert class_ids.tolist() == [1, 3]
     assert pixels.shape == (2, 3, 8, 8)
     assert pixels.is_contiguous()
     mean, std = np.array([[100, 110, 120], [50, 60, 70]], np.float32)
     expected = (images[[3, 1]].astype(np.float32) - mean) / std
     assert np.array_equal(pixels.numpy(), expected.transpose(0, 3, 1, 2))
-    assert [len(ids) for _, ids in batches.in_order(np.arange(5), 2)] == [2, 2, 1]
+    assert [len(ids) for _, ids in batches.iterate(np.arange(5), 2)] == [2, 2, 1]

@@ -9,7 +9,7 @@ import torch
 from export.models import build_model
 from export.ops.hadamard import hadamard
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.train.initialisation import MF_BOUND, THRESHOLD_INITS, first_thresholds, initialise, sequency
+from export.train.initialisation import MF_BOUND, THRESHOLD_INITS, initialise, make_initial_thresholds, sequency
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8, 64, 1024, 2048])
@@ -20,14 +20,16 @@ def test_sequency_counts_the_changes_of_sign(n: int) -> None:
 
 @pytest.mark.parametrize("kind", THRESHOLD_INITS)
 def test_first_thresholds_lie_from_0_to_a_tenth(kind: str) -> None:
-    thresholds = first_thresholds(64, kind, np.random.default_rng(0))
+    thresholds = make_initial_thresholds(64, kind, np.random.default_rng(0))
     assert thresholds.shape == (64,)
     assert thresholds.dtype == torch.float32
     assert thresholds.min() >= 0 and thresholds.max() < 0.1
 
 
 def test_ramp_and_sequency_hold_the_same_values_in_another_order() -> None:
-    ramp, sorted_by_sequency = (first_thresholds(8, kind, np.random.default_rng(0)) for kind in ("ramp", "sequency"))
+    ramp, sorted_by_sequency = (
+        make_initial_thresholds(8, kind, np.random.default_rng(0)) for kind in ("ramp", "sequency")
+    )
     assert ramp.tolist() == pytest.approx([k / 80 for k in range(8)])
     assert sorted_by_sequency.tolist() == pytest.approx([k / 80 for k in (0, 7, 3, 4, 1, 6, 2, 5)])
 

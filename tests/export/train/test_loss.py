@@ -10,7 +10,7 @@ import torch
 
 from export.models import build_model
 from export.models.checkpoint import CheckpointError, save_checkpoint
-from export.train.loss import Teacher, objective
+from export.train.loss import Teacher, training_loss
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]], dtype=torch.float64)
 TAUGHT = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 2.0]], dtype=torch.float64)
@@ -25,16 +25,18 @@ def test_smoothed_cross_entropy() -> None:
     """Nine tenths of the target and a tenth spread over all three classes."""
     logs = softmax(LOGITS).log()
     expected = -(0.9 * logs[[0, 1], CLASS_IDS] + 0.1 * logs.mean(1)).mean()
-    assert objective(LOGITS, CLASS_IDS, 0.1).item() == pytest.approx(expected.item(), rel=1e-12)
+    assert training_loss(LOGITS, CLASS_IDS, 0.1).item() == pytest.approx(expected.item(), rel=1e-12)
 
 
 def test_a_teacher_takes_its_share_softened_by_the_temperature() -> None:
     taught, own = softmax(TAUGHT / 4), softmax(LOGITS / 4)
     distance = (taught * (taught / own).log()).sum(1).mean()
-    plain = objective(LOGITS, CLASS_IDS, 0.0)
-    found = objective(LOGITS, CLASS_IDS, 0.0, TAUGHT, share=0.7, temperature=4.0)
+    plain = training_loss(LOGITS, CLASS_IDS, 0.0)
+    found = training_loss(LOGITS, CLASS_IDS, 0.0, TAUGHT, share=0.7, temperature=4.0)
     assert found.item() == pytest.approx((0.3 * plain + 0.7 * 16 * distance).item(), rel=1e-12)
-    assert objective(LOGITS, CLASS_IDS, 0.0, LOGITS, share=1.0, temperature=4.0).item() == pytest.approx(0, abs=1e-15)
+    assert training_loss(LOGITS, CLASS_IDS, 0.0, LOGITS, share=1.0, temperature=4.0).item() == pytest.approx(
+        0, abs=1e-15
+    )
 
 
 @pytest.fixture(scope="module")

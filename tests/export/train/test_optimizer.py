@@ -8,13 +8,13 @@ from torch import nn
 
 from export.models import build_model
 from export.ops.layers import FWHTLayer
-from export.train.optimizer import averaging_weight, parameter_groups, sgd, states
+from export.train.optimizer import averaging_weight, group_parameters, list_momenta, make_sgd
 
 
 def test_thresholds_biases_and_batchnorm_do_not_decay() -> None:
     model = build_model("fwht_mf_mobilenet_v2", variant={"scale": True})
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = parameter_groups(model, weight_decay=0.1, threshold_lr=3.0)
+    groups = group_parameters(model, weight_decay=0.1, threshold_lr=3.0)
     assert [(decay, factor) for _, decay, factor in groups] == [(0.1, 1.0), (0.0, 1.0), (0.0, 3.0)]
     decaying, free, special = ([names[id(p)] for p in parameters] for parameters, _, _ in groups)
     assert sorted(decaying + free + special) == sorted(names.values())
@@ -28,7 +28,7 @@ def test_thresholds_biases_and_batchnorm_do_not_decay() -> None:
 @pytest.mark.parametrize("operator", [2, 3])
 def test_weights_that_limit_a_minimum_do_not_decay(operator: int) -> None:
     model = build_model("fwht_mf_mobilenet_v2", variant={"operator": operator})
-    _, (free, decay, _), _ = parameter_groups(model, weight_decay=0.1, threshold_lr=1.0)
+    _, (free, decay, _), _ = group_parameters(model, weight_decay=0.1, threshold_lr=1.0)
     weights = [model.get_parameter(f"blocks.{i}.depthwise.weight") for i in range(13, 18)]
     assert decay == 0.0
     assert {id(p) for p in free if p.ndim > 1} == {id(p) for p in weights}
@@ -41,7 +41,7 @@ def test_steps_follow_the_formula() -> None:
     """
     model = nn.Sequential(nn.Conv2d(2, 8, 3), nn.Conv2d(8, 8, 3, groups=8), FWHTLayer(8, 2))
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = sgd(model, momentum=0.9, weight_decay=0.01, threshold_lr=0.5)
+    optimizer = make_sgd(model, momentum=0.9, weight_decay=0.01, threshold_lr=0.5)
     expected = {name: p.detach().double().clone() for name, p in model.named_parameters()}
     momenta = {name: torch.zeros_like(p) for name, p in expected.items()}
     generator = torch.Generator().manual_seed(0)
@@ -62,7 +62,7 @@ def test_steps_follow_the_formula() -> None:
             torch.testing.assert_close(parameter.double(), expected[name], rtol=0, atol=5 * 2.0**-23 * max(1.0, size))
             expected[name] = parameter.detach().double().clone()
     assert not model.get_parameter("0.weight").is_contiguous()
-    assert len(states(optimizer)) == 5
+    assert len(list_momenta(optimizer)) == 5
 
 
 def test_a_young_average_follows_closely() -> None:

@@ -17,12 +17,12 @@ def test_defaults() -> None:
     assert options.mean is options.std is None
     assert options.teacher is None
     assert (options.threshold_init, options.threshold_lr, options.ema, options.seconds) == ("ramp", 1.0, 0.0, 0.0)
-    assert options.variant() == {}
+    assert options.variant == {}
 
 
 def test_a_variant_is_what_differs_from_the_model() -> None:
     words = ["--data", "d", "--model", "fwht_mf_mobilenet_v2", "--operator", "2", "--pool"]
-    assert parse_options(words).variant() == {"operator": 2, "pool": True}
+    assert parse_options(words).variant == {"operator": 2, "pool": True}
 
 
 def test_the_rate_follows_the_batch_unless_it_is_given() -> None:
@@ -33,9 +33,9 @@ def test_the_rate_follows_the_batch_unless_it_is_given() -> None:
 def test_only_what_is_learnt_binds_a_resumed_run() -> None:
     here = parse_options(["--data", "a", "--mean", "1", "2", "3", "--device", "cpu", "--overwrite"])
     there = parse_options(["--data", "b", "--mean", "1", "2", "3", "--device", "cuda", "--save-every", "1"])
-    assert here.binding() == there.binding()
-    assert here.binding()["mean"] == [1.0, 2.0, 3.0]
-    assert here.binding() != parse_options(["--data", "a", "--mean", "1", "2", "4"]).binding()
+    assert here.fixed_on_resume == there.fixed_on_resume
+    assert here.fixed_on_resume["mean"] == [1.0, 2.0, 3.0]
+    assert here.fixed_on_resume != parse_options(["--data", "a", "--mean", "1", "2", "4"]).fixed_on_resume
 
 
 @pytest.mark.parametrize(

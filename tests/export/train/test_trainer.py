@@ -20,9 +20,9 @@ from export.train.batches import Batches, mean_and_std, split_holdout
 from export.train.loss import Teacher
 from export.train.options import parse_options
 from export.train.state import RunFolder, TrainingError, load_state
-from export.train.stop_signals import Interrupted, Interruption
+from export.train.stop_signals import StopRequested, StopSignals
 from export.train.trainer import Trainer
-from export.train.training_step import Learner
+from export.train.training_step import TrainingStep
 from tests.export.train.training_runs import SMALL, log_rows, small_pack
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -51,7 +51,7 @@ def teacher(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class InterruptionAt(Interruption):
+class StopAt(StopSignals):
     """Requested from the given question on; a trainer asks once a step and once an epoch."""
 
     def __init__(self, question: int) -> None:
@@ -59,13 +59,13 @@ class InterruptionAt(Interruption):
         self.left = question
 
     @property
-    def requested(self) -> bool:
+    def stop_requested(self) -> bool:
         self.left -= 1
         return self.left < 0
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
-    return trainer.learner.judged_model().state_dict()
+    return trainer.training_step.evaluated_model.state_dict()
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -87,13 +87,13 @@ def test_interrupted_after_every_step_it_ends_the_same(
 ) -> None:
     arguments = [word or str(teacher) for word in arguments]
     whole = make_trainer(dataset, tmp_path / "whole", *arguments)
-    whole.run(InterruptionAt(1000))
+    whole.run(StopAt(1000))
     parts, interruptions = make_trainer(dataset, tmp_path / "parts", *arguments), 0
     while True:
         try:
-            parts.run(InterruptionAt(1))  # lets one step or epoch pass
+            parts.run(StopAt(1))  # lets one step or epoch pass
             break
-        except Interrupted:
+        except StopRequested:
             interruptions += 1
             parts = make_trainer(dataset, tmp_path / "parts", *arguments)
             parts.load_state(load_state(parts.folder.last))
@@ -107,7 +107,7 @@ def test_the_best_epoch_is_kept_of_equals_the_later(dataset: Dataset, tmp_path: 
     right = iter([2, 5, 5, 3])
     monkeypatch.setattr(trainer_module, "count_correct", lambda *_: next(right))
     trainer = make_trainer(dataset, tmp_path, "--epochs", "4")
-    trainer.run(InterruptionAt(1000))
+    trainer.run(StopAt(1000))
     best = load_state(trainer.folder.best)
     assert (best["epoch"], best["heldout_accuracy"]) == (3, 0.5)
     assert [row["heldout_accuracy"] for row in log_rows(trainer.folder.log)] == ["0.2", "0.5", "0.5", "0.3"]
@@ -116,13 +116,23 @@ def test_the_best_epoch_is_kept_of_equals_the_later(dataset: Dataset, tmp_path: 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_state(dataset: Dataset, tmp_path: Path) -> None:
     trainer = make_trainer(dataset, tmp_path)
-    with pytest.raises(Interrupted):
-        trainer.run(InterruptionAt(3))
+    with pytest.raises(StopRequested):
+        trainer.run(StopAt(3))
     before = trainer.folder.last.read_bytes()
-    trainer.learner.model.get_parameter("classifier.bias").data.fill_(math.nan)
+    trainer.training_step.model.get_parameter("classifier.bias").data.fill_(math.nan)
     with pytest.raises(TrainingError, match=r"no longer a number in epoch 2.*lower --lr than 0\.0125"):
-        trainer.run(InterruptionAt(1000))
+        trainer.run(StopAt(1000))
     assert trainer.folder.last.read_bytes() == before
+
+
+def test_a_saved_state_keeps_the_keys_of_earlier_versions(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = make_trainer(dataset, tmp_path)
+    with pytest.raises(StopRequested):
+        trainer.run(StopAt(1))
+    state = load_state(trainer.folder.last)
+    assert state.keys() == {"format", "position", "rows", "best", "learner"}
+    assert state["position"].keys() == {"epoch", "step", "loss", "correct", "seconds"}
+    assert state["learner"].keys() == {"model", "average", "momenta", "scaler"}
 
 
 def test_a_batch_larger_than_the_data_is_the_data(dataset: Dataset, tmp_path: Path) -> None:
@@ -137,8 +147,8 @@ def test_the_kept_statistics_are_those_of_the_training_images(dataset: Dataset, 
     the weights, which is what would go wrong, are off by far more than 1 %.
     """
     trainer = make_trainer(dataset, tmp_path)
-    trainer.run(InterruptionAt(1000))
-    model = trainer.learner.model
+    trainer.run(StopAt(1000))
+    model = trainer.training_step.model
     norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
     kept = {name: (norm.running_mean, norm.running_var) for name, norm in copy.deepcopy(norms).items()}
     inputs: dict[str, torch.Tensor] = {}
@@ -146,7 +156,7 @@ def test_the_kept_statistics_are_those_of_the_training_images(dataset: Dataset, 
         norm.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))
     model.train()
     with torch.no_grad():
-        model(trainer.batches.at(trainer.train)[0])
+        model(trainer.batches.get_batch(trainer.train)[0])
     worst = 0.0
     for name, (mean, variance) in kept.items():
         assert mean is not None and variance is not None
@@ -161,7 +171,7 @@ def test_the_kept_statistics_are_those_of_the_training_images(dataset: Dataset, 
 
 def test_the_seed_decides_the_first_weights() -> None:
     def first(seed: str) -> dict[str, torch.Tensor]:
-        return Learner(
+        return TrainingStep(
             parse_options([*SMALL, "--data", "d", "--seed", seed]), 10, 1, torch.device("cpu")
         ).model.state_dict()
 
@@ -181,7 +191,7 @@ def test_the_state_is_saved_when_it_is_due_and_at_the_end(
     monkeypatch.setattr(trainer_module, "save_state", note)
     for minutes, expected in (("0", [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]), ("1000", [(2, 0)])):
         trainer = make_trainer(dataset, tmp_path / minutes, "--save-every", minutes)
-        trainer.run(InterruptionAt(1000))
+        trainer.run(StopAt(1000))
         assert len(log_rows(trainer.folder.log)) == 2
         assert saved == expected
         saved.clear()
@@ -189,9 +199,9 @@ def test_the_state_is_saved_when_it_is_due_and_at_the_end(
 
 def test_time_that_is_up_stops_a_run_with_its_own_status(dataset: Dataset, tmp_path: Path) -> None:
     trainer = make_trainer(dataset, tmp_path)
-    with Interruption(seconds=1e-6) as interruption, pytest.raises(Interrupted) as caught:
-        trainer.run(interruption)
-    assert caught.value.status == 75
+    with StopSignals(seconds=1e-6) as stop_signals, pytest.raises(StopRequested) as caught:
+        trainer.run(stop_signals)
+    assert caught.value.exit_status == 75
     assert load_state(trainer.folder.last)["position"]["step"] == 1
 
 
@@ -202,11 +212,11 @@ def test_time_that_is_up_stops_a_run_with_its_own_status(dataset: Dataset, tmp_p
 def test_a_gpu_run_is_resumed_on_the_gpu(dataset: Dataset, tmp_path: Path, teacher: Path, words: str) -> None:
     arguments = ["--precision", *words.split(), *([str(teacher)] if words.endswith("teacher") else [])]
     trainer = make_trainer(dataset, tmp_path, *arguments, device="cuda")
-    with pytest.raises(Interrupted):
-        trainer.run(InterruptionAt(4))
+    with pytest.raises(StopRequested):
+        trainer.run(StopAt(4))
     resumed = make_trainer(dataset, tmp_path, *arguments, device="cuda")
     resumed.load_state(load_state(resumed.folder.last))
     assert same(weights(trainer), weights(resumed))
-    resumed.run(InterruptionAt(1000))
+    resumed.run(StopAt(1000))
     assert len(resumed.rows) == 2
     assert np.isfinite([row[2] or 0.0 for row in resumed.rows]).all()
