@@ -60,7 +60,7 @@ SOURCES = {
     """,
     "MFDepthwiseConv": """
         #include "mf_depthwise_conv/kernel.cuh"
-        #include "mf_depthwise_conv/tiles.h"
+        #include "mf_depthwise_conv/compiled_kernels.h"
         namespace fwht {
         #define NCHW(type, size, op, rows) \\
             template __global__ void mf_depthwise_conv_nchw<type, size, op, rows>(MfDepthwiseConvParams);

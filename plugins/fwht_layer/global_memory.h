@@ -1,7 +1,7 @@
 // The two ends of the layer in global memory: reading X, writing Y, for both layouts.
 #pragma once
 
-#include "../memory.h"
+#include "../vector_access.h"
 #include "params.h"
 #include "tile.h"
 
@@ -19,11 +19,11 @@ FWHT_HD void scale(const FwhtLayerParams& params, int channel, int channels, flo
 }
 
 template <typename T, Layout kLayout = T::kLayout>
-struct Ends;
+struct GlobalMemory;
 
 // Each channel of a thread's kVec pixels is one vector in memory; they belong to one image (H * W is a multiple of kVec).
 template <typename T>
-struct Ends<T, kNCHW> {
+struct GlobalMemory<T, kNCHW> {
     using Io = typename T::Io;
     using Vector = Pack<Io, T::kVec>;
 
@@ -32,7 +32,7 @@ struct Ends<T, kNCHW> {
     int pixel;
     bool inside;
 
-    FWHT_HD Ends(const FwhtLayerParams& p, int64_t first)
+    FWHT_HD GlobalMemory(const FwhtLayerParams& p, int64_t first)
         : params(p),
           image(static_cast<int>(first) / static_cast<int>(p.pixels)),
           pixel(static_cast<int>(first) % static_cast<int>(p.pixels)),
@@ -132,7 +132,7 @@ private:
 // Eight channels of a pixel are one vector in memory. What lies in the channels beyond the last is not trusted when
 // read, and written as 0.
 template <typename T>
-struct Ends<T, kHWC8> {
+struct GlobalMemory<T, kHWC8> {
     using Io = typename T::Io;
     using Vector = Pack<Io, 8>;
 
@@ -140,7 +140,7 @@ struct Ends<T, kHWC8> {
     int64_t first;
     int64_t total;
 
-    FWHT_HD Ends(const FwhtLayerParams& p, int64_t first_pixel)
+    FWHT_HD GlobalMemory(const FwhtLayerParams& p, int64_t first_pixel)
         : params(p), first(first_pixel), total(p.batch * p.pixels) {}
 
     static FWHT_HD int64_t padded(int channels) {

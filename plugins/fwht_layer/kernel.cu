@@ -1,6 +1,6 @@
 #include "kernel.cuh"
 
-#include "choose.h"
+#include "choose_tile.h"
 #include "kernel.h"
 
 namespace fwht {
@@ -41,7 +41,7 @@ cudaError_t launch_fwht_layer(const FwhtLayerParams& params, cudaStream_t stream
     if (error != cudaSuccess) {
         return error;
     }
-    const int index = choose(kTiles, params, device);
+    const int index = choose_tile(kTiles, params, device);
     if (index < 0) {
         return cudaErrorInvalidValue;
     }

@@ -1,14 +1,14 @@
 // The kernel of the FWHT layer: one read of X, one write of Y, everything between in registers and shared memory.
 #pragma once
 
-#include "steps.h"
+#include "thread_steps.h"
 
 namespace fwht {
 
 template <typename T>
 __global__ void __launch_bounds__(T::kThreads, T::kBlocks) fwht_layer_kernel(const FwhtLayerParams params) {
     extern __shared__ float4 shared[];
-    Steps<T> steps(params, reinterpret_cast<float*>(shared), blockIdx.x, threadIdx.x);
+    ThreadSteps<T> steps(params, reinterpret_cast<float*>(shared), blockIdx.x, threadIdx.x);
     steps.load_columns();
     __syncthreads();
     steps.threshold_rows();

@@ -34,7 +34,7 @@ void FwhtLayerPlugin::check(const Shape* inputs, Format format) const {
     }
     const FwhtLayerParams p = sizes_of(inputs, format);
     if (const char* reason = check_fwht_layer_sizes(p)) {
-        refuse(without_name(reason), " (C_in = ", p.in_channels, ", n = ", p.n, ", out_channels = ", p.out_channels,
+        refuse(skip_op_name(reason), " (C_in = ", p.in_channels, ", n = ", p.n, ", out_channels = ", p.out_channels,
                ", pool = ", p.pool, ", N = ", p.batch, ", H * W = ", p.pixels, ")");
     }
 }

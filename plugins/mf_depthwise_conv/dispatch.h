@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hwc8.h"
-#include "tiles.h"
+#include "compiled_kernels.h"
 #include "nchw.h"
 
 namespace fwht {

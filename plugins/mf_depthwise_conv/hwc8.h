@@ -4,7 +4,7 @@
 // first turns them into (tap, channel) in shared memory, where they serve all its tasks.
 #pragma once
 
-#include "../memory.h"
+#include "../vector_access.h"
 #include "operators.h"
 #include "params.h"
 

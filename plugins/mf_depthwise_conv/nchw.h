@@ -3,7 +3,7 @@
 // outputs whose windows it lies in: with k = 3 and kRows = 4, 18 values instead of 36.
 #pragma once
 
-#include "../memory.h"
+#include "../vector_access.h"
 #include "operators.h"
 #include "params.h"
 

@@ -1,15 +1,15 @@
 #include "layer_creator.h"
 
-#include "fields.h"
-#include "guard.h"
+#include "plugin_fields.h"
+#include "exception_guard.h"
 #include "serialisation.h"
 
 namespace fwht {
 namespace {
 
 template <typename Body>
-nvinfer1::IPluginV2* guarded_plugin(const Op& op, const char* layer, Body body) noexcept {
-    return guarded<nvinfer1::IPluginV2*>(nullptr, body, [&](const char* sentence) {
+nvinfer1::IPluginV2* make_guarded(const Op& op, const char* layer, Body body) noexcept {
+    return run_guarded<nvinfer1::IPluginV2*>(nullptr, body, [&](const char* sentence) {
         log_error(layer == nullptr || *layer == '\0' ? op.name : layer, sentence);
     });
 }
@@ -31,15 +31,15 @@ const char* LayerCreator::getPluginNamespace() const noexcept { return namespace
 
 nvinfer1::IPluginV2* LayerCreator::createPlugin(const char* name,
                                                 const nvinfer1::PluginFieldCollection* fields) noexcept {
-    return guarded_plugin(op_, name, [&] { return made_of(values_of(op_, fields)); });
+    return make_guarded(op_, name, [&] { return make(read_attributes(op_, fields)); });
 }
 
 nvinfer1::IPluginV2* LayerCreator::deserializePlugin(const char* name, const void* data, size_t length) noexcept {
-    return guarded_plugin(op_, name, [&] { return made_of(deserialise(op_, data, length)); });
+    return make_guarded(op_, name, [&] { return make(deserialise(op_, data, length)); });
 }
 
 void LayerCreator::setPluginNamespace(const char* name) noexcept {
-    guarded(
+    run_guarded(
         0,
         [&] {
             namespace_ = name == nullptr ? "" : name;
@@ -48,7 +48,7 @@ void LayerCreator::setPluginNamespace(const char* name) noexcept {
         [this](const char* sentence) { log_error(op_.name, sentence); });
 }
 
-nvinfer1::IPluginV2* LayerCreator::made_of(const Values& values) const {
+nvinfer1::IPluginV2* LayerCreator::make(const Values& values) const {
     LayerPlugin* plugin = make_(op_, values);
     plugin->setPluginNamespace(namespace_.c_str());
     return plugin;

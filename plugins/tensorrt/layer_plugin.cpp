@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "descriptions.h"
-#include "guard.h"
+#include "tensor_descriptions.h"
+#include "exception_guard.h"
 #include "serialisation.h"
 
 namespace fwht {
@@ -27,12 +27,12 @@ bool same_format(const PluginTensorDesc& a, const PluginTensorDesc& b) {
 }  // namespace
 
 template <typename Result, typename Body>
-Result LayerPlugin::guarded_here(Result failure, Body body) const noexcept {
-    return guarded(failure, body, [this](const char* sentence) { journal_->error(op_.name, sentence); });
+Result LayerPlugin::run_logging_errors(Result failure, Body body) const noexcept {
+    return run_guarded(failure, body, [this](const char* sentence) { error_log_->log_once(op_.name, sentence); });
 }
 
 LayerPlugin::LayerPlugin(const Op& op, Values values)
-    : op_(op), values_(std::move(values)), journal_(std::make_shared<Journal>()) {
+    : op_(op), values_(std::move(values)), error_log_(std::make_shared<ErrorLog>()) {
     check_values(op_, values_);
 }
 
@@ -47,14 +47,14 @@ size_t LayerPlugin::getSerializationSize() const noexcept { return serialised_si
 void LayerPlugin::serialize(void* buffer) const noexcept { serialise(op_, values_, buffer); }
 
 void LayerPlugin::setPluginNamespace(const char* name) noexcept {
-    guarded_here(0, [&] {
+    run_logging_errors(0, [&] {
         namespace_ = name == nullptr ? "" : name;
         return 0;
     });
 }
 
 nvinfer1::IPluginV2DynamicExt* LayerPlugin::clone() const noexcept {
-    return guarded_here<LayerPlugin*>(nullptr, [this] { return copy(); });
+    return run_logging_errors<LayerPlugin*>(nullptr, [this] { return copy(); });
 }
 
 nvinfer1::DataType LayerPlugin::getOutputDataType(int32_t, const nvinfer1::DataType* types, int32_t) const noexcept {
@@ -64,7 +64,7 @@ nvinfer1::DataType LayerPlugin::getOutputDataType(int32_t, const nvinfer1::DataT
 DimsExprs LayerPlugin::getOutputDimensions(int32_t, const DimsExprs* inputs, int32_t count,
                                            nvinfer1::IExprBuilder& builder) noexcept {
     // A shape that cannot be becomes a scalar, which whatever follows refuses.
-    return guarded_here(DimsExprs{}, [&] {
+    return run_logging_errors(DimsExprs{}, [&] {
         require_tensors(op_, count, 1);
         Shape shapes[kMaxInputs];
         for (int i = 0; i < count; ++i) {
@@ -77,7 +77,7 @@ DimsExprs LayerPlugin::getOutputDimensions(int32_t, const DimsExprs* inputs, int
 
 bool LayerPlugin::supportsFormatCombination(int32_t place, const PluginTensorDesc* tensors, int32_t input_count,
                                             int32_t output_count) noexcept {
-    return guarded_here(false, [&] {
+    return run_logging_errors(false, [&] {
         require_tensors(op_, input_count, output_count);
         // With the last tensor all shapes are there. No format for what cannot run: the build then fails.
         return takes_format(place, tensors) && (place < op_.input_count || takes_shapes(tensors));
@@ -86,7 +86,7 @@ bool LayerPlugin::supportsFormatCombination(int32_t place, const PluginTensorDes
 
 void LayerPlugin::configurePlugin(const DynamicPluginTensorDesc* inputs, int32_t input_count,
                                   const DynamicPluginTensorDesc*, int32_t output_count) noexcept {
-    guarded_here(0, [&] {
+    run_logging_errors(0, [&] {
         require_tensors(op_, input_count, output_count);
         Shape shapes[kMaxInputs];
         for (int i = 0; i < input_count; ++i) {
@@ -104,7 +104,7 @@ size_t LayerPlugin::getWorkspaceSize(const PluginTensorDesc*, int32_t, const Plu
 
 int32_t LayerPlugin::enqueue(const PluginTensorDesc* input_descs, const PluginTensorDesc* output_descs,
                              const void* const* inputs, void* const* outputs, void*, cudaStream_t stream) noexcept {
-    return guarded_here(1, [&] {
+    return run_logging_errors(1, [&] {
         run(input_descs, output_descs[0], inputs, outputs[0], stream);
         return 0;
     });
@@ -117,7 +117,7 @@ bool LayerPlugin::takes_format(int place, const PluginTensorDesc* tensors) const
     if (!is_data(place)) {
         return tensor.type == nvinfer1::DataType::kFLOAT && tensor.format == nvinfer1::TensorFormat::kLINEAR;
     }
-    return place == 0 ? is_taken(tensor) : same_format(tensor, tensors[0]);
+    return place == 0 ? is_supported(tensor) : same_format(tensor, tensors[0]);
 }
 
 bool LayerPlugin::takes_shapes(const PluginTensorDesc* tensors) const {
@@ -127,7 +127,7 @@ bool LayerPlugin::takes_shapes(const PluginTensorDesc* tensors) const {
     }
     check(shapes, Format{kFloat32, kNCHW});
     // A shape that only another layout does not take is no error: TensorRT goes on with that one.
-    return guarded(
+    return run_guarded(
         false,
         [&] {
             check(shapes, format_of(tensors[0]));

@@ -1,5 +1,5 @@
 // A layer of ours for TensorRT 8.2 to 11: one output, no workspace, the weights among the inputs. What both ops share
-// lies here: every override that TensorRT calls, and the border that no exception crosses. An op adds the three private
+// lies here: every override that TensorRT calls, and the guard that no exception passes. An op adds the three private
 // functions at the end, which may refuse.
 //
 // Nothing changes after construction but the namespace, so that clones run in any number of contexts and streams.
@@ -11,7 +11,7 @@
 #include <string>
 
 #include "../host_device.h"
-#include "journal.h"
+#include "error_log.h"
 #include "op.h"
 #include "shape.h"
 
@@ -84,12 +84,12 @@ private:
              const void* const* inputs, void* output, cudaStream_t stream) const;
 
     template <typename Result, typename Body>
-    Result guarded_here(Result failure, Body body) const noexcept;
+    Result run_logging_errors(Result failure, Body body) const noexcept;
 
     const Op& op_;  // static
     const Values values_;
     std::string namespace_;
-    std::shared_ptr<Journal> journal_;  // shared with the clones
+    std::shared_ptr<ErrorLog> error_log_;  // shared with the clones
 };
 
 }  // namespace fwht

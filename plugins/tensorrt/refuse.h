@@ -1,5 +1,5 @@
-// Says no with one sentence made of its parts: refuse("n = ", n, " is no power of two"). The overrides that TensorRT
-// calls catch it (guard.h), so that none of it leaves the library.
+// Throws std::invalid_argument with a sentence made of its parts: refuse("n = ", n, " is no power of two"). The overrides
+// that TensorRT calls catch it (exception_guard.h), so that it never leaves the library.
 #pragma once
 
 #include <cstring>
@@ -23,10 +23,11 @@ template <typename... Parts>
     throw std::invalid_argument(sentence);
 }
 
-// "FWHTLayer: X is ..." without the name, which stands before every line of the log already.
-inline const char* without_name(const char* sentence) {
-    const char* colon = std::strstr(sentence, ": ");
-    return std::strncmp(sentence, "FWHTLayer", 9) == 0 && colon != nullptr ? colon + 2 : sentence;
+// The sentence of a check, "FWHTLayer: X must ...", without the op's name, which every line of the log begins with. A
+// sentence that begins with no single word and a colon is returned as it is.
+inline const char* skip_op_name(const char* sentence) {
+    const char* end = sentence + std::strcspn(sentence, ": ");
+    return end != sentence && std::strncmp(end, ": ", 2) == 0 ? end + 2 : sentence;
 }
 
 }  // namespace fwht

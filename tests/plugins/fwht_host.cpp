@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "../../plugins/fwht_layer/check.h"
-#include "../../plugins/fwht_layer/choose.h"
-#include "../../plugins/fwht_layer/steps.h"
+#include "../../plugins/fwht_layer/choose_tile.h"
+#include "../../plugins/fwht_layer/thread_steps.h"
 
 namespace {
 
@@ -21,7 +21,7 @@ void run_block(const FwhtLayerParams& params, int64_t block) {
     for (float& value : shared) {
         value = kPoison;
     }
-    std::vector<Steps<T>> threads;
+    std::vector<ThreadSteps<T>> threads;
     for (int thread = 0; thread < T::kThreads; ++thread) {
         threads.emplace_back(params, shared, block, thread);
     }
@@ -60,8 +60,8 @@ int most_conflicts(bool rows) {
             for (int thread = first; thread < first + together; ++thread) {
                 const int column = T::kLayout == kNCHW ? thread / T::kGroups : thread % T::kColumns;
                 const int slot = rows ? T::slot_of_rows(column, m) : T::slot(m, column);
-                const Exchange<T> exchange{nullptr, Steps<T>::group_of(thread)};
-                const auto at = static_cast<int>(reinterpret_cast<intptr_t>(exchange.place(slot, 0)) / 4);
+                const SharedMemory<T> shared_memory{nullptr, ThreadSteps<T>::group_of(thread)};
+                const auto at = static_cast<int>(reinterpret_cast<intptr_t>(shared_memory.place(slot, 0)) / 4);
                 for (int word = at; word < at + width; ++word) {
                     words[word % 32].insert(word);
                 }
@@ -101,7 +101,7 @@ const char* fwht_check(const FwhtLayerParams* params) {
 }
 
 int fwht_choose(const FwhtLayerParams* params, int multiprocessors, int shared_bytes, int shared_together) {
-    return choose(kTiles, *params, Device{multiprocessors, shared_bytes, shared_together});
+    return choose_tile(kTiles, *params, Device{multiprocessors, shared_bytes, shared_together});
 }
 
 int fwht_conflicts(int index, bool rows) {

@@ -2,93 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "plugins" / "find_cuda.sh"
-TOOLS = ["awk", "cat", "cmp", "dirname", "grep", "head", "ls", "mkdir", "mv"]
-TOOLS += ["rm", "sed", "sh", "sort", "tail", "tr", "uname"]
-MULTIARCH = f"{os.uname().machine}-linux-gnu"
+from tests.plugins.toolchain_machine import MULTIARCH, Machine, nano_machine
 
 pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
 
 
-class Machine:
-    """A folder as the root of the system, and one for PATH, which holds the usual tools and nothing of CUDA."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "root"
-        self.path = folder / "bin"
-        self.found = folder / "found"
-        self.path.mkdir()
-        self.root.mkdir()
-        for tool in TOOLS:
-            place = shutil.which(tool)
-            assert place is not None, tool
-            (self.path / tool).symlink_to(place)
-
-    def program(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-
-    def file(self, path: str, text: str = "x") -> Path:
-        place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-        return place
-
-    def nvcc(self, version: str = "10.2", known: str = "53 62 72", place: str = "usr/local/cuda", gcc: int = 8) -> None:
-        names = ",".join(f"'sm_{architecture}'" for architecture in known.split())
-        top = self.root / place
-        self.program(
-            top / "bin" / "nvcc",
-            f'case $1 in --version) echo "release {version}, V{version}.1" ;; --help) echo "{names}" ;; '
-            f'--dryrun) echo "#$ TOP={top}" >&2 ;; esac',
-        )
-        limit = f"#error -- unsupported GNU version! gcc versions later than {gcc} are not supported!"
-        self.file(f"{place}/include/crt/host_config.h", limit)
-
-    def compiler(self, name: str, version: str) -> None:
-        self.program(self.path / name, f"echo {version}")
-
-    def board(self, soc: str) -> None:
-        self.file("proc/device-tree/compatible", f"nvidia,p3450-0000\0nvidia,{soc}\0")
-
-    def tensorrt(
-        self, major: str = "8", minor: str = "2", library: str = "8", folder: str = f"usr/include/{MULTIARCH}"
-    ) -> None:
-        self.file(f"{folder}/NvInfer.h")
-        version = (
-            f"#define NV_TENSORRT_MAJOR {major} //!< major\n#define NV_TENSORRT_MINOR {minor}\n#define TRT_MAJOR 11\n"
-        )
-        self.file(f"{folder}/NvInferVersion.h", version + "#define NV_TENSORRT_PATCH 1\n")
-        self.file(f"usr/lib/{MULTIARCH}/libnvinfer.so.{library}")
-
-    def run(self, **settings: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": str(self.path), "FWHT_ROOT": str(self.root), **settings}
-        return subprocess.run(
-            ["sh", str(SCRIPT), str(self.found)], env=environment, capture_output=True, text=True, check=False
-        )
-
-    def variables(self) -> dict[str, str]:
-        lines = [line for path in self.found.iterdir() for line in path.read_text().splitlines()]
-        return {name: value.strip() for name, value in (line.split(" :=", 1) for line in lines)}
-
-
 @pytest.fixture
 def nano(tmp_path: Path) -> Machine:
-    """JetPack 4.6 with everything in its place."""
-    machine = Machine(tmp_path)
-    machine.nvcc()
-    machine.compiler("g++", "7.5.0")
-    machine.board("tegra210")
-    machine.tensorrt()
-    return machine
+    return nano_machine(tmp_path)
 
 
 def test_a_nano_has_all_that_is_needed(nano: Machine) -> None:
@@ -224,43 +151,3 @@ def test_an_older_compiler_is_taken_where_the_default_is_too_new(nano: Machine) 
 def nano_with_own_compiler(nano: Machine) -> subprocess.CompletedProcess[str]:
     nano.compiler("mine", "13.1.0")
     return nano.run(CXX="mine")
-
-
-def test_an_empty_header_counts_as_missing(nano: Machine) -> None:
-    header = nano.file(f"usr/include/{MULTIARCH}/NvInfer.h", "")
-    answer = nano.run()
-    assert answer.returncode == 2
-    assert answer.stderr.startswith(f"{header} is empty\nSo it is in a container whose host has no TensorRT")
-    assert "JetPack 4.6  sudo apt install libnvinfer-dev" in answer.stderr
-    assert nano.variables()["TENSORRT_MISSING"] == f"{header} is empty"
-    assert nano.variables()["ARCHITECTURES"] == "53"
-
-
-def test_a_full_header_behind_an_empty_one_is_found(nano: Machine) -> None:
-    nano.file(f"usr/include/{MULTIARCH}/NvInfer.h", "")
-    nano.tensorrt(folder="opt/tensorrt/include")
-    assert nano.run().returncode == 0
-    assert nano.variables()["TENSORRT_HEADERS"] == str(nano.root / "opt/tensorrt/include")
-
-
-def test_the_version_may_be_a_macro_of_a_macro(nano: Machine) -> None:
-    nano.tensorrt(major="TRT_MAJOR", library="11")
-    assert nano.run().returncode == 0
-    assert nano.variables()["TENSORRT_VERSION"] == "11.2.1"
-
-
-def test_a_tensorrt_too_old_is_refused(nano: Machine) -> None:
-    nano.tensorrt(major="7", minor="1")
-    answer = nano.run()
-    assert answer.returncode == 2
-    assert answer.stderr.startswith("TensorRT 7.1.1 is too old: 8.2 (JetPack 4.6.1) or newer is needed")
-
-
-def test_a_library_of_another_version_than_the_headers_is_not_taken(nano: Machine) -> None:
-    (nano.root / "usr/lib" / MULTIARCH / "libnvinfer.so.8").unlink()
-    nano.file(f"usr/lib/{MULTIARCH}/libnvinfer.so.10")
-    answer = nano.run()
-    assert answer.returncode == 2
-    assert answer.stderr.startswith("the headers are of TensorRT 8.2.1, and libnvinfer.so.8 was not found in ")
-    assert nano.run(TENSORRT_LIB="none").returncode == 0
-    assert nano.variables()["TENSORRT_LIBRARY"] == ""

@@ -1,7 +1,7 @@
 // What a layer does with a launch: its parameters, its errors, its clones and threads.
 #include <thread>
 
-#include "../../../plugins/tensorrt/guard.h"
+#include "../../../plugins/tensorrt/exception_guard.h"
 #include "layers.h"
 
 using nvinfer1::DataType;
@@ -23,11 +23,11 @@ void configure(const Layer& layer, const Tensors& tensors) {
 CHECK_THAT(nothing_thrown_crosses_the_border) {
     std::string told;
     const auto log = [&told](const char* sentence) { told = sentence; };
-    expect_equal(fwht::guarded(7, []() -> int { throw std::runtime_error("a reason"); }, log), 7, "the result");
+    expect_equal(fwht::run_guarded(7, []() -> int { throw std::runtime_error("a reason"); }, log), 7, "the result");
     expect_equal(told, "a reason", "the sentence");
-    expect_equal(fwht::guarded(7, []() -> int { throw 5; }, log), 7, "the result");
+    expect_equal(fwht::run_guarded(7, []() -> int { throw 5; }, log), 7, "the result");
     expect_equal(told, "an exception of unknown type", "the sentence");
-    expect_equal(fwht::guarded(7, [] { return 0; }, log), 0, "the result");
+    expect_equal(fwht::run_guarded(7, [] { return 0; }, log), 0, "the result");
 }
 
 CHECK_THAT(fwht_layer_hands_on_sizes_and_addresses) {

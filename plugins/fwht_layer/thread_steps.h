@@ -4,7 +4,7 @@
 
 #include "butterfly.h"
 #include "global_memory.h"
-#include "exchange.h"
+#include "shared_memory.h"
 #include "threshold.h"
 
 namespace fwht {
@@ -15,13 +15,13 @@ FWHT_HD constexpr float inverse_root(int n) {
 }
 
 template <typename T>
-struct Steps {
+struct ThreadSteps {
     using Io = typename T::Io;
 
     const FwhtLayerParams& params;
     int column;  // which of the threads of its pixels this one is
-    Exchange<T> exchange;
-    Ends<T> ends;
+    SharedMemory<T> shared_memory;
+    GlobalMemory<T> global_memory;
     float v[T::kRows][T::kVec];
 
     // Neighbouring threads have neighbouring pixels in NCHW, and neighbouring channels in HWC8.
@@ -29,24 +29,24 @@ struct Steps {
         return T::kLayout == kNCHW ? thread % T::kGroups : thread / T::kColumns;
     }
 
-    FWHT_HD Steps(const FwhtLayerParams& p, float* shared, int64_t tile, int thread)
+    FWHT_HD ThreadSteps(const FwhtLayerParams& p, float* shared, int64_t tile, int thread)
         : params(p),
           column(T::kLayout == kNCHW ? thread / T::kGroups : thread % T::kColumns),
-          exchange{shared, group_of(thread)},
-          ends(p, tile * T::kPixels + group_of(thread) * T::kVec) {}
+          shared_memory{shared, group_of(thread)},
+          global_memory(p, tile * T::kPixels + group_of(thread) * T::kVec) {}
 
     FWHT_HD void load_columns() {
-        ends.load(column, v);
+        global_memory.load(column, v);
         transform<T::kRows>(v);
         if (T::kColumns > 1) {
-            exchange.put_column(column, v);
+            shared_memory.put_column(column, v);
         }
     }
 
     // After a barrier. Each thread writes back the very places it has read, so no barrier is needed in between.
     FWHT_HD void threshold_rows() {
         if (T::kColumns > 1) {
-            exchange.get_rows(column, v);
+            shared_memory.get_rows(column, v);
             transform<T::kColumns>(v);
         }
         FWHT_UNROLL
@@ -55,20 +55,20 @@ struct Steps {
         }
         if (T::kColumns > 1) {
             transform<T::kColumns>(v);
-            exchange.put_rows(column, v);
+            shared_memory.put_rows(column, v);
         }
     }
 
     // After a barrier. With pooling the result goes to shared memory once more.
     FWHT_HD void store_columns() {
         if (T::kColumns > 1) {
-            exchange.get_column(column, v);
+            shared_memory.get_column(column, v);
         }
         transform<T::kRows>(v);
         if (params.pool == 1) {
-            ends.store(column, v, inverse_root(T::kN));
+            global_memory.store(column, v, inverse_root(T::kN));
         } else {
-            exchange.put_column(column, v);
+            shared_memory.put_column(column, v);
         }
     }
 
@@ -107,7 +107,7 @@ private:
         for (int i = 0; i < params.pool; ++i) {
             float one[T::kVec];
             const int c = channel * params.pool + i;
-            exchange.get(T::slot(T::row_of_channel(c), T::column_of_channel(c)), one);
+            shared_memory.get(T::slot(T::row_of_channel(c), T::column_of_channel(c)), one);
             FWHT_UNROLL
             for (int e = 0; e < T::kVec; ++e) {
                 z[e] += one[e];
@@ -117,18 +117,18 @@ private:
 
     template <Layout kLayout, int kUnused = 0>
     struct Pooled {
-        static FWHT_HD void store(const Steps& steps, float factor) {
+        static FWHT_HD void store(const ThreadSteps& steps, float factor) {
             for (int channel = steps.column; channel < steps.params.out_channels; channel += T::kColumns) {
                 float z[T::kVec];
                 steps.sum_of(channel, z);
-                steps.ends.store_channel(channel, z, factor);
+                steps.global_memory.store_channel(channel, z, factor);
             }
         }
     };
 
     template <int kUnused>
     struct Pooled<kHWC8, kUnused> {
-        static FWHT_HD void store(const Steps& steps, float factor) {
+        static FWHT_HD void store(const ThreadSteps& steps, float factor) {
             for (int first = 8 * steps.column; first < steps.params.out_channels; first += 8 * T::kColumns) {
                 float z[T::kVec][8] = {};
                 for (int i = 0; i < 8 && first + i < steps.params.out_channels; ++i) {
@@ -139,7 +139,7 @@ private:
                     }
                 }
                 for (int e = 0; e < T::kVec; ++e) {
-                    steps.ends.store_octet(first, e, z[e], factor);
+                    steps.global_memory.store_octet(first, e, z[e], factor);
                 }
             }
         }

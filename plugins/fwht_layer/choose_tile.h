@@ -51,7 +51,7 @@ inline int rank(const TileFacts& tile, const FwhtLayerParams& params, const Devi
 
 // The index of the tile to launch, -1 if none fits.
 template <int kCount>
-int choose(const TileFacts (&tiles)[kCount], const FwhtLayerParams& params, const Device& device) {
+int choose_tile(const TileFacts (&tiles)[kCount], const FwhtLayerParams& params, const Device& device) {
     int best = -1;
     for (int i = 0; i < kCount; ++i) {
         if (fits(tiles[i], params, device) &&

@@ -1,4 +1,4 @@
-#include "descriptions.h"
+#include "tensor_descriptions.h"
 
 namespace fwht {
 
@@ -30,7 +30,7 @@ Shape shape_of(const nvinfer1::DimsExprs& dims) {
     return shape;
 }
 
-bool is_taken(const PluginTensorDesc& tensor) {
+bool is_supported(const PluginTensorDesc& tensor) {
     if (tensor.type == nvinfer1::DataType::kFLOAT) {
         return tensor.format == TensorFormat::kLINEAR;
     }
@@ -39,7 +39,7 @@ bool is_taken(const PluginTensorDesc& tensor) {
 }
 
 Format format_of(const PluginTensorDesc& tensor) {
-    if (!is_taken(tensor)) {
+    if (!is_supported(tensor)) {
         refuse("a tensor has TensorRT's type ", static_cast<int>(tensor.type), " in format ",
                static_cast<int>(tensor.format), "; float32 linear, float16 linear and float16 HWC8 are taken");
     }

@@ -1,13 +1,13 @@
 // A tile's values in shared memory, where the threads of a pixel exchange columns for rows.
 #pragma once
 
-#include "../memory.h"
+#include "../vector_access.h"
 #include "tile.h"
 
 namespace fwht {
 
 template <typename T>
-struct Exchange {
+struct SharedMemory {
     using Values = float[T::kRows][T::kVec];
 
     float* shared;

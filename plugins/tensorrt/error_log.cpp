@@ -1,4 +1,4 @@
-#include "journal.h"
+#include "error_log.h"
 
 #include <NvInferRuntime.h>
 
@@ -28,14 +28,14 @@ void log_error(const char* op, const char* sentence) noexcept {
     }
 }
 
-void Journal::error(const char* op, const char* sentence) noexcept {
-    if (is_new(hash_of(sentence))) {
+void ErrorLog::log_once(const char* op, const char* sentence) noexcept {
+    if (insert(hash_of(sentence))) {
         log_error(op, sentence);
     }
 }
 
-bool Journal::is_new(uint64_t sentence) noexcept {
-    for (std::atomic<uint64_t>& place : said_) {
+bool ErrorLog::insert(uint64_t sentence) noexcept {
+    for (std::atomic<uint64_t>& place : logged_) {
         uint64_t found = 0;
         if (place.compare_exchange_strong(found, sentence)) {
             return true;

@@ -14,7 +14,7 @@ Shape shape_of(const nvinfer1::Dims& dims);
 Shape shape_of(const nvinfer1::DimsExprs& dims);
 
 // float32 linear, float16 linear or float16 HWC8.
-bool is_taken(const nvinfer1::PluginTensorDesc& tensor);
+bool is_supported(const nvinfer1::PluginTensorDesc& tensor);
 Format format_of(const nvinfer1::PluginTensorDesc& tensor);
 
 }  // namespace fwht

@@ -1,4 +1,4 @@
-#include "fields.h"
+#include "plugin_fields.h"
 
 #include <cstring>
 
@@ -55,7 +55,7 @@ void append(const Attribute& attribute, const PluginField* field, Values& values
 
 }  // namespace
 
-Values values_of(const Op& op, const PluginFieldCollection* fields) {
+Values read_attributes(const Op& op, const PluginFieldCollection* fields) {
     Values values;
     for (int i = 0; i < op.attribute_count; ++i) {
         append(op.attributes[i], find(fields, op.attributes[i].name), values);
