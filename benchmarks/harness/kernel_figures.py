@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from benchmarks.harness.cuda_compilers import PLUGINS, ROOT, Compiler, CompilerMissing, Nvcc, Wheels
+from benchmarks.harness.markdown import make_table
 
 CACHE = ROOT / "build" / "kernel_figures"
 RESULT = ROOT / "build" / "bench" / "kernel_figures.json"
@@ -201,7 +202,7 @@ def plain(figures: list[Figures]) -> str:
 
 def markdown(figures: list[Figures]) -> str:
     head, *rows = table(figures)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * len(head), *rows])
+    return make_table(head, rows)
 
 
 def figures_where_there(compiler: Callable[[], Compiler]) -> list[Figures]:

@@ -1,28 +1,27 @@
-"""The table of what holds under load, made by renew.py of the results of `make bench` and `make soak`."""
+"""The table of what holds under load, made of the results of `make bench` and `make soak`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.pages.results import RESULTS, result, table
+from benchmarks.harness.markdown import make_table
+from benchmarks.pages.results import RESULTS, read_result
 
 MIB = 1 << 20
-FILES = {"kills": "rolling", "restarts": "rolling"}  # of parts that are called otherwise
 
 
-def bounds() -> str:
-    """What was measured; the rest is not there."""
-    parts = (overload, restart, fuzz, throughput, bulk, bulk_kills, kills, restarts)
-    rows = [part() for part in parts if (RESULTS / f"{FILES.get(part.__name__, part.__name__)}.json").exists()]
-    return table(["what is done to it", "asked for", "found"], rows)
+def make_bounds_table() -> str:
+    """A row for each measurement whose result is there."""
+    rows = [make_row() for name, make_row in ROWS if (RESULTS / f"{name}.json").exists()]
+    return make_table(["load or fault", "required", "measured"], rows)
 
 
-def overload() -> list[str]:
-    found = result("overload")
+def make_overload_row() -> list[str]:
+    found = read_result("overload")
     none = {"count": 0, "max": 0.0, "p50": 0.0}
     good, late, busy = (found["outcomes"].get(status, none) for status in ("200", "504", "503"))
     return [
-        f"twice the rate it can bear ({found['asked_per_s']:.0f}/s) for {found['seconds'] / 60:.0f} minutes",
+        f"twice the sustainable rate ({found['asked_per_s']:.0f}/s) for {found['seconds'] / 60:.0f} minutes",
         "accepted requests within their deadline, the rest 503 at once, memory flat, full speed 2 s later",
         f"{good['count']:,} answered, the slowest after {good['max'] / 1000:.2f} s; {late['count']:,} past the"
         f" deadline; {busy['count']:,} refused, half of them within {busy['p50']:.1f} ms; memory"
@@ -31,15 +30,15 @@ def overload() -> list[str]:
     ]
 
 
-def restart() -> list[str]:
-    found = result("restart")
+def make_restart_row() -> list[str]:
+    found = read_result("restart")
     away, load = (found[key]["p90_ms"] / 1000 for key in ("away", "load"))
     asked = f"ready within {found['limit_s']:.0f} s and the model's load"
     return ["`kill -9`, started again", asked, f"{away:.2f} s, of which the load is {load:.2f} s (nine of ten)"]
 
 
-def fuzz() -> list[str]:
-    found = result("fuzz")
+def make_fuzz_row() -> list[str]:
+    found = read_result("fuzz")
     parts: list[dict[str, Any]] = [found["images"], found["tensors"]]
     problems = sum(len(part["problems"]) for part in parts)
     slowest = max(part["slowest_s"] for part in parts)
@@ -51,8 +50,8 @@ def fuzz() -> list[str]:
     ]
 
 
-def throughput() -> list[str]:
-    found = result("throughput")
+def make_throughput_row() -> list[str]:
+    found = read_result("throughput")
     batches = (f"{max(row['share'] for row in entry['rows']):.0%} at {entry['batch']}" for entry in found["found"])
     singles = (f"{entry['rows'][0]['share']:.0%}" for entry in found["found"])
     return [
@@ -63,16 +62,16 @@ def throughput() -> list[str]:
     ]
 
 
-def bulk() -> list[str]:
-    found = result("bulk")
+def make_bulk_row() -> list[str]:
+    found = read_result("bulk")
     asked = f"85 % of the bare session's images a second, in batches of {found['batch']}"
     work, whole = (f"{found['shares'][key]:.0%}" for key in ("work", "whole"))
-    said = f"{work} of {found['per_s']['bare']:.0f}/s; {whole} with Ray's start"
-    return [f"a bulk run of {found['images']:,} images", asked, said]
+    reached = f"{work} of {found['per_s']['bare']:.0f}/s; {whole} with Ray's start"
+    return [f"a bulk run of {found['images']:,} images", asked, reached]
 
 
-def bulk_kills() -> list[str]:
-    found = result("bulk_kills")
+def make_bulk_kills_row() -> list[str]:
+    found = read_result("bulk_kills")
     wrong = len(found["problems"])
     return [
         f"a bulk run of {found['images']:,} images, killed {len(found['events'])} times",
@@ -81,8 +80,8 @@ def bulk_kills() -> list[str]:
     ]
 
 
-def kills() -> list[str]:
-    found = _of_kind("kill")
+def make_killed_server_row() -> list[str]:
+    found = _find_rolling_row("kill")
     return [
         f"two servers behind nginx, one killed {found['events']} times under load",
         "only what is in flight on it is lost",
@@ -90,14 +89,24 @@ def kills() -> list[str]:
     ]
 
 
-def restarts() -> list[str]:
-    found = _of_kind("rolling")
+def make_rolling_restart_row() -> list[str]:
+    found = _find_rolling_row("rolling")
     lost = f"{len(found['lost'])} of {found['asked']:,} requests lost"
     return [f"both restarted in turn, {found['events']} times", "none is lost", lost]
 
 
-def _of_kind(kind: str) -> dict[str, Any]:
-    return next(row for row in result("rolling")["rows"] if row["kind"] == kind)
+def _find_rolling_row(kind: str) -> dict[str, Any]:
+    return next(row for row in read_result("rolling")["rows"] if row["kind"] == kind)
 
 
-PARTS = {"bounds": bounds}
+ROWS = (  # the result of each row, and what makes the row of it
+    ("overload", make_overload_row),
+    ("restart", make_restart_row),
+    ("fuzz", make_fuzz_row),
+    ("throughput", make_throughput_row),
+    ("bulk", make_bulk_row),
+    ("bulk_kills", make_bulk_kills_row),
+    ("rolling", make_killed_server_row),
+    ("rolling", make_rolling_restart_row),
+)
+PARTS = {"bounds": make_bounds_table}

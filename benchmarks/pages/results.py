@@ -1,4 +1,4 @@
-"""What the tables of figures share: their results, their look and their conditions."""
+"""The measured results that the tables are made of, and the conditions they were measured under."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from typing import Any
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
-def result(name: str) -> dict[str, Any]:
+def read_result(name: str) -> dict[str, Any]:
+    """The JSON of benchmarks/results/NAME.json."""
     return dict(json.loads((RESULTS / f"{name}.json").read_text()))
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def where(measured: dict[str, Any]) -> str:
-    """Processor, versions and day."""
+def describe_machine(measured: dict[str, Any]) -> str:
+    """Processor, versions and day of a result, as one phrase."""
     machine = measured["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
     place = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
