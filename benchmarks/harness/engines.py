@@ -37,7 +37,7 @@ from benchmarks.harness.kernels import (
 from export.engine.build import add_profile, configured, new_builder, serialised, timings, use_timings
 from export.engine.network import parsed
 from export.engine.onnx_wire import nodes
-from server.backends.tensorrt_engine import logger
+from server.backends.tensorrt_engine import get_logger
 
 WORKSPACE = 1 << 30
 TIMINGS = bytearray()  # what the builder measured so far: a layer that returns in a later engine is not measured again
@@ -78,7 +78,7 @@ class Engine:
     """A deserialised engine: the names of its tensors, their types and layouts, and what it is made of."""
 
     def __init__(self, plan: bytes) -> None:
-        self.runtime = trt.Runtime(logger())
+        self.runtime = trt.Runtime(get_logger())
         self.engine = self.runtime.deserialize_cuda_engine(plan)
         if self.engine is None:
             raise RuntimeError("TensorRT could not read the engine; its own messages above say why")

@@ -19,7 +19,7 @@ from benchmarks.harness.fake_tensorrt import Compute, FakeTensorRT, engine_bytes
 from benchmarks.harness.tiny_models import SIZE
 from server.backends import cuda_graph, tensorrt_engine
 from server.backends.engine_card import EngineCard, card_path, engine_name, file_sha256
-from server.backends.tensorrt_layers import card_layers
+from server.backends.tensorrt_layers import make_card_layers
 
 
 class FakeGpu:
@@ -46,7 +46,7 @@ class FakeGpu:
             patch.setitem(sys.modules, name, module)
         patch.setattr(tensorrt_engine, "PLUGIN", self.plugin)
         patch.setattr(tensorrt_engine, "_LOGGERS", [])
-        patch.setattr(cuda_graph, "driver_library", lambda: FakeGraphLibrary(self.cuda))
+        patch.setattr(cuda_graph, "load_driver_library", lambda: FakeGraphLibrary(self.cuda))
 
     def build(
         self,
@@ -76,7 +76,7 @@ class FakeGpu:
             "compute_capability": f"{major}.{minor}",
             "profile": dict(zip(("min", "opt", "max"), profile)),
             "metadata": {entry.key: entry.value for entry in proto.metadata_props},
-            "layers": card_layers(told(plan), {node.name: node.op_type for node in proto.graph.node}),
+            "layers": make_card_layers(told(plan), {node.name: node.op_type for node in proto.graph.node}),
             "parity": {"images": 8},
             "built": {"seconds": 1.0},
         }

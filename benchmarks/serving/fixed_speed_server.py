@@ -24,7 +24,7 @@ from typing import Any, Callable, Dict, Sequence
 import numpy as np
 
 from server.__main__ import main
-from server.backends.backend import nothing
+from server.backends.backend import noop
 
 WAYS = ("tensorrt", "stand-in", "onnxruntime")
 
@@ -66,7 +66,7 @@ def stretch(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
 
         remembered = Remembering(OnnxRuntimeBackend.infer)
 
-        def infer(backend: Any, images: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        def infer(backend: Any, images: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
             meanwhile()
             return remembered(backend, images)
 

@@ -29,9 +29,9 @@ from server.backends import cuda
 from server.backends.cuda import Buffer, Context
 from server.backends.cuda_graph import GraphError, capture
 from server.backends.engine_card import PRECISIONS, EngineCard, card_path, read_card
-from server.backends.tensorrt_engine import Engine, EngineError, load_plugin, version
-from server.backends.tensorrt_execution import Execution, noise
-from server.backends.tensorrt_profile import latencies
+from server.backends.tensorrt_engine import Engine, EngineError, load_plugin, tensorrt_version
+from server.backends.tensorrt_execution import Execution, make_noise
+from server.backends.tensorrt_profile import measure_latency_ms
 from server.bench.connection import connect, request_bytes
 from server.bulk.packed_images import read_packed
 from server.profiling import board
@@ -139,8 +139,8 @@ class Timed:
         stack.callback(alone.close)
         self._execution = Execution(served, context)
         stack.callback(self._execution.close)
-        self._images = noise(served, batch)
-        running = alone.context()
+        self._images = make_noise(served, batch)
+        running = alone.create_context()
         stack.callback(running.close)
         buffers = []
         for shape in (alone.input_shape, alone.output_shape):
@@ -149,7 +149,7 @@ class Timed:
         running.bind(buffers[0].pointer, buffers[1].pointer)
         running.set_batch(batch)
         buffers[0].host[:batch] = self._images
-        self._stream = context.stream()
+        self._stream = context.new_stream()
         buffers[0].copy_in(batch, self._stream)
         self._start: Callable[[], None] = lambda: running.enqueue(self._stream.handle)
         self._start()
@@ -166,9 +166,9 @@ class Timed:
         self.conditions = self._execution.conditions
 
     def turn(self, runs: int) -> None:
-        self._context.milliseconds(self._stream, self._start, 10)
-        self.gpu_ms += list(self._context.milliseconds(self._stream, self._start, runs))
-        self.call_ms += list(latencies(self._execution, self._images, runs))
+        self._context.measure_ms(self._stream, self._start, 10)
+        self.gpu_ms += list(self._context.measure_ms(self._stream, self._start, runs))
+        self.call_ms += list(measure_latency_ms(self._execution, self._images, runs))
 
     def result(self) -> dict[str, Any]:
         """Summaries without all samples."""
@@ -235,8 +235,8 @@ def main() -> None:
                 if ratio["gpu"] > MOST:
                     wrong.append(f"{name} {precision} batch {batch}: {ratio['gpu']:.2f} times the baseline")
     context.close()
-    gpu, capability = cuda.gpu()
-    about = {"gpu": gpu, "compute_capability": capability, "tensorrt": version(), "cuda": cuda.cuda_version()}
+    gpu, capability = cuda.read_gpu()
+    about = {"gpu": gpu, "compute_capability": capability, "tensorrt": tensorrt_version(), "cuda": cuda.cuda_version()}
     found = {**about, "board": board.board_facts(), "served": served, "compared": compared, "problems": wrong}
     print(f"written: {write('gpu_serving', found, options.out)}")
     if wrong:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from export.engine.network import BuildError, types_are_chosen
-from server.backends.tensorrt_engine import logger, said, tensorrt
+from server.backends.tensorrt_engine import get_logger, import_tensorrt, take_trt_errors
 
 Batch = Tuple[int, int, int]  # least, usual and largest
 Report = Callable[[str], None]
@@ -37,22 +37,22 @@ class NoMemory(BuildError):
 def new_builder() -> Any:
     """Raises BuildError where there is none: TensorRT's Python then speaks of a nullptr, its log of the reason."""
     try:
-        return tensorrt().Builder(logger())
+        return import_tensorrt().Builder(get_logger())
     except TypeError as error:
         raise no_engine("made no builder") from error
 
 
 def no_engine(what: str) -> BuildError:
     """With TensorRT's own words; NoMemory where they are of that."""
-    reason = said()
+    reason = take_trt_errors()
     kind = NoMemory if OUT_OF_MEMORY.search(reason) else BuildError
-    return kind(f"TensorRT {tensorrt().__version__} {what} ({reason})")
+    return kind(f"TensorRT {import_tensorrt().__version__} {what} ({reason})")
 
 
 def configured(builder: Any, half: bool, workspace: int, tf32: bool) -> Any:
     """The builder's configuration. half: float16 is allowed inside. workspace: in bytes. tf32: float32 products may be
     rounded to 10 bits, as TensorRT allows by itself."""
-    trt = tensorrt()
+    trt = import_tensorrt()
     config = builder.create_builder_config()
     if hasattr(config, "set_memory_pool_limit"):
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
@@ -71,7 +71,7 @@ def configured(builder: Any, half: bool, workspace: int, tf32: bool) -> Any:
 
 def has_external_libraries() -> bool:
     """TensorRT 8 stops where cuDNN or cuBLAS is switched on and missing; 10 leaves both off by itself."""
-    trt = tensorrt()
+    trt = import_tensorrt()
     if "CUDNN" not in trt.TacticSource.__members__ or int(trt.__version__.split(".")[0]) >= 10:
         return True
     try:
@@ -112,7 +112,7 @@ def timings(config: Any) -> bytes:
 
 def watched(report: Report) -> Optional[Any]:
     """A progress monitor, None before TensorRT 10."""
-    trt = tensorrt()
+    trt = import_tensorrt()
     if not hasattr(trt, "IProgressMonitor"):
         return None
 

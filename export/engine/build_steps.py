@@ -25,9 +25,9 @@ from export.engine.build import (
 from export.engine.network import BuildError, parsed, plugin_names, require_plugins
 from export.engine.onnx_wire import metadata, nodes
 from server.backends import cuda
-from server.backends.engine_card import EngineCard, Here, engine_name, file_sha256
-from server.backends.tensorrt_engine import Engine, here, load_plugin
-from server.backends.tensorrt_layers import card_layers
+from server.backends.engine_card import EngineCard, Machine, engine_name, file_sha256
+from server.backends.tensorrt_engine import Engine, current_machine, load_plugin
+from server.backends.tensorrt_layers import make_card_layers
 from server.files import write_atomically
 from server.profiling.board import board_facts
 
@@ -53,10 +53,10 @@ class Order:
     verbose: bool = False
 
 
-def survey(plugin: Path, report: Report) -> Here:
+def survey(plugin: Path, report: Report) -> Machine:
     """What engines of this machine are built for. Raises StartupError: no TensorRT, no pycuda, no GPU, no plugin."""
     report("looking for TensorRT and the GPU")
-    return here(plugin)
+    return current_machine(plugin)
 
 
 def build(order: Order, report: Report) -> EngineCard:
@@ -69,7 +69,7 @@ def build(order: Order, report: Report) -> EngineCard:
     onnx = order.onnx.read_bytes()
     if hashlib.sha256(onnx).hexdigest() != order.onnx_sha256:
         raise BuildError(f"{order.onnx} was changed while the engine was about to be built: start again")
-    machine, board = here(order.plugin), board_facts()
+    machine, board = current_machine(order.plugin), board_facts()
     workspace = order.workspace or fitting_workspace(board.get("memory_bytes"))
     cache = order.timings / timings_name(machine)
     context = cuda.Context()
@@ -129,11 +129,11 @@ def engine_plan(order: Order, onnx: bytes, workspace: int, cache: Path, report: 
 def engine_layers(plan: bytes, onnx: bytes) -> List[Dict[str, Any]]:
     """Of the finished engine. Raises BuildError where a custom node is not a plugin layer in it."""
     engine = Engine(plan)
-    told = engine.layers()
+    told = engine.inspect_layers()
     engine.close()
     graph = nodes(onnx)
     require_plugins(graph, plugin_names(told, graph))
-    return card_layers(told, {node.name: node.op_type for node in graph})
+    return make_card_layers(told, {node.name: node.op_type for node in graph})
 
 
 def fitting_workspace(memory: Optional[int]) -> int:
@@ -149,7 +149,7 @@ def profile_of(batch: Batch) -> Dict[str, int]:
     return dict(zip(("min", "opt", "max"), batch))
 
 
-def timings_name(machine: Here) -> str:
+def timings_name(machine: Machine) -> str:
     """One cache per TensorRT and GPU: timings of another are worth nothing here."""
     gpu = re.sub(r"[^A-Za-z0-9]+", "-", machine.gpu).strip("-")
     return f"tensorrt-{machine.tensorrt}-{gpu}-sm{machine.compute_capability.replace('.', '')}.timings"

@@ -17,7 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator, Optional, Sequence
 
-from server.backends.engine_card import HASH_DIGITS, EngineCard, Here, card_path, file_sha256, foreign, read_card, stale
+from server.backends.engine_card import (
+    HASH_DIGITS,
+    EngineCard,
+    Machine,
+    card_path,
+    file_sha256,
+    read_card,
+    why_outdated,
+    why_wrong_machine,
+)
 from server.errors import StartupError
 
 PREFIX = ".engine-"
@@ -45,7 +54,7 @@ def workshop(out: Path, waiting: Callable[[], None]) -> Iterator[Path]:
             shutil.rmtree(str(folder), ignore_errors=True)
 
 
-def reason_to_build(path: Path, machine: Here, onnx_sha256: str, batch: Sequence[int]) -> Optional[str]:
+def reason_to_build(path: Path, machine: Machine, onnx_sha256: str, batch: Sequence[int]) -> Optional[str]:
     """None where the engine of this card is as it should be. Raises StartupError where it is another machine's."""
     if not path.is_file():
         return "there was none"
@@ -53,11 +62,11 @@ def reason_to_build(path: Path, machine: Here, onnx_sha256: str, batch: Sequence
         card = read_card(path)
     except StartupError:
         return "the card of the old one cannot be read"
-    other = foreign(card, machine)
+    other = why_wrong_machine(card, machine)
     if other:
         cure = "To replace it by one for this machine: ARGS=--rebuild for make engine; elsewhere remove that file"
         raise StartupError(f"{path}: {other}. {cure}, and start again")
-    outdated = stale(card, onnx_sha256, machine.plugin_sha256)
+    outdated = why_outdated(card, onnx_sha256, machine.plugin_sha256)
     if outdated:
         return outdated
     sizes = [card.profile.get(size) for size in ("min", "opt", "max")]

@@ -26,7 +26,7 @@ from export.engine.parity import prove, read_golden
 from export.engine.parity_verdict import Parity
 from export.engine.process import in_own_process
 from export.engine.progress import Progress
-from server.backends.engine_card import EngineCard, Here, card_path
+from server.backends.engine_card import EngineCard, Machine, card_path
 from server.errors import ServerError, StartupError
 from server.models.preprocess import Preprocessing
 
@@ -35,7 +35,7 @@ from server.models.preprocess import Preprocessing
 class Steps:
     """What runs in processes of its own; each is given a function to report its progress to as its last argument."""
 
-    survey: Callable[..., Here] = survey
+    survey: Callable[..., Machine] = survey
     build: Callable[..., EngineCard] = build
     prove: Callable[..., Parity] = prove
 
@@ -53,7 +53,7 @@ def engine_from_onnx(options: Options, progress: Progress, steps: Steps = Steps(
     sha256, graph = hashlib.sha256(onnx).hexdigest(), nodes(onnx)
     golden = read_golden(options.onnx, sha256, *answer_shape(options.onnx, metadata(onnx)))
     with workshop(options.out, lambda: progress.say("waiting for another build to end")) as folder:
-        machine: Here = run(steps.survey, options.plugin)
+        machine: Machine = run(steps.survey, options.plugin)
         path = card_path(options.out, options.onnx.stem, options.precision)
         reason = options.rebuild or reason_to_build(path, machine, sha256, options.batch)
         if not reason:

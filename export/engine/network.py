@@ -15,7 +15,7 @@ from typing import Any, List, Sequence
 
 from export.engine.onnx_half import in_half_precision
 from export.engine.onnx_wire import Node, nodes, without_functions
-from server.backends.tensorrt_engine import logger, said, tensorrt
+from server.backends.tensorrt_engine import get_logger, import_tensorrt, take_trt_errors
 
 REBUILD_PLUGIN = "build it again with `make plugin`"
 
@@ -26,7 +26,7 @@ class BuildError(Exception):
 
 def parsed(builder: Any, onnx: bytes, half: bool) -> Any:
     """The network of an ONNX file, every custom node of it a plugin layer. Raises BuildError, in the parser's words."""
-    trt = tensorrt()
+    trt = import_tensorrt()
     explicit = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
     network = builder.create_network(0 if explicit is None else 1 << int(explicit))
     known = nodes(onnx)
@@ -36,7 +36,7 @@ def parsed(builder: Any, onnx: bytes, half: bool) -> Any:
             bare = in_half_precision(bare)
         except ValueError as error:
             raise BuildError(f"{error}: build it with PRECISION=fp32") from error
-    parser = trt.OnnxParser(network, logger())
+    parser = trt.OnnxParser(network, get_logger())
     if not parser.parse(bare):
         raise BuildError(parser_error(parser, nodes(bare)))
     layers = [network.get_layer(i) for i in range(network.num_layers)]
@@ -47,7 +47,7 @@ def parsed(builder: Any, onnx: bytes, half: bool) -> Any:
 
 def types_are_chosen() -> bool:
     """Whether the builder chooses the types inside an engine, and not the ONNX file, as from TensorRT 11 on."""
-    return hasattr(tensorrt().BuilderFlag, "FP16")
+    return hasattr(import_tensorrt().BuilderFlag, "FP16")
 
 
 def parser_error(parser: Any, graph: Sequence[Node]) -> str:
@@ -57,12 +57,14 @@ def parser_error(parser: Any, graph: Sequence[Node]) -> str:
         place = error.node()
         node = f"{graph[place].name} ({graph[place].op_type})" if 0 <= place < len(graph) else "the model"
         reasons.append(f"{node}: {error.desc().strip()}")
-    text = "; ".join(reasons) or said()
+    text = "; ".join(reasons) or take_trt_errors()
     if "plugin not found" in text.lower():
         return (
             f"TensorRT did not find the plugin of a layer ({text}): the library is of another version, {REBUILD_PLUGIN}"
         )
-    return f"TensorRT {tensorrt().__version__} cannot read the ONNX file ({text}): export it again with `make onnx`"
+    return (
+        f"TensorRT {import_tensorrt().__version__} cannot read the ONNX file ({text}): export it again with `make onnx`"
+    )
 
 
 def require_plugins(graph: Sequence[Node], plugins: Any) -> None:
@@ -77,7 +79,7 @@ def require_plugins(graph: Sequence[Node], plugins: Any) -> None:
 
 
 def plugin_names(told: Sequence[Any], graph: Sequence[Node]) -> List[str]:
-    """Custom nodes that the inspector shows as plugin layers of a finished engine. told: see Engine.layers."""
+    """Custom nodes that the inspector shows as plugin layers of a finished engine. told: see Engine.inspect_layers."""
     names = []
     for layer in told:
         if isinstance(layer, dict) and "plugin" in str(layer.get("LayerType", "")).lower():

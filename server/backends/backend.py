@@ -9,8 +9,8 @@ import numpy as np
 from ..profiling.report import LayerReport
 
 
-def nothing() -> None:
-    """What is to be done meanwhile, where that is nothing."""
+def noop() -> None:
+    """Do nothing meanwhile."""
 
 
 class Backend(Protocol):
@@ -22,7 +22,7 @@ class Backend(Protocol):
     problem: Optional[str]  # why it is not ready although it runs, None where all is as asked for
     max_batch: Optional[int]  # most images of one call, None where any number goes
 
-    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         """Logits float32 (N, K) of images float32 (N, 3, S, S); BadRequest where shape or type is another.
 
         meanwhile: called while the engine runs if that leaves the processor free, else before it; at least once, unless
@@ -40,12 +40,12 @@ class Backend(Protocol):
 
 
 def infer_in_parts(
-    backend: Backend, batch: np.ndarray, most: Optional[int] = None, meanwhile: Callable[[], None] = nothing
+    backend: Backend, batch: np.ndarray, most: Optional[int] = None, meanwhile: Callable[[], None] = noop
 ) -> np.ndarray:
     """Logits of any number of images, with at most `most` of them, and never more than the engine takes, in a call."""
     most = min(most or len(batch), backend.max_batch or len(batch))
     parts: List[np.ndarray] = []
     for begin in range(0, len(batch), most):
         parts.append(backend.infer(batch[begin : begin + most], meanwhile))
-        meanwhile = nothing
+        meanwhile = noop
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..errors import StartupError
 from .backend import Backend
-from .engine_card import PRECISIONS, card_path, file_sha256, read_card, stale
+from .engine_card import PRECISIONS, card_path, file_sha256, read_card, why_outdated
 
 LOG = logging.getLogger("server.backend")
 BACKENDS = ("auto", "tensorrt", "onnxruntime")
@@ -34,7 +34,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedEngine:
     """An engine that is ready to run, and what it was made of.
 
     metadata: that of the ONNX file. sha256: the ONNX file's. source: the file that was opened. not_tensorrt: why a
@@ -48,7 +48,7 @@ class Opened:
     not_tensorrt: Optional[str] = None
 
 
-def open_backend(name: str, onnx: Optional[Path], cards: Sequence[Path], choice: Choice) -> Opened:
+def open_backend(name: str, onnx: Optional[Path], cards: Sequence[Path], choice: Choice) -> OpenedEngine:
     """Open the engine of a model. onnx: its file, None where there is none. cards: see `find_cards`.
 
     Raises StartupError with every reason where nothing that was allowed can run.
@@ -60,7 +60,7 @@ def open_backend(name: str, onnx: Optional[Path], cards: Sequence[Path], choice:
             opened = open_tensorrt(card, onnx, choice, refusals)
             if opened:
                 return opened
-        refusals = refusals or [no_engine(name, choice)]
+        refusals = refusals or [describe_missing_engine(name, choice)]
         reasons = "; ".join(refusals)
         if choice.backend == "tensorrt" or onnx is None:
             raise StartupError(reasons)
@@ -73,7 +73,7 @@ def open_backend(name: str, onnx: Optional[Path], cards: Sequence[Path], choice:
     return open_onnxruntime(onnx, choice, refusals, missed)
 
 
-def no_engine(name: str, choice: Choice) -> str:
+def describe_missing_engine(name: str, choice: Choice) -> str:
     precision = choice.precisions[0]
     return (
         f"there is no engine build/{name}-{' or -'.join(choice.precisions)}{CARD_SUFFIX}: make one on this machine with"
@@ -81,13 +81,13 @@ def no_engine(name: str, choice: Choice) -> str:
     )
 
 
-def open_tensorrt(card_file: Path, onnx: Optional[Path], choice: Choice, refusals: List[str]) -> Optional[Opened]:
+def open_tensorrt(card_file: Path, onnx: Optional[Path], choice: Choice, refusals: List[str]) -> Optional[OpenedEngine]:
     """The engine of a card; None where it cannot be used, of which the reason is added to `refusals`."""
     from .tensorrt_backend import TensorRTBackend
 
     try:
         card = read_card(card_file)
-        outdated = stale(card, file_sha256(onnx), card.plugin_sha256) if onnx is not None else None
+        outdated = why_outdated(card, file_sha256(onnx), card.plugin_sha256) if onnx is not None else None
         if outdated:
             cure = f"make engine NAME={card.name} PRECISION={card.precision}"
             raise StartupError(f"{card_file}: {outdated}; build it again with `{cure}`")
@@ -98,10 +98,10 @@ def open_tensorrt(card_file: Path, onnx: Optional[Path], choice: Choice, refusal
     except OSError as error:  # the ONNX file, of which the card is
         refusals.append(f"{onnx} cannot be read ({error.strerror})")
         return None
-    return Opened(backend, backend.metadata, card.onnx_sha256, card_file)
+    return OpenedEngine(backend, backend.metadata, card.onnx_sha256, card_file)
 
 
-def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str], missed: bool) -> Opened:
+def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str], missed: bool) -> OpenedEngine:
     reasons = "; ".join(refusals)
     try:
         from .onnxruntime_backend import OnnxRuntimeBackend
@@ -109,7 +109,7 @@ def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str], missed
         also = f". TensorRT does not run it either: {reasons}" if refusals else ""
         raise StartupError(f"ONNX Runtime is not installed ({error}): pip install onnxruntime{also}") from error
     backend = OnnxRuntimeBackend(onnx, choice.provider, choice.threads)
-    return Opened(backend, backend.metadata, file_sha256(onnx), onnx, reasons if refusals and missed else None)
+    return OpenedEngine(backend, backend.metadata, file_sha256(onnx), onnx, reasons if refusals and missed else None)
 
 
 def find_cards(name: str, folders: Sequence[Path], choice: Choice) -> List[Path]:
@@ -118,7 +118,7 @@ def find_cards(name: str, folders: Sequence[Path], choice: Choice) -> List[Path]
     return list({path.resolve(): path for path in reversed(paths) if path.is_file()}.values())[::-1]
 
 
-def engine_names(folders: Sequence[Path]) -> List[str]:
+def find_engine_names(folders: Sequence[Path]) -> List[str]:
     """Names of the models that have an engine."""
     ends = [f"-{precision}{CARD_SUFFIX}" for precision in PRECISIONS]
     files = [path.name for folder in folders for path in folder.glob(f"*{CARD_SUFFIX}")]

@@ -1,7 +1,7 @@
-"""CUDA as serving needs it: the thinnest layer over pycuda. Nothing of it is loaded before a function is called.
+"""CUDA as serving needs it: a thin layer over pycuda, which is imported by the first call.
 
-TensorRT works in the GPU's primary context, so this does, too. A context is current in one thread: whoever makes a
-`Context` makes everything with it, frees everything, and closes it, all in that thread (owner_thread.py).
+TensorRT works in the GPU's primary context, so this does, too. A context is current in one thread: the
+thread that makes a `Context` also makes, uses and frees everything in it, and closes it (owner_thread.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Array = np.ndarray
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING, which pycuda has no name for
 
 
-def driver() -> Any:
+def load_driver() -> Any:
     """pycuda's driver module, initialised. Raises StartupError: no pycuda, no driver, no GPU."""
     try:
         import pycuda.driver as cuda
@@ -40,16 +40,16 @@ NO_GPU = (
 )
 
 
-def gpu() -> Tuple[str, str]:
+def read_gpu() -> Tuple[str, str]:
     """Name and compute capability of the first GPU, as in ("Orin", "8.7"). Raises StartupError where there is none."""
-    device = driver().Device(0)
+    device = load_driver().Device(0)
     major, minor = device.compute_capability()
     return str(device.name()), f"{major}.{minor}"
 
 
 def cuda_version() -> str:
     """What the driver supports, as in "12.4". Raises StartupError where there is no GPU."""
-    version = int(driver().get_driver_version())
+    version = int(load_driver().get_driver_version())
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
@@ -60,7 +60,7 @@ class Context:
     """
 
     def __init__(self) -> None:
-        self.cuda = driver()
+        self.cuda = load_driver()
         device = self.cuda.Device(0)
         try:
             self._context = device.retain_primary_context()
@@ -75,21 +75,21 @@ class Context:
         self._context.pop()  # else pycuda says at exit that its stack is not empty, and aborts
         self._context.detach()
 
-    def stream(self) -> Any:
+    def new_stream(self) -> Any:
         """One that does not wait for CUDA's default stream: what others do on that would break a capture."""
         return self.cuda.Stream(NON_BLOCKING)
 
-    def sleeper(self) -> Any:
+    def new_blocking_event(self) -> Any:
         """An event for `wait_asleep`."""
         flags = self.cuda.event_flags
         return self.cuda.Event(flags.BLOCKING_SYNC | flags.DISABLE_TIMING)
 
-    def wait_asleep(self, stream: Any, sleeper: Any) -> None:
+    def wait_asleep(self, stream: Any, event: Any) -> None:
         """Wait for a stream without using a core, which stream.synchronize() may do; wakes up some 50 us later."""
-        sleeper.record(stream)
-        sleeper.synchronize()
+        event.record(stream)
+        event.synchronize()
 
-    def milliseconds(self, stream: Any, work: Any, runs: int) -> Array:
+    def measure_ms(self, stream: Any, work: Any, runs: int) -> Array:
         """GPU time of `runs` calls of work(), which enqueues on the stream: (runs,)."""
         times: List[float] = []
         begin, end = self.cuda.Event(), self.cuda.Event()

@@ -15,7 +15,7 @@ THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads' CUDA cal
 
 
 class GraphError(Exception):
-    """Why there is no graph."""
+    """CUDA cannot capture, instantiate or launch the graph."""
 
 
 class Graph:
@@ -27,15 +27,15 @@ class Graph:
         self._stream = ctypes.c_void_p(stream)
 
     def launch(self) -> None:
-        check(self._library, self._library.cuGraphLaunch(self._executable, self._stream), "cuGraphLaunch")
+        raise_on_error(self._library, self._library.cuGraphLaunch(self._executable, self._stream), "cuGraphLaunch")
 
     def free(self) -> None:
         self._library.cuGraphExecDestroy(self._executable)
 
 
-def driver_library() -> Any:
-    """The driver, called with Python's lock held: starting a graph takes microseconds, but who gives the lock away
-    while another thread computes gets it back only after milliseconds (sys.getswitchinterval)."""
+def load_driver_library() -> Any:
+    """The driver, called with the GIL held: starting a graph takes microseconds, but a thread that releases the GIL
+    while another one computes gets it back only after milliseconds (sys.getswitchinterval)."""
     try:
         return ctypes.PyDLL(LIBRARY)
     except OSError as error:
@@ -47,12 +47,12 @@ def capture(stream: int, enqueue: Callable[[], None]) -> Graph:
 
     Raises GraphError, or what enqueue raised; the stream can be used as before in any case.
     """
-    library = driver_library()
+    library = load_driver_library()
     for name in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphLaunch"):
         if not hasattr(library, name):
             raise GraphError(f"this driver has no {name}: it is older than CUDA 10.1")
     handle, graph = ctypes.c_void_p(stream), ctypes.c_void_p()
-    check(library, library.cuStreamBeginCapture_v2(handle, THREAD_LOCAL), "cuStreamBeginCapture")
+    raise_on_error(library, library.cuStreamBeginCapture_v2(handle, THREAD_LOCAL), "cuStreamBeginCapture")
     try:
         enqueue()
     except BaseException:
@@ -60,7 +60,7 @@ def capture(stream: int, enqueue: Callable[[], None]) -> Graph:
         if graph:
             library.cuGraphDestroy(graph)
         raise
-    check(library, library.cuStreamEndCapture(handle, ctypes.byref(graph)), "cuStreamEndCapture")
+    raise_on_error(library, library.cuStreamEndCapture(handle, ctypes.byref(graph)), "cuStreamEndCapture")
     try:
         return Graph(library, instantiate(library, graph), stream)
     finally:
@@ -74,11 +74,11 @@ def instantiate(library: Any, graph: Any) -> Any:
         status = library.cuGraphInstantiateWithFlags(ctypes.byref(executable), graph, flags)
     else:
         status = library.cuGraphInstantiate(ctypes.byref(executable), graph, None, None, ctypes.c_size_t(0))
-    check(library, status, "cuGraphInstantiate")
+    raise_on_error(library, status, "cuGraphInstantiate")
     return executable
 
 
-def check(library: Any, status: int, function: str) -> None:
+def raise_on_error(library: Any, status: int, function: str) -> None:
     if status == 0:
         return
     text = ctypes.c_char_p()

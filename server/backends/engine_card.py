@@ -4,7 +4,7 @@
     build/<name>-<precision>-<8 digits>.engine     the engine, named by the hash of its ONNX file
 
 An engine is good for one ONNX file, one plugin library, one TensorRT and one kind of GPU. TensorRT itself refuses most
-others late and in other words; the card tells beforehand, and says what to do.
+others late and in other words; the card shows it beforehand, so that the error can name the cure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HASH_DIGITS = 8
 class EngineCard:
     """What is written beside an engine.
 
-    name: of the artefact, as `make serve NAME=` speaks it. engine: file name, in the card's folder. tensorrt, cuda:
+    name: of the artefact, as `make serve NAME=` takes it. engine: file name, in the card's folder. tensorrt, cuda:
     full versions. gpu, compute_capability: as CUDA names them ("Orin", "8.7"). profile: batch sizes min, opt and max.
     metadata: that of the ONNX file (labels, preprocessing). layers: of the engine, in their order: `name`, `op`,
     `onnx_nodes`. parity: what the comparison after the build found. built: when, how long, and on which board in which
@@ -54,8 +54,8 @@ class EngineCard:
 
 
 @dataclass(frozen=True)
-class Here:
-    """What the process that wants to use an engine runs on; the names are the card's."""
+class Machine:
+    """What this process runs on, as far as an engine depends on it; the names are the card's."""
 
     tensorrt: str
     gpu: str
@@ -83,20 +83,20 @@ def read_card(path: Path) -> EngineCard:
         raise StartupError(f"{path} is no card of an engine ({error!r}): build it again with `make engine`") from error
 
 
-def foreign(card: EngineCard, here: Here) -> Optional[str]:
+def why_wrong_machine(card: EngineCard, machine: Machine) -> Optional[str]:
     """Why the engine cannot run here although nothing is wrong with it: another GPU or another TensorRT. None where it
     can."""
-    if (card.gpu, card.compute_capability) != (here.gpu, here.compute_capability):
+    if (card.gpu, card.compute_capability) != (machine.gpu, machine.compute_capability):
         return (
             f"the engine was built on a {card.gpu} (compute capability {card.compute_capability}) and this is a"
-            f" {here.gpu} ({here.compute_capability})"
+            f" {machine.gpu} ({machine.compute_capability})"
         )
-    if card.tensorrt != here.tensorrt:
-        return f"the engine was built by TensorRT {card.tensorrt} and this is {here.tensorrt}"
+    if card.tensorrt != machine.tensorrt:
+        return f"the engine was built by TensorRT {card.tensorrt} and this is {machine.tensorrt}"
     return None
 
 
-def stale(card: EngineCard, onnx_sha256: Optional[str], plugin_sha256: str) -> Optional[str]:
+def why_outdated(card: EngineCard, onnx_sha256: Optional[str], plugin_sha256: str) -> Optional[str]:
     """Why the engine is out of date: its ONNX file or the plugin library has changed. None where it is not.
 
     onnx_sha256: None where there is no ONNX file, as on a board that was given the engine's folder alone.
@@ -118,9 +118,9 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def plugin_mismatch(plugin: Path, tensorrt: str) -> Optional[str]:
+def why_wrong_plugin(plugin: Path, tensorrt: str) -> Optional[str]:
     """Why a plugin library does not go with this TensorRT, by what `make plugin` wrote beside it; None where it
-    does, or where nothing tells. One of another version may load, and register its layers where nobody looks."""
+    does, or where that is not known. One of another version may load, and register its layers in the wrong registry."""
     try:
         built = str(json.loads(plugin.with_suffix(".json").read_text(encoding="utf-8"))["tensorrt"] or "")
     except (OSError, ValueError, KeyError, TypeError):

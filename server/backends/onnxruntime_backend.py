@@ -15,7 +15,7 @@ from ..profiling.board_conditions import board_conditions, state_conditions
 from ..profiling.build_report import build_report, one_profile_at_a_time
 from ..profiling.machine import machine, physical_cores
 from ..profiling.report import Conditions, LayerReport
-from .backend import nothing
+from .backend import noop
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -56,7 +56,7 @@ class OnnxRuntimeBackend:
     def start(self, work: Callable[[], None]) -> None:
         work()
 
-    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         self._check(batch)
         meanwhile()  # before: a run on the CPU takes the cores itself
         logits: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
@@ -72,8 +72,8 @@ class OnnxRuntimeBackend:
         with one_profile_at_a_time():
             conditions = self._conditions(batch)
             before = board.board_state()
-            latency_ms = profiler.latency_ms(self._session, feed, runs)
-            measured = profiler.profiled_runs(self._new_session, self._options(), self.path, feed, len(latency_ms))
+            latency_ms = profiler.measure_latency_ms(self._session, feed, runs)
+            measured = profiler.run_profiled(self._new_session, self._options(), self.path, feed, len(latency_ms))
             conditions.update(state_conditions(before, board.board_state(), on_gpu=self.provider == "cuda"))
         return build_report(*measured, latency_ms, conditions)
 

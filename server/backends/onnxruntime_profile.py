@@ -15,7 +15,7 @@ import onnxruntime
 
 from ..profiling.attribution import attribute
 from ..profiling.build_report import ReportLayer
-from .onnxruntime_trace import kernel_times
+from .onnxruntime_trace import read_kernel_times
 
 WARM_UP = 5
 MIN_RUNS, MAX_RUNS = 10, 100
@@ -24,7 +24,7 @@ SECONDS = 0.1  # small nets are run more often: the median of ten runs of a mill
 Feed = Dict[str, np.ndarray]
 
 
-def latency_ms(session: onnxruntime.InferenceSession, feed: Feed, runs: Optional[int] = None) -> np.ndarray:
+def measure_latency_ms(session: onnxruntime.InferenceSession, feed: Feed, runs: Optional[int] = None) -> np.ndarray:
     """Milliseconds of `runs` runs after a warm-up: (runs,). None: as many as take about 0.1 s, 10 to 100."""
     warm_up = [_seconds(session, feed) for _ in range(WARM_UP)]
     if runs is None:
@@ -32,7 +32,7 @@ def latency_ms(session: onnxruntime.InferenceSession, feed: Feed, runs: Optional
     return np.array([1000 * _seconds(session, feed) for _ in range(runs)])
 
 
-def profiled_runs(
+def run_profiled(
     new_session: Callable[[onnxruntime.SessionOptions], onnxruntime.InferenceSession],
     options: onnxruntime.SessionOptions,
     path: Path,
@@ -54,7 +54,7 @@ def profiled_runs(
             session.run(None, feed)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         optimised = onnx.load(options.optimized_model_filepath).graph
-    kernel_ms, profiled_ms = kernel_times(events, optimised.node, skip=WARM_UP)
+    kernel_ms, profiled_ms = read_kernel_times(events, optimised.node, skip=WARM_UP)
     layers = attribute(onnx.load(str(path)).graph, optimised)
     unknown = ReportLayer("kernels that the optimised graph does not have", "unknown", [])
     if kernel_ms[:, -1].any():

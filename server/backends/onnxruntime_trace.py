@@ -10,7 +10,7 @@ import onnx
 KERNEL_SUFFIX = "_kernel_time"
 
 
-def kernel_times(
+def read_kernel_times(
     events: Sequence[Dict[str, Any]], nodes: Sequence[onnx.NodeProto], skip: int
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Milliseconds per run and node (runs, nodes + 1), and per whole run (runs,), without the first `skip` runs.

@@ -21,13 +21,13 @@ from ..errors import BadRequest, Busy, StartupError
 from ..profiling.build_report import one_profile_at_a_time
 from ..profiling.report import Conditions, LayerReport
 from . import tensorrt_engine
-from .backend import nothing
+from .backend import noop
 from .cuda import Context
-from .engine_card import EngineCard, foreign, read_card, stale
+from .engine_card import EngineCard, read_card, why_outdated, why_wrong_machine
 from .owner_thread import OwnerThread
-from .tensorrt_engine import Engine, EngineError, here, load_plugin
-from .tensorrt_execution import Execution, noise
-from .tensorrt_profile import conditions, load_apart, report
+from .tensorrt_engine import Engine, EngineError, current_machine, load_plugin
+from .tensorrt_execution import Execution, make_noise
+from .tensorrt_profile import describe_conditions, load_in_own_thread, profile_engine
 
 LOG = logging.getLogger("server.tensorrt")
 RECOVER_S = 5.0
@@ -52,8 +52,8 @@ class TensorRTBackend:
         self.problem: Optional[str] = None
         self._graphs = graphs
         self._cure = f"build it on this machine with `make engine NAME={self.card.name} PRECISION={self.precision}`"
-        machine = here(plugin)
-        unfit = foreign(self.card, machine) or stale(self.card, None, machine.plugin_sha256)
+        machine = current_machine(plugin)
+        unfit = why_wrong_machine(self.card, machine) or why_outdated(self.card, None, machine.plugin_sha256)
         if unfit:
             raise StartupError(f"{self.path}: {unfit}; {self._cure}")
         self._cuda: Optional[Context] = None
@@ -76,7 +76,7 @@ class TensorRTBackend:
     def start(self, work: Callable[[], None]) -> None:
         self._owner.post(work)  # the batches of a queue then follow each other without a change of threads
 
-    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         self._check(batch)
         return self._owner.call(self._run, batch, meanwhile)
 
@@ -84,10 +84,10 @@ class TensorRTBackend:
         self._check(batch)
         with one_profile_at_a_time():
             try:
-                engine = load_apart(self._plan())
+                engine = load_in_own_thread(self._plan())
             except StartupError as error:
                 raise Busy(f"{error}; or load the model again, to measure what is there now") from error
-            known = conditions(self.card, self._shape, batch)
+            known = describe_conditions(self.card, self._shape, batch)
             return self._owner.call(self._profile, engine, batch, runs, known)
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class TensorRTBackend:
         LOG.info("%s: %s", self.path.name, self._execution.conditions)
         return self._engine.max_batch, self._engine.input_shape
 
-    def _run(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+    def _run(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         logits, reason = self._try(batch, meanwhile)
         if logits is None and self.problem is None:
             logits, reason = self._try(batch, meanwhile)  # on a fresh context
@@ -171,14 +171,14 @@ class TensorRTBackend:
     def _recover(self) -> None:
         if self.problem is not None and self._engine is not None:
             try:
-                self._run(noise(self._engine, 1))
+                self._run(make_noise(self._engine, 1))
             except EngineError:
                 return
 
     def _profile(self, engine: Engine, batch: np.ndarray, runs: Optional[int], known: Conditions) -> LayerReport:
         execution = self._execution_now()
         assert self._cuda is not None
-        return report(engine, self.card, self._cuda, execution, batch, runs, {**known, **execution.conditions})
+        return profile_engine(engine, self.card, self._cuda, execution, batch, runs, {**known, **execution.conditions})
 
     def _free(self) -> None:
         self._drop()

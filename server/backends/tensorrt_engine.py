@@ -1,7 +1,7 @@
 """Everything at run time that differs between TensorRT 8.2 and 11, and nothing else.
 
 Tensors are known by their names from 8.5 on, by their numbers ("bindings") before, and by names alone from 10 on: what
-an engine offers is asked, not its version. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1.
+an engine offers decides, not its version. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1.
 Nothing is imported before it is asked for; what needs a GPU belongs into the thread that owns the CUDA context.
 """
 
@@ -12,16 +12,16 @@ import json
 import logging
 from collections import deque
 from pathlib import Path
-from typing import Any, Deque, Dict, List, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Tuple
 
 from ..errors import StartupError
 from . import cuda
-from .engine_card import Here, file_sha256, plugin_mismatch
+from .engine_card import Machine, file_sha256, why_wrong_plugin
 
 PLUGIN = Path(__file__).resolve().parents[2] / "build" / "libfwht_plugin.so"
 LOG = logging.getLogger("server.tensorrt")
 
-_SAID: Deque[str] = deque(maxlen=3)  # TensorRT's last errors: it returns None or False, and says why in its log alone
+_ERRORS: Deque[str] = deque(maxlen=3)  # of TensorRT, which returns None or False and logs the reason
 _PLUGINS: Dict[Path, str] = {}  # the libraries that this process loaded, with their SHA-256
 _LOGGERS: List[Any] = []  # one for the process: TensorRT keeps the first that it is given
 
@@ -30,7 +30,7 @@ class EngineError(Exception):
     """TensorRT or CUDA failed on a run."""
 
 
-def tensorrt() -> Any:
+def import_tensorrt() -> Any:
     """The module. Raises StartupError where it cannot be imported."""
     try:
         import tensorrt as trt
@@ -42,51 +42,51 @@ def tensorrt() -> Any:
     return trt
 
 
-def version() -> str:
-    return str(tensorrt().__version__)
+def tensorrt_version() -> str:
+    return str(import_tensorrt().__version__)
 
 
-def here(plugin: Path = PLUGIN) -> Here:
+def current_machine(plugin: Path = PLUGIN) -> Machine:
     """What an engine of this machine is built for. Raises StartupError: no TensorRT, no GPU, no plugin library."""
-    trt = version()
-    name, capability = cuda.gpu()
+    trt = tensorrt_version()
+    name, capability = cuda.read_gpu()
     if not plugin.is_file():
         raise StartupError(f"the plugin library {plugin} is not there: build it with `make plugin`")
-    return Here(trt, name, capability, file_sha256(plugin))
+    return Machine(trt, name, capability, file_sha256(plugin))
 
 
-def logger() -> Any:
-    """TensorRT's messages, as lines of this process's log."""
+def get_logger() -> Any:
+    """The logger that TensorRT is given: its messages become lines of this process's log."""
     if not _LOGGERS:
-        trt = tensorrt()
+        trt = import_tensorrt()
         levels = {trt.ILogger.INTERNAL_ERROR: logging.ERROR, trt.ILogger.ERROR: logging.ERROR}
         levels[trt.ILogger.WARNING] = logging.INFO  # for developers: no reader of the log could mend what they name
 
-        class Lines(trt.ILogger):  # type: ignore[misc, name-defined]
+        class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
             def __init__(self) -> None:
                 trt.ILogger.__init__(self)  # not super(): pybind11 wants it by name
 
             def log(self, severity: Any, text: str) -> None:
                 level = levels.get(severity, logging.DEBUG)
                 if level == logging.ERROR:
-                    _SAID.append(text)
+                    _ERRORS.append(text)
                 LOG.log(level, "%s", text)
 
-        _LOGGERS.append(Lines())
+        _LOGGERS.append(Logger())
     return _LOGGERS[0]
 
 
-def said() -> str:
-    """What TensorRT's log said of its last failure; asked once."""
-    lines = list(_SAID)
-    _SAID.clear()
+def take_trt_errors() -> str:
+    """The last errors in TensorRT's log, joined; they are forgotten then."""
+    lines = list(_ERRORS)
+    _ERRORS.clear()
     return "; ".join(lines) or "it gave no reason"
 
 
 def load_plugin(plugin: Path = PLUGIN) -> None:
     """Register our layers, before anything is parsed or deserialised. Raises StartupError."""
-    trt = tensorrt()  # first: its libraries are those that the plugin is bound to
-    mismatch = plugin_mismatch(plugin, str(trt.__version__))
+    trt = import_tensorrt()  # first: its libraries are those that the plugin is bound to
+    mismatch = why_wrong_plugin(plugin, str(trt.__version__))
     if mismatch:
         raise StartupError(mismatch)
     loaded, digest = _PLUGINS.get(plugin), file_sha256(plugin)
@@ -100,7 +100,7 @@ def load_plugin(plugin: Path = PLUGIN) -> None:
             " `make plugin`"
         ) from error
     _PLUGINS[plugin] = digest
-    trt.init_libnvinfer_plugins(logger(), "")
+    trt.init_libnvinfer_plugins(get_logger(), "")
 
 
 class Engine:
@@ -111,11 +111,11 @@ class Engine:
     """
 
     def __init__(self, plan: bytes) -> None:
-        self._runtime = tensorrt().Runtime(logger())
-        _SAID.clear()
+        self._runtime = import_tensorrt().Runtime(get_logger())
+        _ERRORS.clear()
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise StartupError(f"TensorRT {version()} cannot read the engine ({said()})")
+            raise StartupError(f"TensorRT {tensorrt_version()} cannot read the engine ({take_trt_errors()})")
         self.by_name = hasattr(self._engine, "num_io_tensors")
         names = self._names()
         inputs = [name for name in names if self._is_input(name)]
@@ -129,19 +129,19 @@ class Engine:
         self.fixed = batch != -1
         self.min_batch, self.opt_batch, self.max_batch = (batch,) * 3 if self.fixed else self._profile()
 
-    def context(self) -> EngineContext:
+    def create_context(self) -> EngineContext:
         """Only one at a time: up to TensorRT 8.6 a profile of dynamic shapes serves one context."""
-        _SAID.clear()
+        _ERRORS.clear()
         made = self._engine.create_execution_context()
         if made is None:
-            raise EngineError(f"TensorRT made no execution context ({said()})")
+            raise EngineError(f"TensorRT made no execution context ({take_trt_errors()})")
         return EngineContext(self, made)
 
-    def layers(self) -> List[Any]:
-        """What the engine inspector says of each layer in order: a dict with "Name" and more, or the name alone where
-        the engine was built without details."""
+    def inspect_layers(self) -> List[Any]:
+        """What the engine inspector lists for each layer, in order: a dict with "Name" and more, or the name alone
+        where the engine was built without details."""
         inspector = self._engine.create_engine_inspector()
-        text = inspector.get_engine_information(tensorrt().LayerInformationFormat.JSON)
+        text = inspector.get_engine_information(import_tensorrt().LayerInformationFormat.JSON)
         layers: List[Any] = json.loads(text)["Layers"]
         return layers
 
@@ -156,7 +156,7 @@ class Engine:
 
     def _is_input(self, name: str) -> bool:
         """Whether it is; also sees that it is float32."""
-        trt, engine = tensorrt(), self._engine
+        trt, engine = import_tensorrt(), self._engine
         kind = engine.get_tensor_dtype(name) if self.by_name else engine.get_binding_dtype(name)
         if kind != trt.float32:
             raise StartupError(f"the engine's tensor {name} is {kind}: build it with float32 inputs and outputs")
@@ -215,11 +215,11 @@ class EngineContext:
         self._check(done, "did not start the run")
 
     def execute(self) -> None:
-        """Run, and return when it is done: the one call that every version has; a profiler is told of each layer."""
+        """Run, and return when it is done, a profiler called for each layer: the one call that every version has."""
         self._check(self._context.execute_v2(self._pointers), "failed on the run")
 
     def report_to(self, profiler: Any) -> None:
-        """An IProfiler that hears of every run from now on; runs are slower then."""
+        """Give every run from now on to an IProfiler; runs are slower then."""
         self._context.profiler = profiler
 
     def close(self) -> None:
@@ -228,9 +228,4 @@ class EngineContext:
     @staticmethod
     def _check(done: bool, what: str) -> None:
         if not done:
-            raise EngineError(f"TensorRT {what} ({said()})")
-
-
-def names_of(layers: Sequence[Any]) -> List[str]:
-    """The names among what `Engine.layers` returned."""
-    return [str(layer["Name"]) if isinstance(layer, dict) else str(layer) for layer in layers]
+            raise EngineError(f"TensorRT {what} ({take_trt_errors()})")

@@ -1,10 +1,10 @@
-"""An engine made ready to run: stream, memory, and for each batch size the quickest way there is, found by trying.
+"""An engine made ready to run: stream, memory, and for each batch size the quickest way to run it, as measured.
 
-What is tried when it is made, and kept where it is quicker:
+Measured at construction, and kept where it is quicker:
 
 - on a Jetson, whose GPU and CPU share one memory, buffers that both work on in place, against copying;
 - a CUDA graph for each batch size, which starts the copies and all layers in one call, against starting each;
-- to wait asleep rather than on a core, where a run takes so long that waking up does not count.
+- a blocking wait instead of spinning on a core, where a run takes so long that the time to wake up does not count.
 
 Everything here runs in the thread that owns the CUDA context.
 """
@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 
-from .backend import nothing
+from .backend import noop
 from .cuda import Buffer, Context
 from .cuda_graph import Graph, GraphError, capture
 from .tensorrt_engine import Engine, EngineError
@@ -38,24 +38,24 @@ class Execution:
     def __init__(self, engine: Engine, context: Context, graphs: bool = True) -> None:
         self._engine = engine
         self._cuda = context
-        self._sleeper: Any = None
+        self._blocking_event: Any = None
         self._buffers: List[Buffer] = []
         self._graphs: Dict[int, Graph] = {}
-        self._context = engine.context()
+        self._context = engine.create_context()
         try:
-            self._stream = context.stream()
-            self._use(mapped=False)
+            self._stream = context.new_stream()
+            self._replace_buffers(mapped=False)
             self._warm_up()
             found = self._choose_buffers()
-            found["cuda_graphs"] = self._capture() if graphs else "none: they are switched off"
-            if self._seconds(engine.min_batch) >= ASLEEP_S:
-                self._sleeper = context.sleeper()
+            found["cuda_graphs"] = self._capture_graphs() if graphs else "none: they are switched off"
+            if self._measure_s(engine.min_batch) >= ASLEEP_S:
+                self._blocking_event = context.new_blocking_event()
         except BaseException:
             self.close()
             raise
-        self.conditions: Dict[str, Any] = {**found, "waits": "asleep" if self._sleeper else "on a core"}
+        self.conditions: Dict[str, Any] = {**found, "waits": "asleep" if self._blocking_event else "on a core"}
 
-    def run(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+    def run(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         """Logits float32 (N, K) of images float32 (N, 3, S, S), N at most the profile's largest batch.
 
         meanwhile: called while the GPU works.
@@ -77,8 +77,8 @@ class Execution:
         return result
 
     def _wait(self) -> None:
-        if self._sleeper is not None:
-            self._cuda.wait_asleep(self._stream, self._sleeper)
+        if self._blocking_event is not None:
+            self._cuda.wait_asleep(self._stream, self._blocking_event)
         else:
             self._stream.synchronize()
 
@@ -87,7 +87,7 @@ class Execution:
         self._free_graphs()
         self._context.close()
         self._free_buffers()
-        self._stream = self._sleeper = None
+        self._stream = self._blocking_event = None
 
     def _enqueue(self, size: int) -> None:
         images, logits = self._buffers
@@ -96,8 +96,8 @@ class Execution:
         self._context.enqueue(self._stream.handle)
         logits.copy_out(size, self._stream)
 
-    def _use(self, mapped: bool) -> None:
-        """Other buffers instead of those there are."""
+    def _replace_buffers(self, mapped: bool) -> None:
+        """Replace the buffers, if there are any."""
         self._free_buffers()
         for shape in (self._engine.input_shape, self._engine.output_shape):
             self._buffers.append(Buffer(self._cuda, (self._engine.max_batch, *shape), mapped))
@@ -110,13 +110,13 @@ class Execution:
                 buffer.free()
 
     def _warm_up(self) -> None:
-        """What TensorRT prepares for a shape is done at its first run."""
-        for size in sizes(self._engine):
-            self._seconds(size, tries=2)
+        """TensorRT prepares for a shape at its first run."""
+        for size in list_batch_sizes(self._engine):
+            self._measure_s(size, tries=2)
 
-    def _seconds(self, size: int, tries: int = TRIES) -> float:
-        """Of the quickest of some runs: whatever else the machine does only adds."""
-        batch = noise(self._engine, size)
+    def _measure_s(self, size: int, tries: int = TRIES) -> float:
+        """Seconds of the quickest of some runs: other work on the machine can only add to it."""
+        batch = make_noise(self._engine, size)
         times = []
         for _ in range(tries):
             start = time.perf_counter()
@@ -130,50 +130,50 @@ class Execution:
         size = self._engine.opt_batch
         seconds = {False: float("inf"), True: float("inf")}
         for mapped in (False, True) * 2:  # in turns, since the board's clocks may still be rising
-            self._use(mapped)
-            self._seconds(size, tries=2)
-            seconds[mapped] = min(seconds[mapped], self._seconds(size))
+            self._replace_buffers(mapped)
+            self._measure_s(size, tries=2)
+            seconds[mapped] = min(seconds[mapped], self._measure_s(size))
         best = seconds[True] < seconds[False]
-        self._use(best)
+        self._replace_buffers(best)
         tried = {"copied_ms": round(1000 * seconds[False], 4), "mapped_ms": round(1000 * seconds[True], 4)}
         return {"buffers": "mapped" if best else "copied", "buffers_tried": {"batch": size, **tried}}
 
-    def _capture(self) -> Any:
+    def _capture_graphs(self) -> Any:
         """Capture every size. Returns the sizes, or in words why there are no graphs: then every run is a plain one."""
-        plain = {size: self.run(noise(self._engine, size)) for size in sizes(self._engine)}
+        plain = {size: self.run(make_noise(self._engine, size)) for size in list_batch_sizes(self._engine)}
         opt = self._engine.opt_batch
-        plain_s = self._seconds(opt)
+        plain_s = self._measure_s(opt)
         try:
             for size in plain:
                 self._enqueue(size)  # what TensorRT does at a change of shape must not be captured
                 self._stream.synchronize()
                 self._graphs[size] = capture(self._stream.handle, partial(self._enqueue, size))
-            wrong = self._differing(plain)
-            graph_s = self._seconds(opt)
+            wrong = self._find_wrong_graph(plain)
+            graph_s = self._measure_s(opt)
         except (GraphError, EngineError, self._cuda.error) as error:
-            return self._without_graphs(str(error))
+            return self._discard_graphs(str(error))
         if wrong is not None:
-            return self._without_graphs(f"at batch {wrong} the graph gave other logits than the plain run")
+            return self._discard_graphs(f"at batch {wrong} the graph gave other logits than the plain run")
         if graph_s > plain_s:
             times = f"{1000 * graph_s:.3f} ms, {1000 * plain_s:.3f} without"
-            return self._without_graphs(f"they were no quicker (batch {opt}: {times})")
+            return self._discard_graphs(f"they were no quicker (batch {opt}: {times})")
         return sorted(self._graphs)
 
-    def _differing(self, plain: Dict[int, np.ndarray]) -> Optional[int]:
+    def _find_wrong_graph(self, plain: Dict[int, np.ndarray]) -> Optional[int]:
         """The first size whose graph gives something else than the plain run did. The sizes are asked in a mixed order,
         since all graphs share the context's memory."""
         for size in [*reversed(list(plain)), *plain]:
-            self._buffers[1].host[:] = np.nan  # what is there already must not pass for an answer
-            wanted, got = plain[size], self.run(noise(self._engine, size))
+            self._buffers[1].host[:] = np.nan  # old contents must not pass for an answer
+            wanted, got = plain[size], self.run(make_noise(self._engine, size))
             if not np.abs(got - wanted).max() <= CLOSE * np.abs(wanted).max():
                 return size
         return None
 
-    def _without_graphs(self, reason: str) -> str:
+    def _discard_graphs(self, reason: str) -> str:
         """Back to plain runs, on a fresh context: a capture that broke off may have left the old one in any state."""
         self._free_graphs()
         self._context.close()
-        self._context = self._engine.context()
+        self._context = self._engine.create_context()
         self._context.bind(*(buffer.pointer for buffer in self._buffers))
         self._warm_up()
         return f"none: {reason}"
@@ -184,7 +184,7 @@ class Execution:
         self._graphs = {}
 
 
-def sizes(engine: Engine) -> List[int]:
+def list_batch_sizes(engine: Engine) -> List[int]:
     """The batch sizes that are prepared."""
     least, most = engine.min_batch, engine.max_batch
     if most <= EVERY_SIZE:
@@ -193,7 +193,7 @@ def sizes(engine: Engine) -> List[int]:
     return sorted({least, engine.opt_batch, most, *(size for size in powers if least < size)})
 
 
-def noise(engine: Engine, size: int) -> np.ndarray:
+def make_noise(engine: Engine, size: int) -> np.ndarray:
     """Images that no two sizes share, so that a run which read another one's memory shows."""
     shape = (size, *engine.input_shape)
     return np.random.default_rng(size).standard_normal(shape, dtype=np.float32)

@@ -18,14 +18,14 @@ STRETCH = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")
 MOVE = re.compile(r"reformat|CopyNode|HostToDeviceCopy|DeviceToHostCopy|\bcopy\b", re.IGNORECASE)
 
 
-def card_layers(told: Sequence[Any], nodes: Mapping[str, str]) -> List[Dict[str, Any]]:
+def make_card_layers(inspected: Sequence[Any], nodes: Mapping[str, str]) -> List[Dict[str, Any]]:
     """The card's `layers`: `name` as the profiler says it, `op`, `onnx_nodes`.
 
-    told: what the engine inspector said of each layer (Engine.layers). nodes: op by name of the ONNX graph's nodes, in
+    inspected: what Engine.inspect_layers returned. nodes: op by name of the ONNX graph's nodes, in
     the graph's order. A node that no layer names was fused without a trace: it is counted to the layer whose node it is
     the activation of ("stem_relu6" of "stem").
     """
-    layers = [layer if isinstance(layer, dict) else {"Name": layer} for layer in told]
+    layers = [layer if isinstance(layer, dict) else {"Name": layer} for layer in inspected]
     owned = [_named(layer, nodes) for layer in layers]
     _fill_stretches(layers, owned, list(nodes))
     claimed: Set[str] = {name for names in owned for name in names}
@@ -37,7 +37,7 @@ def card_layers(told: Sequence[Any], nodes: Mapping[str, str]) -> List[Dict[str,
     return [_layer(layer, sorted(set(names), key=order.__getitem__), nodes) for layer, names in zip(layers, owned)]
 
 
-def report_layers(card: Sequence[Mapping[str, Any]], names: Sequence[str]) -> List[ReportLayer]:
+def find_report_layers(card: Sequence[Mapping[str, Any]], names: Sequence[str]) -> List[ReportLayer]:
     """The layer of each name that the profiler reported. Engine layers of the same nodes are one layer; a name that the
     card does not have stands for itself."""
     known = {str(entry["name"]): entry for entry in card}

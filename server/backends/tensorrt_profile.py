@@ -2,9 +2,8 @@
 
 The profiler is attached to an execution context of its own. Up to TensorRT 8.6 a profile of dynamic shapes serves one
 context, so the engine file is read a second time for the report, and freed after it; the context that serves is never
-slowed down. To read it may take a minute on a board, and happens in a thread of its own (`load_apart`). The runs are
-those of the thread that owns the CUDA context, so no request is computed meanwhile, and neither disturbs the other's
-times.
+slowed down. Reading may take a minute on a board, and happens in a thread of its own (`load_in_own_thread`). The thread
+that owns the CUDA context does the runs, so no request is computed meanwhile, and neither disturbs the other's times.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from ..profiling.report import Conditions, LayerReport
 from . import cuda
 from .cuda import Buffer, Context
 from .engine_card import EngineCard
-from .tensorrt_engine import Engine, EngineContext, tensorrt
+from .tensorrt_engine import Engine, EngineContext, import_tensorrt
 from .tensorrt_execution import Execution
-from .tensorrt_layers import report_layers
+from .tensorrt_layers import find_report_layers
 
 WARM_UP = 5
 MIN_RUNS, MAX_RUNS = 10, 100
 SECONDS = 0.1  # small nets are run more often
 
 
-def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Conditions:
+def describe_conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Conditions:
     """What the times depend on, as far as it is known before the runs."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -55,7 +54,7 @@ def conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarray) -> Con
     }
 
 
-def load_apart(plan: bytes) -> Engine:
+def load_in_own_thread(plan: bytes) -> Engine:
     """The engine, read in a thread of its own while requests are computed. Raises what Engine does."""
 
     def load() -> Engine:
@@ -69,7 +68,7 @@ def load_apart(plan: bytes) -> Engine:
         return thread.submit(load).result()
 
 
-def report(
+def profile_engine(
     engine: Engine,
     card: EngineCard,
     context: Context,
@@ -78,25 +77,25 @@ def report(
     runs: Optional[int],
     known: Conditions,
 ) -> LayerReport:
-    """The layer report of `batch`. engine: of `load_apart`; it is closed here. execution: the one that serves, by which
-    latency_ms is measured.
+    """The layer report of `batch`.
 
-    known: conditions, which are completed here: engine_ms is the GPU's time of a run without copies nor profiler, to
+    engine: of `load_in_own_thread`; it is closed here. execution: the one that serves, by which latency_ms is measured.
+    known: conditions, which are completed here: engine_ms is the GPU's time of a run without copies or profiler, to
     compare the sum of the layers with; board_before, board_after and, where a clock changed, `noisy` with the reason.
     """
     try:
-        latency_ms = latencies(execution, batch, runs)
+        latency_ms = measure_latency_ms(execution, batch, runs)
         before = board.board_state()
-        names, kernel_ms, profiled_ms, engine_ms = profiled_runs(engine, context, batch, len(latency_ms))
+        names, kernel_ms, profiled_ms, engine_ms = run_profiled(engine, context, batch, len(latency_ms))
     finally:
         engine.close()
     after = board.board_state()
     known = {**known, "engine_ms": round(float(np.median(engine_ms)), 4)}
     known.update(state_conditions(before, after, on_gpu=True))
-    return build_report(report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
+    return build_report(find_report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
 
 
-def latencies(execution: Execution, batch: np.ndarray, runs: Optional[int]) -> np.ndarray:
+def measure_latency_ms(execution: Execution, batch: np.ndarray, runs: Optional[int]) -> np.ndarray:
     """Milliseconds of `runs` runs as requests get them. None: as many as take about 0.1 s, 10 to 100."""
 
     def seconds() -> float:
@@ -110,7 +109,7 @@ def latencies(execution: Execution, batch: np.ndarray, runs: Optional[int]) -> n
     return np.array([1000 * seconds() for _ in range(runs)])
 
 
-def profiled_runs(
+def run_profiled(
     engine: Engine, context: Context, batch: np.ndarray, runs: int
 ) -> Tuple[List[str], np.ndarray, np.ndarray, np.ndarray]:
     """Run the engine with a profiler.
@@ -119,7 +118,7 @@ def profiled_runs(
     (runs,), and of runs without the profiler on the GPU's clock (runs,).
     """
     buffers: List[Buffer] = []
-    running = engine.context()
+    running = engine.create_context()
     try:
         for shape in (engine.input_shape, engine.output_shape):
             buffers += [Buffer(context, (engine.max_batch, *shape), mapped=False)]
@@ -133,7 +132,7 @@ def profiled_runs(
 def _measure(
     engine: Engine, running: EngineContext, context: Context, buffers: Sequence[Buffer], batch: np.ndarray, runs: int
 ) -> Tuple[List[str], np.ndarray, np.ndarray, np.ndarray]:
-    stream = context.stream()
+    stream = context.new_stream()
     images, logits = buffers
     images.host[:] = 0
     images.host[: len(batch)] = batch
@@ -143,22 +142,22 @@ def _measure(
     for _ in range(WARM_UP):
         running.enqueue(stream.handle)
     stream.synchronize()
-    engine_ms = context.milliseconds(stream, lambda: running.enqueue(stream.handle), runs)
+    engine_ms = context.measure_ms(stream, lambda: running.enqueue(stream.handle), runs)
     profiler = new_profiler()
     running.report_to(profiler)
     samples: List[List[Tuple[str, float]]] = []
     profiled_ms = []
     for _ in range(WARM_UP + runs):
-        profiler.heard = []
+        profiler.times = []
         start = time.perf_counter()
         running.execute()
         profiled_ms.append(1000 * (time.perf_counter() - start))
-        samples.append(profiler.heard)
-    names, kernel_ms = table(samples[WARM_UP:])
+        samples.append(profiler.times)
+    names, kernel_ms = tabulate(samples[WARM_UP:])
     return names, kernel_ms, np.array(profiled_ms[WARM_UP:]), engine_ms
 
 
-def table(samples: Sequence[Sequence[Tuple[str, float]]]) -> Tuple[List[str], np.ndarray]:
+def tabulate(samples: Sequence[Sequence[Tuple[str, float]]]) -> Tuple[List[str], np.ndarray]:
     """Names in the order they came (K,), and times (runs, K); one that a run reports twice adds up."""
     names = list(dict.fromkeys(name for run in samples for name, _ in run))
     column = {name: i for i, name in enumerate(names)}
@@ -170,16 +169,16 @@ def table(samples: Sequence[Sequence[Tuple[str, float]]]) -> Tuple[List[str], np
 
 
 def new_profiler() -> Any:
-    trt = tensorrt()
+    trt = import_tensorrt()
 
     class Profiler(trt.IProfiler):  # type: ignore[misc, name-defined]
-        """heard: name and milliseconds of each layer of the last run."""
+        """times: name and milliseconds of each layer of the last run."""
 
         def __init__(self) -> None:
             trt.IProfiler.__init__(self)
-            self.heard: List[Tuple[str, float]] = []
+            self.times: List[Tuple[str, float]] = []
 
         def report_layer_time(self, layer_name: str, ms: float) -> None:
-            self.heard.append((layer_name, ms))
+            self.times.append((layer_name, ms))
 
     return Profiler()

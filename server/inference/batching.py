@@ -10,7 +10,7 @@ from typing import Callable, Deque, List, Optional, Tuple
 
 import numpy as np
 
-from ..backends.backend import Backend, infer_in_parts, nothing
+from ..backends.backend import Backend, infer_in_parts, noop
 from ..errors import Late
 from ..stage_times import Stages
 from .workers import Reply
@@ -174,7 +174,7 @@ class Batcher:
 class Answers:
     """The answers of a batch, given once. then: called after that, what nobody should wait for."""
 
-    def __init__(self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]], then: Callable[[], None] = nothing) -> None:
+    def __init__(self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]], then: Callable[[], None] = noop) -> None:
         self._answers = answers
         self._then = then
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, Tuple
 
-from ..backends.choice import engine_names
+from ..backends.choice import find_engine_names
 from ..errors import StartupError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,4 +31,4 @@ def find_model(name: str) -> Path:
 def model_names() -> List[str]:
     """Names of all models in build/ and models/: ONNX files, and engines that were brought here without theirs."""
     files = {path.stem for folder in FOLDERS for path in folder.glob("*.onnx")}
-    return sorted({*files, *engine_names(FOLDERS)})
+    return sorted({*files, *find_engine_names(FOLDERS)})

@@ -26,7 +26,7 @@ from export.engine import parity as engine_parity
 from export.engine.build_steps import Order
 from export.engine.from_onnx import Steps
 from export.engine.parity_verdict import Parity
-from server.backends.engine_card import EngineCard, Here
+from server.backends.engine_card import EngineCard, Machine
 
 GUARD_S = 20.0  # only a hang takes this long
 
@@ -123,7 +123,7 @@ def on_it(plugin: Path, work: Callable[..., Any], *arguments: Any, **options: An
         return work(*arguments)
 
 
-def survey(plugin: Path, report: Any) -> Here:
+def survey(plugin: Path, report: Any) -> Machine:
     return on_it(plugin, engine_work.survey, plugin, report)  # type: ignore[no-any-return]
 
 
@@ -141,17 +141,17 @@ STEPS = Steps(survey, build, prove)
 # What may go wrong, as steps that replace one of these.
 
 
-def survey_other_gpu(plugin: Path, report: Any) -> Here:
+def survey_other_gpu(plugin: Path, report: Any) -> Machine:
     return on_it(plugin, engine_work.survey, plugin, report, name="Xavier", capability=(7, 2))  # type: ignore[no-any-return]
 
 
-def survey_no_gpu(plugin: Path, report: Any) -> Here:
+def survey_no_gpu(plugin: Path, report: Any) -> Machine:
     with pytest.MonkeyPatch.context() as patch:
         machine(plugin, patch).cuda.gpus = 0
         return engine_work.survey(plugin, report)
 
 
-def survey_no_plugin(plugin: Path, report: Any) -> Here:
+def survey_no_plugin(plugin: Path, report: Any) -> Machine:
     with pytest.MonkeyPatch.context() as patch:
         machine(plugin, patch)
         plugin.unlink()

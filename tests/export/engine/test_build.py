@@ -24,8 +24,8 @@ from export.engine.build import (
 )
 from export.engine.build_steps import Order, engine_plan, fitting_workspace, timings_name
 from export.engine.network import BuildError, parsed
-from server.backends.engine_card import Here
-from server.backends.tensorrt_engine import logger
+from server.backends.engine_card import Machine
+from server.backends.tensorrt_engine import get_logger
 from tests.export.engine.rtx import in_tensorrts_place, plain_model
 
 MIB = 1 << 20
@@ -56,7 +56,7 @@ def test_a_real_build(trt: Any, tmp_path: Path, precision: str) -> None:
 
 
 def test_a_fixed_batch_takes_no_other(trt: Any) -> None:
-    builder = trt.Builder(logger())
+    builder = trt.Builder(get_logger())
     network = parsed(builder, plain_model(batch=8).SerializeToString(), half=False)
     config = configured(builder, half=False, workspace=64 * MIB, tf32=False)
     add_profile(builder, config, network, (8, 8, 8))
@@ -65,16 +65,16 @@ def test_a_fixed_batch_takes_no_other(trt: Any) -> None:
 
 
 def test_settings(trt: Any) -> None:
-    config = configured(trt.Builder(logger()), half=True, workspace=96 * MIB, tf32=False)
+    config = configured(trt.Builder(get_logger()), half=True, workspace=96 * MIB, tf32=False)
     assert config.get_memory_pool_limit(trt.MemoryPoolType.WORKSPACE) == 96 * MIB
     assert config.profiling_verbosity == trt.ProfilingVerbosity.DETAILED
     assert not config.get_flag(trt.BuilderFlag.TF32)
-    assert configured(trt.Builder(logger()), half=True, workspace=MIB, tf32=True).get_flag(trt.BuilderFlag.TF32)
+    assert configured(trt.Builder(get_logger()), half=True, workspace=MIB, tf32=True).get_flag(trt.BuilderFlag.TF32)
 
 
 def test_what_the_builder_refuses_is_told_in_its_words(trt: Any) -> None:
     """A profile is missing, which only the builder notices."""
-    builder = trt.Builder(logger())
+    builder = trt.Builder(get_logger())
     network = parsed(builder, plain_model().SerializeToString(), half=False)
     with pytest.raises(BuildError, match="built no engine .*profile"):
         serialised(builder, network, configured(builder, half=False, workspace=MIB, tf32=False))
@@ -125,7 +125,7 @@ def old(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         __version__="8.2.1.8", BuilderFlag=Flag, TacticSource=OldSources, ProfilingVerbosity=verbosity
     )
     for module in (engine_build, engine_network):
-        monkeypatch.setattr(module, "tensorrt", lambda: made)
+        monkeypatch.setattr(module, "import_tensorrt", lambda: made)
     return made
 
 
@@ -167,7 +167,7 @@ def test_there_is_no_progress_before_tensorrt_10(old: Any) -> None:
     ],
 )
 def test_no_memory_is_told_apart(old: Any, monkeypatch: pytest.MonkeyPatch, said: str, kind: type[BuildError]) -> None:
-    monkeypatch.setattr(engine_build, "said", lambda: said)
+    monkeypatch.setattr(engine_build, "take_trt_errors", lambda: said)
     builder = SimpleNamespace(build_serialized_network=lambda network, config: None)
     with pytest.raises(BuildError) as caught:
         serialised(builder, None, None)
@@ -181,8 +181,10 @@ def test_no_builder(old: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         raise TypeError("pybind11::init(): factory function returned nullptr")
 
     old.Builder = builder
-    monkeypatch.setattr(engine_build, "said", lambda: "CUDA initialization failure with error: 2, out of memory")
-    monkeypatch.setattr(engine_build, "logger", lambda: None)
+    monkeypatch.setattr(
+        engine_build, "take_trt_errors", lambda: "CUDA initialization failure with error: 2, out of memory"
+    )
+    monkeypatch.setattr(engine_build, "get_logger", lambda: None)
     with pytest.raises(NoMemory, match="TensorRT 8.2.1.8 made no builder .CUDA initialization failure"):
         new_builder()
 
@@ -198,8 +200,9 @@ def test_workspace_by_memory(board: str, mib: int) -> None:
 
 
 def test_a_cache_per_tensorrt_and_gpu() -> None:
-    machine = Here("10.3.0", "NVIDIA GeForce RTX 4090", "8.9", "")
+    machine = Machine("10.3.0", "NVIDIA GeForce RTX 4090", "8.9", "")
     assert timings_name(machine) == "tensorrt-10.3.0-NVIDIA-GeForce-RTX-4090-sm89.timings"
     assert (
-        timings_name(Here("8.2.1.8", "NVIDIA Tegra X1", "5.3", "")) == "tensorrt-8.2.1.8-NVIDIA-Tegra-X1-sm53.timings"
+        timings_name(Machine("8.2.1.8", "NVIDIA Tegra X1", "5.3", ""))
+        == "tensorrt-8.2.1.8-NVIDIA-Tegra-X1-sm53.timings"
     )

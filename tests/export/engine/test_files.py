@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from export.engine.files import publish, reason_to_build, workshop, write_card
-from server.backends.engine_card import EngineCard, Here, card_path, engine_name, file_sha256, read_card
+from server.backends.engine_card import EngineCard, Machine, card_path, engine_name, file_sha256, read_card
 from server.errors import StartupError
 from tests.server.backends.test_engine_card import CARD
 
-HERE = Here(CARD.tensorrt, CARD.gpu, CARD.compute_capability, CARD.plugin_sha256)
+HERE = Machine(CARD.tensorrt, CARD.gpu, CARD.compute_capability, CARD.plugin_sha256)
 ROOT = Path(__file__).parents[3]
 
 
@@ -76,7 +76,7 @@ def test_builds_wait_for_each_other(tmp_path: Path) -> None:
 def test_reasons(tmp_path: Path) -> None:
     path = card_path(tmp_path, CARD.name, CARD.precision)
 
-    def reason(machine: Here = HERE, onnx: str = CARD.onnx_sha256, batch: tuple[int, int, int] = (1, 4, 16)) -> Any:
+    def reason(machine: Machine = HERE, onnx: str = CARD.onnx_sha256, batch: tuple[int, int, int] = (1, 4, 16)) -> Any:
         return reason_to_build(path, machine, onnx, batch)
 
     assert reason() == "there was none"

@@ -171,7 +171,7 @@ def interrupted(folder: Path, number: int, whole_group: bool) -> tuple[int, str]
     """Status and words of a command that gets a signal while it builds."""
     code = (
         "import sys; from dataclasses import replace; from export.engine.from_onnx import main\n"
-        "from tests.export import fake_builder as fake\n"
+        "from tests.export.engine import fake_builder as fake\n"
         "if __name__ == '__main__': sys.exit(main(sys.argv[1:], replace(fake.STEPS, build=fake.build_hangs)))"
     )
     script = folder / "script.py"

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.tiny_models import write_tiny_model
-from server.backends.choice import Choice, engine_names
+from server.backends.choice import Choice, find_engine_names
 from server.errors import StartupError
 from server.models import model_files
 from server.models.model import Model, load_model
@@ -82,7 +82,7 @@ def test_an_engine_without_its_onnx_file(gpu: FakeGpu, onnx: Path, loaded: list[
     """As on a board that was given no more."""
     gpu.build(onnx)
     onnx.unlink()
-    assert model_names() == engine_names((gpu.folder,)) == ["tiny"]
+    assert model_names() == find_engine_names((gpu.folder,)) == ["tiny"]
     assert runs_on(loaded) == ("tensorrt", "fp16")
     with pytest.raises(StartupError, match="there is no ONNX file of 'tiny', only an engine"):
         runs_on(loaded, backend="onnxruntime")

@@ -10,14 +10,14 @@ import pytest
 
 from server.backends.engine_card import (
     EngineCard,
-    Here,
+    Machine,
     card_path,
     engine_name,
     file_sha256,
-    foreign,
-    plugin_mismatch,
     read_card,
-    stale,
+    why_outdated,
+    why_wrong_machine,
+    why_wrong_plugin,
 )
 from server.errors import StartupError
 
@@ -38,7 +38,7 @@ CARD = EngineCard(
     parity={"images": 8},
     built={"seconds": 61.5},
 )
-HERE = Here("8.5.2.2", "Orin", "8.7", "b" * 64)
+HERE = Machine("8.5.2.2", "Orin", "8.7", "b" * 64)
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -65,17 +65,17 @@ def test_no_card(tmp_path: Path, text: str) -> None:
 
 
 def test_foreign() -> None:
-    assert foreign(CARD, HERE) is None
+    assert why_wrong_machine(CARD, HERE) is None
     assert "built on a Orin (compute capability 8.7) and this is a Xavier (7.2)" in str(
-        foreign(CARD, replace(HERE, gpu="Xavier", compute_capability="7.2"))
+        why_wrong_machine(CARD, replace(HERE, gpu="Xavier", compute_capability="7.2"))
     )
-    assert "TensorRT 8.5.2.2 and this is 8.6.2.3" in str(foreign(CARD, replace(HERE, tensorrt="8.6.2.3")))
+    assert "TensorRT 8.5.2.2 and this is 8.6.2.3" in str(why_wrong_machine(CARD, replace(HERE, tensorrt="8.6.2.3")))
 
 
 def test_stale() -> None:
-    assert stale(CARD, "a" * 64, "b" * 64) is None and stale(CARD, None, "b" * 64) is None
-    assert "it was aaaaaaaa and is cccccccc" in str(stale(CARD, "c" * 64, "b" * 64))
-    assert "plugin library" in str(stale(CARD, None, "c" * 64))
+    assert why_outdated(CARD, "a" * 64, "b" * 64) is None and why_outdated(CARD, None, "b" * 64) is None
+    assert "it was aaaaaaaa and is cccccccc" in str(why_outdated(CARD, "c" * 64, "b" * 64))
+    assert "plugin library" in str(why_outdated(CARD, None, "c" * 64))
 
 
 def test_hash_of_a_file(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_hash_of_a_file(tmp_path: Path) -> None:
 def test_a_plugin_of_another_tensorrt(tmp_path: Path, built: str, here: str, wrong: bool) -> None:
     library = tmp_path / "libfwht_plugin.so"
     library.with_suffix(".json").write_text(json.dumps({"version": "0.1.0", "tensorrt": built}))
-    problem = plugin_mismatch(library, here)
+    problem = why_wrong_plugin(library, here)
     assert (problem is not None) is wrong
     if problem:
         assert built in problem and here in problem and "make plugin" in problem
@@ -107,4 +107,4 @@ def test_a_plugin_of_another_tensorrt(tmp_path: Path, built: str, here: str, wro
 def test_a_plugin_that_does_not_tell(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "libfwht_plugin.json").write_text(text)
-    assert plugin_mismatch(tmp_path / "libfwht_plugin.so", "8.5.3.1") is None
+    assert why_wrong_plugin(tmp_path / "libfwht_plugin.so", "8.5.3.1") is None

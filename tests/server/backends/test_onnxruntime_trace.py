@@ -6,7 +6,7 @@ from typing import Any
 
 from onnx import helper
 
-from server.backends.onnxruntime_trace import kernel_times
+from server.backends.onnxruntime_trace import read_kernel_times
 
 NODES = [
     helper.make_node("Conv", ["x"], ["a"], "stem"),
@@ -36,11 +36,13 @@ def test_runs_and_nodes() -> None:
         kernel("Mul_26", "Mul", 5),
         total=70,
     )
-    kernel_ms, totals = kernel_times([*first, *second], NODES, skip=1)
+    kernel_ms, totals = read_kernel_times([*first, *second], NODES, skip=1)
     assert kernel_ms.tolist() == [[0.05, 0.004, 0.003, 0.005, 0]]
     assert totals.tolist() == [0.07]
 
 
 def test_kernels_that_the_graph_does_not_have_are_kept() -> None:
-    kernel_ms, _ = kernel_times(run(kernel("stem", "Conv", 50), kernel("New_1", "New", 7), total=60), NODES, skip=0)
+    kernel_ms, _ = read_kernel_times(
+        run(kernel("stem", "Conv", 50), kernel("New_1", "New", 7), total=60), NODES, skip=0
+    )
     assert kernel_ms.tolist() == [[0.05, 0, 0, 0, 0.007]]

@@ -28,10 +28,10 @@ def quick(monkeypatch: pytest.MonkeyPatch, graphs: bool) -> None:
     """Let runs with graphs seem quicker, or slower, than runs without."""
 
     def seconds(execution: Any, size: int, tries: int = 1) -> float:
-        execution.run(tensorrt_execution.noise(execution._engine, size))
+        execution.run(tensorrt_execution.make_noise(execution._engine, size))
         return 1e-4 if bool(execution._graphs) == graphs else 2e-4
 
-    monkeypatch.setattr(tensorrt_execution.Execution, "_seconds", seconds)
+    monkeypatch.setattr(tensorrt_execution.Execution, "_measure_s", seconds)
 
 
 def conditions(backend: TensorRTBackend) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_long_runs_are_waited_for_asleep(opened: Open, tiny: Path, monkeypatch: 
 def test_sizes() -> None:
     def of(least: int, opt: int, most: int) -> list[int]:
         engine: Any = type("Sizes", (), {"min_batch": least, "opt_batch": opt, "max_batch": most})
-        return tensorrt_execution.sizes(engine)
+        return tensorrt_execution.list_batch_sizes(engine)
 
     assert of(1, 4, 16) == list(range(1, 17)) and of(4, 4, 4) == [4]
     assert of(3, 12, 100) == [3, 4, 8, 12, 16, 32, 64, 100]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.backends.tensorrt_layers import card_layers, report_layers
+from server.backends.tensorrt_layers import find_report_layers, make_card_layers
 
 NODES = {
     "stem": "Conv",
@@ -23,7 +23,7 @@ NODES = {
 
 
 def nodes_of(*told: Any) -> list[list[str]]:
-    return [layer["onnx_nodes"] for layer in card_layers(told, NODES)]
+    return [layer["onnx_nodes"] for layer in make_card_layers(told, NODES)]
 
 
 @pytest.mark.parametrize(
@@ -63,21 +63,21 @@ def test_metadata_goes_before_the_name() -> None:
         "LayerType": "gemm",
         "Metadata": "[ONNX Layer: flatten]\x1e[ONNX Layer: classifier]",
     }
-    assert card_layers([told], NODES) == [
+    assert make_card_layers([told], NODES) == [
         {"name": "__myl_Fc_0x12", "op": "Flatten", "onnx_nodes": ["flatten", "classifier"]}
     ]
 
 
 def test_op_of_what_belongs_to_no_node() -> None:
     reformat = {"Name": "Reformatting CopyNode for Input Tensor 0 to stem", "LayerType": "Reformat"}
-    assert card_layers([reformat, "x"], NODES)[0]["op"] == "Reformat"
-    assert card_layers(["x"], NODES)[0]["op"] == "unknown"
+    assert make_card_layers([reformat, "x"], NODES)[0]["op"] == "Reformat"
+    assert make_card_layers(["x"], NODES)[0]["op"] == "unknown"
 
 
 def test_report_layers() -> None:
-    card = card_layers(["Reformatting CopyNode 1", "stem + stem_relu6", "PWN(pool)", "pool"], NODES)
+    card = make_card_layers(["Reformatting CopyNode 1", "stem + stem_relu6", "PWN(pool)", "pool"], NODES)
     names = ["Reformatting CopyNode 1", "stem + stem_relu6", "PWN(pool)", "pool", "never seen"]
-    reformat, stem, pool, pool_again, unknown = report_layers(card, names)
+    reformat, stem, pool, pool_again, unknown = find_report_layers(card, names)
     assert (reformat.name, reformat.nodes) == ("Reformatting CopyNode 1", [])
     assert (stem.name, stem.op, stem.nodes) == ("stem", "Conv", ["stem", "stem_relu6"])
     assert pool is pool_again and pool.name == "pool"

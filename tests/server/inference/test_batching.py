@@ -10,7 +10,7 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from server.backends.backend import nothing
+from server.backends.backend import noop
 from server.errors import BadRequest, Late
 from tests.server.support.batch_line import HOUR, Line, images, values
 from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
@@ -54,7 +54,7 @@ def test_a_batch_is_answered_while_the_next_one_runs() -> None:
     class Stepping(GatedEngine):
         steps = (threading.Event(), threading.Event())
 
-        def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+        def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
             step = self.steps[len(self.runs)]
             logits = super().infer(batch, meanwhile)
             assert step.wait(GUARD_S)

@@ -8,7 +8,7 @@ from typing import Callable
 
 import numpy as np
 
-from server.backends.backend import nothing
+from server.backends.backend import noop
 from server.profiling.report import LayerReport
 
 GUARD_S = 20.0  # only a hang takes this long
@@ -34,7 +34,7 @@ class GatedEngine:
     def start(self, work: Callable[[], None]) -> None:
         work()
 
-    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = nothing) -> np.ndarray:
+    def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         meanwhile()
         self.runs.append(len(batch))
         self.threads.append(threading.get_ident())
