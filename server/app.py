@@ -10,23 +10,21 @@ from starlette.middleware import Middleware
 
 from . import __version__
 from .http.access import Access
-from .http.app_context import Service
+from .http.app_context import AppContext
 from .http.body_limit import BodyLimit
 from .http.cors import cors
 from .http.keys import KeyCheck, keys_from
 from .http.openapi import describe
 from .http.problems import add_handlers
 from .http.tracing import tracing
-from .inference.inference import Inference
+from .inference.catalogue import Catalogue
+from .inference.dispatcher import Dispatcher
 from .inference.workers import Workers
 from .metrics.metrics import Metrics
-from .models.catalogue import Catalogue
 from .openinference import repository
 from .openinference import routes as openinference
 from .page import page
-from .routes import classify as classify_route
-from .routes import models as model_routes
-from .routes import probes
+from .routes import classify, models, probes
 from .settings import Settings
 
 DESCRIPTION = """Image in, labels and layer times out. Errors are problem JSON (RFC 9457).
@@ -37,6 +35,7 @@ This page loads its viewer from a public host; `/openapi.json` and everything el
 def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     """The application; it answers 503 until `catalogue` is loaded, and closes it when it stops."""
     metrics = Metrics()
+    catalogue.count_run = metrics.count_run
     keys = keys_from(settings)
     workers = Workers(settings.concurrency, settings.max_waiting)
     traces = tracing(settings)
@@ -54,7 +53,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        routes=[classify_route.direct],
+        routes=[classify.route],
         redoc_url=None,
         middleware=[
             *(traces.middleware if traces else []),
@@ -64,9 +63,9 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
-    inference = Inference(settings, workers, metrics)
-    app.state.service = Service(settings, catalogue, workers, metrics, keys, inference, traces)
-    for part in (classify_route, model_routes, probes, openinference, repository, page):
+    dispatcher = Dispatcher(settings, workers, metrics)
+    app.state.context = AppContext(settings, catalogue, workers, metrics, keys, dispatcher, traces)
+    for part in (models, probes, openinference, repository, page):
         app.include_router(part.router)
     add_handlers(app)
     describe(app)

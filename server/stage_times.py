@@ -8,7 +8,7 @@ from typing import Dict, Mapping
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess")
 
 
-class Stages:
+class StageTimes:
     """Collects the stages of one request; a stage entered twice adds up, one never entered is 0.
 
     `total` runs from the creation of the object, so it also holds what lies between the stages.
@@ -18,9 +18,9 @@ class Stages:
         self._start = time.perf_counter()
         self._seconds: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
 
-    def measure(self, stage: str) -> Measured:
+    def measure(self, stage: str) -> StageTimer:
         """Time the body of a `with`; `stage` is one of STAGES (KeyError otherwise). An error inside is timed too."""
-        return Measured(self, stage)
+        return StageTimer(self, stage)
 
     def add(self, stage: str, seconds: float) -> None:
         """Count time that was measured elsewhere, as that of a batch for each of its requests."""
@@ -33,19 +33,19 @@ class Stages:
         return timings
 
 
-class Measured:
-    """See Stages.measure; a generator would cost three times as much."""
+class StageTimer:
+    """See StageTimes.measure; a generator would cost three times as much."""
 
-    def __init__(self, stages: Stages, stage: str) -> None:
-        self._stages, self._stage = stages, stage
+    def __init__(self, times: StageTimes, stage: str) -> None:
+        self._times, self._stage = times, stage
 
     def __enter__(self) -> None:
         self._start = time.perf_counter()
 
     def __exit__(self, *error: object) -> None:
-        self._stages.add(self._stage, time.perf_counter() - self._start)
+        self._times.add(self._stage, time.perf_counter() - self._start)
 
 
 def server_timing(timings_ms: Mapping[str, float]) -> str:
-    """The value of the header Server-Timing (W3C), from what `Stages.timings_ms` returned."""
+    """The value of the header Server-Timing (W3C), from what `StageTimes.timings_ms` returned."""
     return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())

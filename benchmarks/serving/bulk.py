@@ -30,7 +30,7 @@ from server.bulk.source import Folder
 from server.models.model import load_model
 from server.models.model_files import find_model
 from server.profiling.machine import cpus
-from server.stage_times import Stages
+from server.stage_times import StageTimes
 
 LEAST = 0.85
 PREPARED = 1024  # images in memory
@@ -41,7 +41,7 @@ def bare(folder: Path, model: str, batch: int, cores: int, seconds: float) -> fl
     """Images a second."""
     source, loaded = Folder(folder), load_model(model, Choice("onnxruntime"))
     files = [source.read(name) for name in source.names()[:PREPARED]]
-    batches = [loaded.batch(files[begin : begin + batch], Stages())[0] for begin in range(0, len(files), batch)]
+    batches = [loaded.prepare(files[begin : begin + batch], StageTimes())[0] for begin in range(0, len(files), batch)]
     loaded.close()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores

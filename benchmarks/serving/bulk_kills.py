@@ -27,7 +27,7 @@ from benchmarks.harness.timing import write
 from benchmarks.serving.bulk_images import write_images
 from server.backends.choice import Choice
 from server.models.model import load_model
-from server.stage_times import Stages
+from server.stage_times import StageTimes
 
 MODEL = "fwht_mobilenet_v2"
 BAD = 50  # of the images, cut in the middle
@@ -134,7 +134,7 @@ def find_problems(output: Path, images: Path, names: list[str], bad: set[str], s
     wrong += [f"{name} is bad and has no reason" for name in sorted(bad) if not rows.get(name, {}).get("error")]
     model = load_model(MODEL, Choice("onnxruntime", threads=1))
     for name in sorted(set(sample) - bad):
-        (result,) = model.classify([(images / name).read_bytes()], 1, Stages())
+        (result,) = model.classify([(images / name).read_bytes()], 1, StageTimes())
         best, row = result["predictions"][0], rows.get(name, {})
         if row.get("error") or row.get("label") != best["label"] or abs(row["score"] - best["score"]) > 2e-6:
             wrong.append(f"{name} is {best}, its row says {row}")

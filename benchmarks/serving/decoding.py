@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.harness.timing import alternate, arguments, write
 from server.models.images import decode
-from server.models.preprocess import Preprocessing, tensor
+from server.models.preprocess import Preprocessing, to_tensor
 
 WIDTH, HEIGHT = 4000, 3000
 GRAINS = (0, 4, 8, 16)  # standard deviation in grey levels
@@ -35,11 +35,11 @@ def photo(grain: int) -> bytes:
 
 
 def ours(data: bytes) -> np.ndarray:
-    return tensor(decode(data, PLAIN.size).image, PLAIN)
+    return to_tensor(decode(data, PLAIN.size).image, PLAIN)
 
 
 def plain(data: bytes) -> np.ndarray:
-    return tensor(Image.open(io.BytesIO(data)).convert("RGB"), PLAIN)
+    return to_tensor(Image.open(io.BytesIO(data)).convert("RGB"), PLAIN)
 
 
 def row(grain: int, rounds: int, seconds: float) -> dict[str, Any]:

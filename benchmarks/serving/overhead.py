@@ -26,8 +26,8 @@ from server.backends.choice import BACKENDS, Choice
 from server.bench.images import form
 from server.models.images import decode
 from server.models.model import Model, load_model
-from server.models.preprocess import tensor
-from server.stage_times import Stages
+from server.models.preprocess import to_tensor
+from server.stage_times import StageTimes
 
 WARM_UP = 5
 Call = Callable[[], Any]
@@ -80,12 +80,12 @@ def make_runner_in_engine_thread(model: Model) -> Callable[[Call], Any]:
 
 def make_sides(model: Model, port: int, server_cpu_s: Clock) -> dict[str, Side]:
     data = IMAGE.read_bytes()
-    image = tensor(decode(data, model.preprocessing.size).image, model.preprocessing)[None]
+    image = to_tensor(decode(data, model.preprocessing.size).image, model.preprocessing)[None]
     raw = make_http_caller(port, data, "image/jpeg")
     multipart = make_http_caller(port, *form([data]))
     return {
         "bare engine": Side(lambda: model.backend.infer(image), time.process_time, make_runner_in_engine_thread(model)),
-        "in process": Side(lambda: model.classify([data], 5, Stages()), time.process_time),
+        "in process": Side(lambda: model.classify([data], 5, StageTimes()), time.process_time),
         "raw body": Side(raw, server_cpu_s),
         "form": Side(multipart, server_cpu_s),
     }

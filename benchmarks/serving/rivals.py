@@ -34,7 +34,7 @@ from server.bench.connection import Answer, Target
 from server.bench.load import Plan, load
 from server.bench.report import latency
 from server.models.model import load_model
-from server.stage_times import Stages
+from server.stage_times import StageTimes
 
 IMAGE = Path("tests/data/cat.jpg")
 CONCURRENCY = (1, 16, 64)
@@ -46,7 +46,7 @@ FIGURES = ("median_ms", "p99_ms", "requests_per_s", "cpu_ms", "failed")
 
 def find_expected(model: Path) -> tuple[str, float]:
     loaded = load_model(str(model))
-    (result,) = loaded.classify([IMAGE.read_bytes()], 1, Stages())
+    (result,) = loaded.classify([IMAGE.read_bytes()], 1, StageTimes())
     loaded.close()
     return result["predictions"][0]["label"], result["predictions"][0]["score"]
 

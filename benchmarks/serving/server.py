@@ -18,7 +18,7 @@ from benchmarks.harness.timing import alternate, arguments, write
 from server.bench.images import form
 from server.models.images import decode
 from server.models.model import load_model
-from server.models.preprocess import tensor
+from server.models.preprocess import to_tensor
 
 IMAGE = Path("tests/data/cat.jpg")
 MODELS = ("mobilenet_v2", "fwht_mobilenet_v2")
@@ -65,7 +65,7 @@ def make_session_caller(name: str) -> tuple[Callable[[], Any], str]:
     model = load_model(f"models/{name}.onnx")
     preprocessing, labels = model.preprocessing, model.labels
     model.backend.close()
-    x = tensor(decode(IMAGE.read_bytes(), preprocessing.size).image, preprocessing)[None]
+    x = to_tensor(decode(IMAGE.read_bytes(), preprocessing.size).image, preprocessing)[None]
     session = onnxruntime.InferenceSession(f"models/{name}.onnx", providers=["CPUExecutionProvider"])
     label = labels[int(session.run(None, {"image": x})[0].argmax())]
     return lambda: session.run(None, {"image": x}), label

@@ -32,7 +32,7 @@ from server.bench.images import form, media_type
 from server.bench.load import Plan, load
 from server.bench.report import latency
 from server.models.model import Model, load_model
-from server.stage_times import Stages
+from server.stage_times import StageTimes
 
 IMAGES = sorted(Path("tests/data").glob("*.jpg"))
 CONNECTIONS = 32
@@ -63,7 +63,7 @@ def bare_loop(model: Model, batch: int, seconds: float) -> float:
 
 
 def right_labels(model: Model) -> list[str]:
-    results = [model.classify([path.read_bytes()], 1, Stages())[0] for path in IMAGES]
+    results = [model.classify([path.read_bytes()], 1, StageTimes())[0] for path in IMAGES]
     return [str(result["predictions"][0]["label"]) for result in results]
 
 

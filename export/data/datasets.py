@@ -17,7 +17,7 @@ from export.data import cifar_batches, image_folder, packed_images
 from server.bulk.packed_images import read_packed
 from server.errors import ServerError
 from server.models.images import decode
-from server.models.preprocess import Preprocessing, tensor
+from server.models.preprocess import Preprocessing, to_tensor
 
 MEMORY_SHARE = 0.7  # of the machine's memory; the model and torch need the rest
 LISTED_FAULTS = 10
@@ -150,7 +150,7 @@ def _prepare(image: RawImage, plain: Preprocessing) -> tuple[np.ndarray | None, 
     except (ServerError, OSError) as error:
         return None, 0, str(error)
     # With mean 0 and std 1 the server's own preparation yields whole numbers from 0 to 255.
-    return tensor(picture, plain).astype(np.uint8).transpose(1, 2, 0), side, ""
+    return to_tensor(picture, plain).astype(np.uint8).transpose(1, 2, 0), side, ""
 
 
 def check_memory(count: int, size: int) -> None:

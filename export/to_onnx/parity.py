@@ -26,7 +26,7 @@ from export.engine.parity_verdict import UNIT_ROUNDOFF, Parity, ParityError, com
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import Layer, folded_graph
 from server.models.images import decode
-from server.models.preprocess import Preprocessing, tensor
+from server.models.preprocess import Preprocessing, to_tensor
 
 
 def real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
@@ -45,7 +45,7 @@ def real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np
         else:
             data = image.content.read_bytes() if isinstance(image.content, Path) else image.content
             picture = decode(data, preprocessing.size).image
-        batch.append(tensor(picture, preprocessing))
+        batch.append(to_tensor(picture, preprocessing))
     return np.stack(batch)
 
 

@@ -17,7 +17,7 @@ from ..backends.backend import infer_in_parts
 from ..backends.choice import Choice
 from ..errors import ServerError
 from ..models.model import Model, load_model
-from ..stage_times import Stages
+from ..stage_times import StageTimes
 from .output import Output, shown
 from .source import Source, open_source
 
@@ -123,7 +123,7 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
         try:
             if isinstance(data, Exception):
                 raise data
-            tensor, (size,) = model.batch([data], Stages())
+            tensor, (size,) = model.prepare([data], StageTimes())
         except ServerError as error:
             row["error"] = str(error)
             continue
@@ -132,7 +132,7 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
         sizes.append(size)
     if good:
         logits = infer_in_parts(model.backend, np.concatenate(tensors))
-        for row, result in zip(good, model.results(logits, sizes, top_k, Stages())):
+        for row, result in zip(good, model.make_results(logits, sizes, top_k, StageTimes())):
             row.update(columns(result))
     return rows
 

@@ -13,7 +13,7 @@ from ..backends.engine_card import PRECISIONS
 from ..errors import BadRequest, ServerError
 from ..layers.table import report_table, table
 from ..models.model import DEFAULT_TOP_K, Model, load_model
-from ..stage_times import Stages
+from ..stage_times import StageTimes
 
 
 def main(arguments: List[str]) -> int:
@@ -59,7 +59,7 @@ def _run(model: Model, options: argparse.Namespace) -> int:
         return 2
     results = [_result(model, name, top_k) for name in options.images]
     good = [result["file"] for result in results if "error" not in result]
-    layers = model.layers([Path(good[0]).read_bytes()]) if options.layers and good else None
+    layers = model.profile([Path(good[0]).read_bytes()]) if options.layers and good else None
     if options.json:
         about = {"model": model.name, "version": model.version}
         about.update(backend=model.backend.name, precision=model.backend.precision)
@@ -79,7 +79,7 @@ def _run(model: Model, options: argparse.Namespace) -> int:
 
 def _result(model: Model, name: str, top_k: int) -> Dict[str, Any]:
     """One image's entry: predictions, image and timings_ms, or error."""
-    stages = Stages()
+    stages = StageTimes()
     try:
         (result,) = model.classify([Path(name).read_bytes()], top_k, stages)
     except (OSError, ServerError) as error:

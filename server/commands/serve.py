@@ -19,7 +19,7 @@ from ..errors import StartupError
 from ..http.draining import DrainingServer
 from ..http.request_head import limited
 from ..http.tls import refuse_old_versions, tls_options
-from ..models.catalogue import Catalogue
+from ..inference.catalogue import Catalogue
 from ..settings import Settings
 from .engine_building import EngineBuilding
 from .log_lines import start_log
@@ -40,7 +40,7 @@ def serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     catalogue = Catalogue(settings)
     app = make_app(settings, catalogue)
-    protocol = limited(settings, app.state.service.metrics.refused)
+    protocol = limited(settings, app.state.context.metrics.count_error)
     config = uvicorn.Config(
         app,
         http=protocol,

@@ -57,7 +57,7 @@ class Access:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        self.metrics.request(scope["method"], route, status, seconds, scope.get("problem"))
+        self.metrics.count_request(scope["method"], route, status, seconds, scope.get("problem"))
         level = logging.DEBUG if route in QUIET_ROUTES and status < 400 else logging.INFO
         if LOG.isEnabledFor(level):
             path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")

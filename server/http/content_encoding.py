@@ -9,7 +9,7 @@ from ..errors import BadRequest, TooLarge, UnsupportedMedia
 WINDOWS = {"gzip": 31, "deflate": 15}  # zlib's numbers for the two formats
 
 
-def unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
+def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """The body behind a Content-Encoding, which is gzip, deflate (in zlib's format) or nothing.
 
     Raises UnsupportedMedia for another, BadRequest for a damaged body, TooLarge beyond `max_bytes`.

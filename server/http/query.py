@@ -14,7 +14,7 @@ TRUTHS = {
 }
 
 
-def whole_number(query: Mapping[str, str], name: str) -> Optional[int]:
+def parse_whole_number(query: Mapping[str, str], name: str) -> Optional[int]:
     """None where there is none. Raises BadRequest for anything but a whole number of up to 18 digits."""
     value = query.get(name)
     if value is None:
@@ -24,7 +24,7 @@ def whole_number(query: Mapping[str, str], name: str) -> Optional[int]:
     return int(value)
 
 
-def truth(query: Mapping[str, str], name: str, default: bool) -> bool:
+def parse_flag(query: Mapping[str, str], name: str, default: bool) -> bool:
     """true or false, in the spellings FastAPI takes too. Raises BadRequest for anything else."""
     value = query.get(name)
     if value is None:

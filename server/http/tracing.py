@@ -52,7 +52,7 @@ class Tracing:
         quiet = {"excluded_urls": self._untraced, "exclude_spans": ["receive", "send"]}
         return [Middleware(self._middleware, tracer_provider=self._provider, **quiet)]
 
-    def note(self, request_id: str, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
+    def annotate_span(self, request_id: str, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
         """Add to the span of the request that is being answered."""
         span = self._trace.get_current_span()
         span.set_attributes({"fwht.request_id": request_id, "fwht.model": model, "fwht.images": images})

@@ -37,7 +37,7 @@ async def read_images(request: Request, max_images: int) -> List[bytes]:
 
 
 @contextmanager
-def upload_clock(seconds: int) -> Iterator[None]:
+def limit_upload_time(seconds: int) -> Iterator[None]:
     """Raises SlowUpload where what is read within it does not arrive in that time."""
     try:
         with anyio.fail_after(seconds):

@@ -6,65 +6,39 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import Callable, Deque, List, Optional, Tuple
+from typing import Any, Callable, Deque, List, Optional, Tuple
 
 import numpy as np
 
 from ..backends.backend import Backend, infer_in_parts, noop
-from ..errors import Late
-from ..stage_times import Stages
-from .workers import Reply
+from .reply import Reply
+from .request import InferenceRequest
 
-
-class Item:
-    """One request's images on their way. deadline: in seconds of time.monotonic. stages: gets queue and inference.
-
-    owner: the model, which an item keeps from being closed while it is on its way.
-    """
-
-    def __init__(self, reply: Reply[np.ndarray], deadline: float, stages: Stages, owner: object) -> None:
-        self.owner = owner
-        self.reply = reply
-        self.deadline = deadline
-        self.stages = stages
-        self.tensor: np.ndarray = np.empty(0, np.float32)  # float32 (N, 3, S, S) once it is prepared
-        self.since = time.perf_counter()  # when it began to wait
-
-    def dropped(self) -> bool:
-        """True where it need not run: nobody waits for it, or it is late, which it answers."""
-        if self.reply.wanted and time.monotonic() > self.deadline:
-            self.reply.fail(Late("the deadline passed before the model ran: send less at once, or try again later"))
-            return True
-        return not self.reply.wanted
-
-    def waited(self, until: float) -> None:
-        self.stages.add("queue", until - self.since)
-
-    def fits(self, other: Item) -> bool:
-        """Whether the two can be one batch; a wrong shape must fail alone."""
-        return self.tensor.shape[1:] == other.tensor.shape[1:] and self.tensor.dtype == other.tensor.dtype
+Request = InferenceRequest[Any]
 
 
 class Batcher:
-    """Gathers the items of one engine into batches of at most `limit` images.
+    """Gathers the requests of one engine into batches of at most `limit` images.
 
-    The thread that prepared an item runs the engine itself, or has the engine's own thread do so, unless others (`runs`
-    of them) already do: a lone request changes threads as seldom as can be. A thread that runs the engine goes on until
-    the queue is empty, so that the batches grow by themselves with the load. delay_s: how long a batch that is not full
-    waits for images which another thread is preparing at that moment; without such there is no wait. observe: gets the
-    images of each batch, and the seconds it took.
+    The thread that prepared a request runs the engine itself, or has the engine's own thread do so, unless others
+    (`runs` of them) already do: a lone request changes threads as seldom as can be. A thread that runs the engine goes
+    on until the queue is empty, so that the batches grow by themselves with the load. delay_s: how long a batch that is
+    not full waits for images which another thread is preparing at that moment; without such there is no wait.
+    count_run: is called with the images of each batch, and the seconds it took, once its requests are answered.
     """
 
     def __init__(
-        self, backend: Backend, limit: int, delay_s: float, runs: int, observe: Callable[[int, float], None]
+        self, backend: Backend, limit: int, delay_s: float, runs: int, count_run: Callable[[int, float], None]
     ) -> None:
         self._backend = backend
         self._limit = min(limit, backend.max_batch or limit)
         self._delay_s = delay_s
         self._runs = runs
-        self._observe = observe
-        self._changed = threading.Condition()  # guards all below; told when an item comes, or will not come
-        self._waiting: Deque[Item] = deque()
+        self._count_run = count_run
+        self._changed = (
+            threading.Condition()
+        )  # guards all below; notified when a request comes, will not come, or a run ends
+        self._waiting: Deque[Request] = deque()
         self._running = 0
         self._preparing = 0
 
@@ -73,113 +47,131 @@ class Batcher:
         """How many requests are prepared and wait for the engine."""
         return len(self._waiting)
 
-    def work(self, item: Item, prepare: Callable[[], np.ndarray]) -> None:
-        """Prepare an item and see that it runs. Every outcome goes to its reply."""
-        item.waited(time.perf_counter())
-        if item.dropped():
-            return
+    def process(self, request: Request) -> None:
+        """Prepare a request and see that it runs. Every outcome goes to its reply."""
+        request.end_wait(time.perf_counter())
         with self._changed:
             self._preparing += 1
-        try:
-            item.tensor = prepare()
-        except BaseException as error:
-            item.reply.fail(error)
-            self._enter(None)
-            del item  # Python 3.8's errors hold this frame: a circle would keep the images until it is collected
+        if request.drop_if_useless():
+            self._enqueue(None)
             return
-        item.since = time.perf_counter()
-        if self._enter(item):
+        try:
+            request.load_tensor()
+        except BaseException as error:
+            request.fail(error)
+            self._enqueue(None)
+            return
+        if self._enqueue(request):
             self._backend.start(self._lead)
 
-    def withdraw(self, item: Item) -> None:
-        """Forget an item that nobody waits for; one that runs already runs on."""
+    def withdraw(self, request: Request) -> None:
+        """Forget a request that nobody waits for; one that runs already runs on."""
         with self._changed:
-            if item in self._waiting:
-                self._waiting.remove(item)
+            if request in self._waiting:
+                self._waiting.remove(request)
 
-    def _enter(self, item: Optional[Item]) -> bool:
+    def wait_until_idle(self) -> None:
+        """Return once nothing is prepared, queued or running; new requests must not come meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._running or self._preparing or self._waiting))
+
+    def _enqueue(self, request: Optional[Request]) -> bool:
         """Queue what was prepared, None where that failed; whether the caller is to run the queue."""
         with self._changed:
             self._preparing -= 1
-            if item is not None:
-                self._waiting.append(item)
+            if request is not None:
+                self._waiting.append(request)
             self._changed.notify_all()
-            if item is None or self._running >= self._runs:
+            if request is None or self._running >= self._runs:
                 return False
             self._running += 1
             return True
 
     def _lead(self) -> None:
-        """Run batches until the queue is empty. A batch is answered while the next one runs: its answers wake up the
-        event loop, which then has Python's lock, and the engine must not wait for that."""
-        done = Answers([])
-        items = self._take()
-        while items:
-            done = self._run(items, done)
+        """Run batches until the queue is empty. A batch is answered while the next one runs: its replies wake up the
+        event loop, which then holds the GIL, and the engine must not wait for that."""
+        pending = PendingReplies([])
+        batch = self._take_batch()
+        while batch:
+            pending = self._run(batch, pending)
             if self._delay_s:
-                done.give()  # what follows may wait
-            items = self._take()
-        done.give()
+                pending.give()  # what follows may wait
+            batch = self._take_batch()
+        pending.give()
 
-    def _take(self) -> List[Item]:
+    def _take_batch(self) -> List[Request]:
         """The next batch. Empty where the queue is: under the same lock the caller has then ceased to run it."""
-        taken: List[Item] = []
+        taken: List[Request] = []
         images = 0
         with self._changed:
             self._wait_for_more()
             while self._waiting:
-                item = self._waiting[0]
-                if not item.dropped():
-                    if taken and (images + len(item.tensor) > self._limit or not item.fits(taken[0])):
+                request = self._waiting[0]
+                if not request.drop_if_useless():
+                    if taken and (images + len(request.tensor) > self._limit or not request.fits(taken[0])):
                         break
-                    taken.append(item)
-                    images += len(item.tensor)
+                    taken.append(request)
+                    images += len(request.tensor)
                 self._waiting.popleft()
             if not taken:
                 self._running -= 1
+                self._changed.notify_all()
         return taken
 
     def _wait_for_more(self) -> None:
         end = time.monotonic() + self._delay_s
         while self._delay_s and self._waiting and self._preparing:
             left = end - time.monotonic()
-            if left <= 0 or sum(len(item.tensor) for item in self._waiting) >= self._limit:
+            if left <= 0 or sum(len(request.tensor) for request in self._waiting) >= self._limit:
                 return
             self._changed.wait(left)
 
-    def _run(self, items: List[Item], before: Answers) -> Answers:
-        """The answers of a batch, which are to be given; those of the one before are given meanwhile."""
+    def _run(self, requests: List[Request], before: PendingReplies) -> PendingReplies:
+        """The replies of a batch, which are to be given; those of the one before are given meanwhile."""
         start = time.perf_counter()
-        for item in items:
-            item.waited(start)
+        for request in requests:
+            request.end_wait(start)
         try:
-            batch = items[0].tensor if len(items) == 1 else np.concatenate([item.tensor for item in items])
+            tensors = [request.tensor for request in requests]
+            batch = tensors[0] if len(tensors) == 1 else np.concatenate(tensors)
             logits = infer_in_parts(self._backend, batch, self._limit, before.give)
-            seconds = time.perf_counter() - start
         except BaseException as error:
-            for item in items:
-                item.reply.fail(error)
-            return Answers([])
+            for request in requests:
+                request.fail(error)
+            return PendingReplies([])
         finally:
             before.give()
-        answers = []
-        begin = 0
-        for item in items:
-            item.stages.add("inference", seconds)
-            answers.append((item.reply, logits[begin : begin + len(item.tensor)]))
-            begin += len(item.tensor)
-        return Answers(answers, partial(self._observe, len(batch), seconds))
+        seconds = time.perf_counter() - start
+        for request in requests:
+            request.times.add("inference", seconds)
+        return PendingReplies(pair_replies(requests, logits), partial(self._count_run, len(batch), seconds))
 
 
-class Answers:
-    """The answers of a batch, given once. then: called after that, what nobody should wait for."""
+Pair = Tuple[Reply[np.ndarray], np.ndarray]
 
-    def __init__(self, answers: List[Tuple[Reply[np.ndarray], np.ndarray]], then: Callable[[], None] = noop) -> None:
-        self._answers = answers
+
+def pair_replies(requests: List[Request], logits: np.ndarray) -> List[Pair]:
+    """The reply of every request that is still waited for, with its own rows of the batch's logits (N, K)."""
+    pairs: List[Pair] = []
+    begin = 0
+    for request in requests:
+        end = begin + len(request.tensor)
+        if request.reply is not None:
+            pairs.append((request.reply, logits[begin:end]))
+        begin = end
+    return pairs
+
+
+class PendingReplies:
+    """The replies of a batch, given once. then: called after that, for what no client should wait for."""
+
+    def __init__(self, pairs: List[Pair], then: Callable[[], None] = noop) -> None:
+        self._pairs = pairs
         self._then = then
 
     def give(self) -> None:
-        answers, self._answers = self._answers, []
-        if answers:
-            Reply.give_all(answers)
-            self._then()
+        pairs, self._pairs = self._pairs, []
+        then, self._then = self._then, noop
+        if pairs:
+            Reply.give_all(pairs)
+        then()

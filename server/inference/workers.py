@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any, Callable, Deque, Dict, Generic, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Deque, Iterator, List, Optional, TypeVar
 
 from anyio import to_thread
 
 from ..errors import Busy
+from .reply import Reply
 
 Result = TypeVar("Result")
-
-
-class Reply(Generic[Result]):
-    """One answer from a thread to the event loop that waits for it; make it within that loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Result] = self._loop.create_future()
-
-    @property
-    def wanted(self) -> bool:
-        """False once it is answered or nobody waits any more. May be asked from any thread."""
-        return not self.future.done()
-
-    def give(self, result: Result) -> None:
-        self._post(self.future.set_result, result)
-
-    @staticmethod
-    def give_all(answers: Sequence[Tuple[Reply[Result], Result]]) -> None:
-        """Several at once. The loop is woken up once: every time it is, it may take Python's lock for a while."""
-        by_loop: Dict[asyncio.AbstractEventLoop, List[Tuple[Reply[Result], Result]]] = {}
-        for reply, result in answers:
-            by_loop.setdefault(reply._loop, []).append((reply, result))
-        for loop, pairs in by_loop.items():
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(_set_all, pairs)
-
-    def fail(self, error: BaseException) -> None:
-        self._post(self.future.set_exception, error)
-
-    def _post(self, setter: Callable[[Any], None], value: Any) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._set, setter, value)
-
-    def _set(self, setter: Callable[[Any], None], value: Any) -> None:
-        if self.wanted:
-            setter(value)
-
-
-def _set_all(answers: Sequence[Tuple[Reply[Result], Result]]) -> None:
-    for reply, result in answers:
-        reply._set(reply.future.set_result, result)
 
 
 class Job:
@@ -86,7 +44,7 @@ class Workers:
         self._closed = False
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def hold_place(self) -> Iterator[None]:
         """Hold a place; taken before a body is read, so that places bound the memory.
 
         Raises Busy if none is left or the server is stopping. Use it from one event loop.
@@ -126,9 +84,9 @@ class Workers:
             self._waiting.append(job)
             if not self._idle and len(self._threads) < self._most:
                 self._start_thread()
-            elif self._idle and self._may_begin(job):
+            elif self._idle and self._may_start(job):
                 self._waiting.pop()
-                self._idle.pop().put(self._begun(job))
+                self._idle.pop().put(self._start(job))
 
     def withdraw(self, job: Job) -> None:
         """Forget `job` unless it has begun."""
@@ -167,17 +125,17 @@ class Workers:
         with self._lock:
             self._big -= big_done
             for job in self._waiting:
-                if self._may_begin(job):
+                if self._may_start(job):
                     self._waiting.remove(job)
-                    return self._begun(job)
+                    return self._start(job)
             if self._closed:
                 return None
             self._idle.append(inbox)
         return inbox.get()
 
-    def _may_begin(self, job: Job) -> bool:
+    def _may_start(self, job: Job) -> bool:
         return not job.big or self._big < self._most_big
 
-    def _begun(self, job: Job) -> Job:
+    def _start(self, job: Job) -> Job:
         self._big += job.big
         return job

@@ -64,7 +64,7 @@ def measured(
 def _round(models: Sequence[Model], files: Sequence[bytes], runs: Optional[int], backwards: bool) -> Round:
     """backwards: the last model first, so that over all rounds none has the better place."""
     before = snapshot()
-    turns = [model.layers(files, runs) for model in (reversed(models) if backwards else models)]
+    turns = [model.profile(files, runs) for model in (reversed(models) if backwards else models)]
     reports = turns[::-1] if backwards else turns
     others = used_by_others(before, snapshot())
     reasons = [report["conditions"]["noisy"] for report in reports if "noisy" in report["conditions"]]

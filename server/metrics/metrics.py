@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import Dict, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,12 +25,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 # Seconds. The default buckets of Prometheus begin at 5 ms, above most of what is measured here.
 BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+NO_QUEUES: Mapping[str, int] = {}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-class Queue(Protocol):
-    @property
-    def depth(self) -> int: ...
 
 
 class Metrics:
@@ -68,11 +63,12 @@ class Metrics:
         self._depth = Gauge(
             "fwht_queue_depth", "Requests decoded and waiting for the model.", ["model"], registry=registry
         )
+        self._depths: Dict[str, int] = {}  # last shown; that of a model which is gone stays, as 0
         # To find a series by its labels costs ten times as much as to count in it.
         self._answered: Dict[Tuple[str, str, int], Tuple[Counter, Histogram]] = {}
         self._stage_of: Dict[Tuple[str, str], Histogram] = {}
 
-    def request(self, method: str, route: str, status: int, seconds: float, reason: Optional[str]) -> None:
+    def count_request(self, method: str, route: str, status: int, seconds: float, reason: Optional[str]) -> None:
         """Count one answer. route: the path's template; reason: the problem's, None for a good answer."""
         method = method if method in METHODS else "other"
         series = self._answered.get((method, route, status))
@@ -82,9 +78,9 @@ class Metrics:
         series[0].inc()
         series[1].observe(seconds)
         if reason:
-            self.refused(reason)
+            self.count_error(reason)
 
-    def refused(self, reason: str) -> None:
+    def count_error(self, reason: str) -> None:
         """Count an error; the answers to what is no HTTP at all come here directly."""
         self._errors.labels(reason).inc()
 
@@ -92,31 +88,27 @@ class Metrics:
         """The sums behind Triton's statistics, kept by name so that they outlast a reload."""
         return self._statistics.get(model) or self._statistics.setdefault(model, ModelStatistics())
 
-    def classified(self, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
+    def count_answer(self, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
+        """Count one request that was answered. timings_ms: see StageTimes.timings_ms."""
         self._images.labels(model).inc(images)
-        self.statistics(model).succeeded(images, timings_ms)
+        self.statistics(model).add_success(images, timings_ms)
         for stage, milliseconds in timings_ms.items():
             series = self._stage_of.get((model, stage))
             if series is None:
                 series = self._stage_of[model, stage] = self._stages.labels(model, stage)
             series.observe(milliseconds / 1000)
 
-    def batch(self, model: str, images: int, seconds: float) -> None:
+    def count_run(self, model: str, images: int, seconds: float) -> None:
         """Count one run of the engine, on the images of one or several requests."""
         self._batches.labels(model).observe(images)
-        self.statistics(model).executed(images, 1000 * seconds)
+        self.statistics(model).add_run(images, 1000 * seconds)
 
-    def watch_queue(self, model: str, queue: Queue) -> None:
-        """Read the queue's depth whenever the metrics are asked for; 0 once the queue is no more."""
-        alive = weakref.ref(queue)
-
-        def depth() -> float:
-            found = alive()
-            return found.depth if found else 0
-
-        self._depth.labels(model).set_function(depth)
-
-    def render(self, models: Sequence[Model], taken: int, layers: bool = False) -> bytes:
-        """The text format of Prometheus; the state of models and places is read at this moment."""
+    def render(
+        self, models: Sequence[Model], taken: int, depths: Mapping[str, int] = NO_QUEUES, layers: bool = False
+    ) -> bytes:
+        """The text format of Prometheus, of the state at this moment. taken: places. depths: of queues, by model."""
         self._taken.set(taken)
+        self._depths = {**dict.fromkeys(self._depths, 0), **depths}
+        for name, depth in self._depths.items():
+            self._depth.labels(name).set(depth)
         return generate_latest(self.registry) + models_text(models, layers)

@@ -40,21 +40,21 @@ class ModelStatistics:
         self._images = 0
         self._last_ms = 0
 
-    def succeeded(self, images: int, timings_ms: Mapping[str, float]) -> None:
-        """One request answered. timings_ms: milliseconds by stage, as Stages gives them."""
+    def add_success(self, images: int, timings_ms: Mapping[str, float]) -> None:
+        """One request answered. timings_ms: milliseconds by stage, see StageTimes."""
         with self._lock:
             self._images += images
             self._last_ms = round(1000 * time.time())
             for part, stages in PARTS.items():
                 self._parts[part].add(sum(timings_ms[stage] for stage in stages))
 
-    def failed(self, milliseconds: float) -> None:
+    def add_failure(self, milliseconds: float) -> None:
         """One request refused or failed, that long after its body was there."""
         with self._lock:
             self._last_ms = round(1000 * time.time())
             self._parts["fail"].add(milliseconds)
 
-    def executed(self, images: int, milliseconds: float) -> None:
+    def add_run(self, images: int, milliseconds: float) -> None:
         """One run of the engine, on the images of one or several requests."""
         with self._lock:
             self._runs.setdefault(images, Duration()).add(milliseconds)

@@ -13,7 +13,7 @@ from ..backends.choice import Choice, find_cards, open_backend
 from ..backends.engine_card import EngineCard
 from ..errors import BadRequest, ServerError, StartupError
 from ..profiling.report import LayerReport
-from ..stage_times import Stages
+from ..stage_times import StageTimes
 from . import images, model_files, preprocess
 from .model_files import find_model
 from .preprocess import Preprocessing
@@ -57,7 +57,7 @@ class Model:
             raise BadRequest(f"top_k is {top_k}, it must be from 1 to {len(self.labels)}, the number of classes")
         return top_k
 
-    def batch(self, files: Sequence[bytes], stages: Stages) -> Tuple[np.ndarray, List[Tuple[int, int]]]:
+    def prepare(self, files: Sequence[bytes], times: StageTimes) -> Tuple[np.ndarray, List[Tuple[int, int]]]:
         """Decode and preprocess: float32 (N, 3, S, S), and each image's (width, height) in pixels.
 
         One bad image fails all: the ServerError carries its `index`.
@@ -67,41 +67,41 @@ class Model:
         tensors, sizes = [], []
         for index, data in enumerate(files):
             try:
-                with stages.measure("decode"):
+                with times.measure("decode"):
                     decoded = images.decode(data, self.preprocessing.size, self._max_pixels)
             except ServerError as error:
                 error.index = index
                 raise
-            with stages.measure("preprocess"):
-                tensors.append(preprocess.tensor(decoded.image, self.preprocessing))
+            with times.measure("preprocess"):
+                tensors.append(preprocess.to_tensor(decoded.image, self.preprocessing))
             sizes.append((decoded.width, decoded.height))
         if len(tensors) == 1:
             return tensors[0][None], sizes
-        with stages.measure("preprocess"):
+        with times.measure("preprocess"):
             return np.stack(tensors), sizes
 
-    def classify(self, files: Sequence[bytes], top_k: int, stages: Stages) -> List[Dict[str, Any]]:
+    def classify(self, files: Sequence[bytes], top_k: int, times: StageTimes) -> List[Dict[str, Any]]:
         """Classify image files in this thread; one entry of the answer's `results` per file, in order."""
         self.check_top_k(top_k)
-        batch, sizes = self.batch(files, stages)
-        with stages.measure("inference"):
+        batch, sizes = self.prepare(files, times)
+        with times.measure("inference"):
             logits = infer_in_parts(self.backend, batch)
-        return self.results(logits, sizes, top_k, stages)
+        return self.make_results(logits, sizes, top_k, times)
 
-    def results(
-        self, logits: np.ndarray, sizes: Sequence[Tuple[int, int]], top_k: int, stages: Stages
+    def make_results(
+        self, logits: np.ndarray, sizes: Sequence[Tuple[int, int]], top_k: int, times: StageTimes
     ) -> List[Dict[str, Any]]:
-        """The answer's `results` from logits float32 (N, K) and the images' sizes that `batch` returned."""
-        with stages.measure("postprocess"):
+        """The answer's `results` from logits float32 (N, K) and the images' sizes that `prepare` returned."""
+        with times.measure("postprocess"):
             scores = softmax(logits)
             return [
                 {"predictions": self._predictions(row, top_k), "image": {"width": width, "height": height}}
                 for row, (width, height) in zip(scores, sizes)
             ]
 
-    def layers(self, files: Sequence[bytes], runs: Optional[int] = None) -> LayerReport:
+    def profile(self, files: Sequence[bytes], runs: Optional[int] = None) -> LayerReport:
         """Layer report of separate, profiled runs on these files; kept as `last_layers`."""
-        batch, _ = self.batch(files[: self.backend.max_batch], Stages())  # what an engine takes in one run
+        batch, _ = self.prepare(files[: self.backend.max_batch], StageTimes())  # what an engine takes in one run
         self.last_layers = self.backend.profile(batch, runs)
         return self.last_layers
 

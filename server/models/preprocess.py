@@ -58,7 +58,7 @@ class Preprocessing:
         return cls(values["size"], values["resize"], values["colour"], tuple(values["mean"]), tuple(values["std"]))
 
 
-def tensor(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Resize, crop and normalise an RGB image: float32 (3, size, size), channels in the order of `colour`."""
     pixels = np.asarray(_resized(image, preprocessing))  # uint8 (size, size, 3)
     # first, as arithmetic along an axis of 3 is slow

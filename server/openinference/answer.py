@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     headers: Dict[str, str]
 
 
-def answer(asked: InferRequest, model: Model, logits: np.ndarray, request_id: str) -> Answer:
+def encode_answer(asked: InferRequest, model: Model, logits: np.ndarray, request_id: str) -> Answer:
     """logits: float32 (N, classes). Raises BadRequest where they are not finite, which JSON could not say."""
     if not np.isfinite(logits).all():
         raise BadRequest("the logits overflow: the input must be normalised as GET /v1/models describes")

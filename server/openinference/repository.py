@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import BadRequest
-from ..http.app_context import service_of
+from ..http.app_context import get_context
 from ..http.openapi import problems
-from ..http.uploads import upload_clock
+from ..http.uploads import limit_upload_time
 
 router = APIRouter(prefix="/v2/repository", tags=["models at run time"])
 
@@ -25,13 +25,13 @@ router = APIRouter(prefix="/v2/repository", tags=["models at run time"])
 @router.post("/index", summary="The models that are loaded or can be", responses=problems(400, 401, 404, 408))
 async def index(request: Request) -> Response:
     """With {"ready": true} only those that answer."""
-    service = service_of(request)
-    service.check_admin(request)
+    context = get_context(request)
+    context.check_admin(request)
     asked = await object_in(request)
     only_ready = asked.get("ready", False)
     if not isinstance(only_ready, bool):
         raise BadRequest(f"ready is {str(only_ready)[:80]!r}, it must be true or false")
-    entries = service.catalogue.index()
+    entries = context.catalogue.index()
     return JSONResponse([entry for entry in entries if not only_ready or entry["state"] == "READY"])
 
 
@@ -43,27 +43,27 @@ async def load(request: Request, name: str) -> Response:
 
     Requests that are under way finish on the model they began with.
     """
-    service = service_of(request)
-    service.check_admin(request)
+    context = get_context(request)
+    context.check_admin(request)
     if (await object_in(request)).get("parameters"):
         raise BadRequest("a model is loaded as its file is: send no parameters, neither config nor files")
-    await to_thread.run_sync(service.catalogue.load_one, name)
+    await to_thread.run_sync(context.catalogue.load_one, name)
     return JSONResponse({})
 
 
 @router.post("/models/{name}/unload", summary="Unload a model", responses=problems(400, 401, 404, 408, 503))
 async def unload(request: Request, name: str) -> Response:
     """Requests that are under way are answered; the next are told that the model is not there."""
-    service = service_of(request)
-    service.check_admin(request)
+    context = get_context(request)
+    context.check_admin(request)
     await object_in(request)
-    service.catalogue.unload(name)
+    context.catalogue.unload(name)
     return JSONResponse({})
 
 
 async def object_in(request: Request) -> Dict[str, Any]:
     """The JSON object of a request's body, empty where there is no body."""
-    with upload_clock(service_of(request).settings.upload_timeout):
+    with limit_upload_time(get_context(request).settings.upload_timeout):
         body = await request.body()
     try:
         asked = json.loads(body or b"{}")

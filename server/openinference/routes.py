@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from typing import Optional
 
-import numpy as np
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .. import __version__
 from ..errors import Busy
-from ..http.app_context import Service, service_of
-from ..http.content_encoding import unpacked
+from ..http.app_context import get_context
 from ..http.openapi import TENSOR_BODY, problems
-from ..http.uploads import upload_clock
-from ..models.model import Model
-from ..stage_times import Stages, server_timing
-from . import binary_tensors
-from .answer import answer
+from ..http.uploads import limit_upload_time
+from ..stage_times import server_timing
+from .answer import encode_answer
 from .model_config import configuration, metadata
-from .request import InferRequest, read_request
+from .tensor_request import TensorRequest
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
@@ -43,7 +39,7 @@ async def live() -> Response:
 
 @router.get("/health/ready", summary="All models are ready", responses=problems(503))
 async def ready(request: Request) -> Response:
-    reason = service_of(request).catalogue.problem
+    reason = get_context(request).catalogue.problem
     if reason:
         raise Busy(reason)
     return JSONResponse({"ready": True, "live": True})
@@ -54,10 +50,10 @@ async def ready(request: Request) -> Response:
 @router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
 async def stats(request: Request, name: Optional[str] = None, version: Optional[str] = None) -> Response:
     """Sums since the server has started; durations in nanoseconds, `last_inference` in milliseconds since 1970."""
-    service = service_of(request)
-    models = service.catalogue.models if name is None else [service.catalogue.get(name, version)]
+    context = get_context(request)
+    models = context.catalogue.models if name is None else [context.catalogue.get(name, version)]
     known = [
-        {"name": model.name, "version": model.version, **service.metrics.statistics(model.name).as_json()}
+        {"name": model.name, "version": model.version, **context.metrics.statistics(model.name).as_json()}
         for model in models
     ]
     return JSONResponse({"model_stats": known})
@@ -66,20 +62,20 @@ async def stats(request: Request, name: Optional[str] = None, version: Optional[
 @router.get("/models/{name}", summary="A model's tensors", responses=problems(404, 503))
 @router.get("/models/{name}/versions/{version}", include_in_schema=False)
 async def model_metadata(request: Request, name: str, version: Optional[str] = None) -> Response:
-    return JSONResponse(metadata(service_of(request).catalogue.get(name, version)))
+    return JSONResponse(metadata(get_context(request).catalogue.get(name, version)))
 
 
 @router.get("/models/{name}/config", summary="A model's configuration in Triton's words", responses=problems(404, 503))
 @router.get("/models/{name}/versions/{version}/config", include_in_schema=False)
 async def model_config(request: Request, name: str, version: Optional[str] = None) -> Response:
-    service = service_of(request)
-    return JSONResponse(configuration(service.catalogue.get(name, version), service.settings))
+    context = get_context(request)
+    return JSONResponse(configuration(context.catalogue.get(name, version), context.settings))
 
 
 @router.get("/models/{name}/ready", summary="A model is ready", responses=problems(404, 503))
 @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
 async def model_ready(request: Request, name: str, version: Optional[str] = None) -> Response:
-    model = service_of(request).catalogue.get(name, version)
+    model = get_context(request).catalogue.get(name, version)
     if model.problem:
         raise Busy(model.problem)
     return JSONResponse({"name": model.name, "ready": True})
@@ -101,32 +97,15 @@ async def infer(request: Request, name: str, version: Optional[str] = None) -> R
     Numbers travel as JSON, or as bytes behind it where the header Inference-Header-Content-Length says its length.
     The output's parameter `classification` asks for that many best classes, as "logit:index:label", instead.
     """
-    service = service_of(request)
-    model = service.catalogue.get(name, version)
-    with service.workers.place():
-        with upload_clock(service.settings.upload_timeout):
+    context = get_context(request)
+    settings = context.settings
+    with context.catalogue.use(name, version) as served, context.workers.hold_place():
+        with limit_upload_time(settings.upload_timeout):
             body = await request.body()
-        return await answered(request, service, model, body)
-
-
-async def answered(request: Request, service: Service, model: Model, body: bytes) -> Response:
-    settings = service.settings
-    stages = Stages()
-    lengths = request.headers.getlist(binary_tensors.HEADER)
-    encoding = ",".join(request.headers.getlist("content-encoding"))
-    asked: Optional[InferRequest] = None
-
-    def prepare() -> np.ndarray:
-        nonlocal asked
-        with stages.measure("decode"):
-            plain = unpacked(body, encoding, settings.max_body_bytes)
-            asked = read_request(plain, lengths, model, settings.max_images)
-            return asked.batch
-
-    logits = await service.infer(request, model, prepare, stages, len(body))
-    assert asked is not None
-    with stages.measure("postprocess"):
-        content, headers = answer(asked, model, logits, request.scope["request_id"])
-    timings = stages.timings_ms()
-    service.answered(request, model, len(logits), timings)
+        tensors = TensorRequest(served.model, body, request.headers, settings)
+        logits = await context.dispatcher.infer(tensors, served, request)
+        with tensors.times.measure("postprocess"):
+            content, headers = encode_answer(tensors.details, served.model, logits, request.scope["request_id"])
+        timings = tensors.times.timings_ms()
+        context.count_answer(request, served.model, len(logits), timings)
     return Response(content, headers={**headers, "Server-Timing": server_timing(timings)})

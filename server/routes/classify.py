@@ -2,108 +2,122 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.routing import request_response
 
 from ..errors import ServerError
-from ..http.app_context import service_of
+from ..http.app_context import get_context
 from ..http.openapi import IMAGE_BODY, problems
-from ..http.query import truth, whole_number
+from ..http.query import parse_flag, parse_whole_number
 from ..http.schemas import ClassifyAnswer
-from ..http.uploads import read_images, upload_clock
+from ..http.uploads import limit_upload_time, read_images
+from ..inference.request import InferenceRequest
 from ..models.model import Model
-from ..stage_times import Stages, server_timing
+from ..stage_times import server_timing
 
-router = APIRouter(tags=["classify"])
+TOP_K = {
+    "name": "top_k",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 1},
+    "description": "How many labels per image, 1 to the number of classes; by default 5, or all if fewer.",
+}
+MODEL = {
+    "name": "model",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "Name of the model; by default the first of GET /v1/models.",
+}
+LAYERS = {
+    "name": "layers",
+    "in": "query",
+    "schema": {"type": "boolean", "default": False},
+    "description": "Also measure each layer, in profiled runs of their own. Slow.",
+}
+
+Size = Tuple[int, int]  # (width, height) in pixels
 
 
-@router.post(
-    "/v1/classify",
-    summary="Classify one image or a batch",
-    response_model=ClassifyAnswer,
-    response_model_exclude_unset=True,
-    responses=problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
-    openapi_extra={"requestBody": IMAGE_BODY},
-)
-async def classify(
-    request: Request,
-    top_k: Optional[int] = Query(
-        None,
-        description="How many labels per image, 1 to the number of classes; by default 5, or all if fewer.",
-        json_schema_extra={"minimum": 1},
-    ),
-    model: Optional[str] = Query(None, description="Name of the model; by default the first of GET /v1/models."),
-    layers: bool = Query(False, description="Also measure each layer, in profiled runs of their own. Slow."),
-) -> Response:
+class ImageRequest(InferenceRequest[List[Size]]):
+    """Image files, still encoded; `details` are their sizes."""
+
+    def __init__(self, model: Model, files: List[bytes]) -> None:
+        super().__init__(model, sum(map(len, files)))
+        self.files = files
+
+    def prepare(self) -> Tuple[np.ndarray, List[Size]]:
+        try:
+            return self.model.prepare(self.files, self.times)
+        except ServerError as error:
+            if len(self.files) == 1:
+                error.index = None  # there is no other image it could be
+            raise
+
+
+async def classify(client: Request) -> Response:
     """Send the files of a form (`file` or `image`, repeated for a batch), or one file as the body.
 
     The same stage times travel in the header `Server-Timing`.
     """
-    service = service_of(request)
-    chosen = service.catalogue.get(model)
-    wanted = chosen.check_top_k(top_k)
-    if layers:
-        service.check_layers(request)
-    with service.workers.place():
-        with upload_clock(service.settings.upload_timeout):
-            files = await read_images(request, service.settings.max_images)
-        answer = await answer_of(request, chosen, files, wanted)
+    query = client.query_params
+    top_k, layers = parse_whole_number(query, "top_k"), parse_flag(query, "layers", False)
+    context = get_context(client)
+    settings = context.settings
+    with context.catalogue.use(query.get("model")) as served:
+        top_k = served.model.check_top_k(top_k)
         if layers:
-            answer["layers"] = await service.workers.run(chosen.layers, files, service.settings.layer_runs, big=True)
-    answer = {"id": request.scope["request_id"], **answer}
+            context.check_layers(client)
+        with context.workers.hold_place():
+            with limit_upload_time(settings.upload_timeout):
+                files = await read_images(client, settings.max_images)
+            request = ImageRequest(served.model, files)
+            logits = await context.dispatcher.infer(request, served, client)
+            answer = make_answer(request, logits, top_k)
+            context.count_answer(client, served.model, len(files), answer["timings_ms"])
+            if layers:
+                answer["layers"] = await context.workers.run(served.profile, files, settings.layer_runs, big=True)
+    answer = {"id": client.scope["request_id"], **answer}
     return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timings_ms"])})
 
 
-async def read_query_and_classify(request: Request) -> Response:
-    query = request.query_params
-    return await classify(request, whole_number(query, "top_k"), query.get("model"), truth(query, "layers", False))
-
-
-class NamedRoute(Route):
-    """A route of Starlette's that, like those of FastAPI, says in the scope which it is."""
-
-    def matches(self, scope: Scope) -> Tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        if match is not Match.NONE:
-            child["route"] = self
-        return match, child
-
-
-# It answers before FastAPI's own route, which thus only describes it: to solve that one's dependencies anew for every
-# request was a fifth of the event loop's work on one, and to find it a tenth.
-direct = NamedRoute("/v1/classify", read_query_and_classify, methods=["POST"], include_in_schema=False)
-
-
-async def answer_of(request: Request, model: Model, files: List[bytes], top_k: int) -> Dict[str, Any]:
-    """Classify the request's images; `queue` is the wait for a thread and for the engine."""
-    service = service_of(request)
-    stages = Stages()
-    sizes: List[Tuple[int, int]] = []
-
-    def prepare() -> np.ndarray:
-        try:
-            tensor, sizes[:] = model.batch(files, stages)
-        except ServerError as error:
-            if len(files) == 1:
-                error.index = None  # there is no other image it could be
-            raise
-        return tensor
-
-    logits = await service.infer(request, model, prepare, stages, sum(map(len, files)))
-    results = model.results(logits, sizes, top_k, stages)
-    timings = stages.timings_ms()
-    service.answered(request, model, len(files), timings)
+def make_answer(request: ImageRequest, logits: np.ndarray, top_k: int) -> Dict[str, Any]:
+    """The answer but for its id and the layers. logits: float32 (N, K)."""
+    model = request.model
+    results = model.make_results(logits, request.details, top_k, request.times)
     return {
         "model": model.name,
         "version": model.version,
         "backend": model.backend.name,
         "precision": model.backend.precision,
         "results": results,
-        "timings_ms": timings,
+        "timings_ms": request.times.timings_ms(),
     }
+
+
+class DirectRoute(APIRoute):
+    """A route that FastAPI describes and finds, and Starlette answers.
+
+    FastAPI solves a route's dependencies anew for every request, which was a fifth of the event loop's work on one.
+    """
+
+    def __init__(self, path: str, endpoint: Any, **described: Any) -> None:
+        super().__init__(path, endpoint, **described)
+        self.app = request_response(endpoint)
+
+
+# The application's first route: to find it behind the others was a tenth of the event loop's work on a request.
+route = DirectRoute(
+    "/v1/classify",
+    classify,
+    methods=["POST"],
+    tags=["classify"],
+    summary="Classify one image or a batch",
+    response_model=ClassifyAnswer,
+    response_model_exclude_unset=True,
+    responses=problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
+    openapi_extra={"parameters": [TOP_K, MODEL, LAYERS], "requestBody": IMAGE_BODY},
+)

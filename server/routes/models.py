@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..backends.engine_card import EngineCard
 from ..errors import NotFound
-from ..http.app_context import service_of
+from ..http.app_context import get_context
 from ..http.openapi import problems
 from ..http.schemas import LayerReport, ModelList
 from ..models.model import Model
@@ -24,7 +24,7 @@ CARD = ("architecture", "labels", "parameters", "accuracy", "checkpoint_sha256")
 
 @router.get("/v1/models", summary="The models served, the default first", response_model=ModelList)
 async def models(request: Request) -> Response:
-    return JSONResponse({"models": [description(model) for model in service_of(request).catalogue.models]})
+    return JSONResponse({"models": [description(model) for model in get_context(request).catalogue.models]})
 
 
 @router.get(
@@ -34,9 +34,9 @@ async def models(request: Request) -> Response:
     responses=problems(401, 404),
 )
 async def last_layers(request: Request, name: str) -> Response:
-    service = service_of(request)
-    service.check_layers(request)
-    model = service.catalogue.get(name)
+    context = get_context(request)
+    context.check_layers(request)
+    model = context.catalogue.get(name)
     if model.last_layers is None:
         raise NotFound(f"{model.name} has no layer report yet: send an image to /v1/classify?layers=true first")
     return JSONResponse(model.last_layers)

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import Busy
-from ..http.app_context import service_of
+from ..http.app_context import get_context
 from ..http.openapi import problems
-from ..http.query import truth
+from ..http.query import parse_flag
 from ..http.schemas import Live, Ready
 
 router = APIRouter(tags=["operation"])
@@ -28,7 +28,7 @@ async def livez() -> Response:
 @router.get("/healthz", include_in_schema=False)
 async def readyz(request: Request) -> Response:
     """503 with the reason while models load, and where a wanted provider fell back: send no requests then."""
-    reason = service_of(request).catalogue.problem
+    reason = get_context(request).catalogue.problem
     if reason:
         raise Busy(reason)
     return JSONResponse({"ready": True})
@@ -50,9 +50,11 @@ LAYERS = {
     openapi_extra={"parameters": [LAYERS]},
 )
 async def metrics(request: Request) -> Response:
-    service = service_of(request)
-    layers = truth(request.query_params, "layers", False)
+    context = get_context(request)
+    layers = parse_flag(request.query_params, "layers", False)
     if layers:
-        service.check_layers(request)
-    text = service.metrics.render(service.catalogue.models, service.workers.taken, layers)
+        context.check_layers(request)
+    text = context.metrics.render(
+        context.catalogue.models, context.workers.taken, context.catalogue.queue_depths, layers
+    )
     return Response(text, media_type=CONTENT_TYPE_LATEST)

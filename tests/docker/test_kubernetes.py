@@ -86,6 +86,5 @@ def test_the_metric_it_scales_by_is_the_servers() -> None:
     name = scaling["spec"]["metrics"][0]["pods"]["metric"]["name"]
     assert name == rule["name"]["as"]
     series = re.match(r"\w+", rule["seriesQuery"])
-    metrics = Metrics()
-    metrics.watch_queue("cat", type("Queue", (), {"depth": 3})())
-    assert series and f'\n{series[0]}{{model="cat"}}' in metrics.render([], 0).decode()
+    shown = Metrics().render([], 0, {"cat": 3}).decode()
+    assert series and f'\n{series[0]}{{model="cat"}}' in shown

@@ -13,7 +13,7 @@ from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.tiny_models import write_tiny_model
 from server.backends.tensorrt_backend import TensorRTBackend
-from server.models.catalogue import Catalogue
+from server.inference.catalogue import Catalogue
 from server.settings import Settings
 from tests.server.support.app_client import AppClient
 from tests.server.support.gated_engine import GatedEngine
@@ -46,6 +46,13 @@ def client(make_client: Callable[..., AppClient]) -> AppClient:
     return make_client()
 
 
+def exchange_engine(catalogue: Catalogue, engine: GatedEngine) -> None:
+    """Have the only model run on another engine."""
+    model = catalogue.get()
+    model.backend = engine
+    catalogue._served = {model.name: catalogue._serve(model)}
+
+
 @pytest.fixture
 def gated(make_client: Callable[..., AppClient]) -> Iterator[Callable[..., tuple[AppClient, GatedEngine]]]:
     """Makes a client whose only model runs on an engine that waits; keywords are settings."""
@@ -53,7 +60,7 @@ def gated(make_client: Callable[..., AppClient]) -> Iterator[Callable[..., tuple
 
     def make(**settings: Any) -> tuple[AppClient, GatedEngine]:
         client, engine = make_client(**settings), GatedEngine()
-        client.service.catalogue.get().backend = engine
+        exchange_engine(client.context.catalogue, engine)
         engines.append(engine)
         return client, engine
 

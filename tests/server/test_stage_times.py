@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from server.stage_times import STAGES, Stages
+from server.stage_times import STAGES, StageTimes
 
 
 def test_stages_add_up_to_less_than_the_total() -> None:
-    stages = Stages()
+    stages = StageTimes()
     for _ in range(2):
         with stages.measure("decode"):
             time.sleep(0.005)
@@ -23,7 +23,7 @@ def test_stages_add_up_to_less_than_the_total() -> None:
 
 
 def test_a_failing_stage_is_timed_too() -> None:
-    stages = Stages()
+    stages = StageTimes()
     with pytest.raises(ValueError), stages.measure("decode"):
         time.sleep(0.002)
         raise ValueError
@@ -31,5 +31,5 @@ def test_a_failing_stage_is_timed_too() -> None:
 
 
 def test_unknown_stage() -> None:
-    with pytest.raises(KeyError), Stages().measure("lunch"):
+    with pytest.raises(KeyError), StageTimes().measure("lunch"):
         pass

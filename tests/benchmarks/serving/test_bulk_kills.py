@@ -28,13 +28,13 @@ def test_what_counts_as_a_problem(tmp_path: Path) -> None:
     from server.backends.choice import Choice
     from server.bulk.output import Output
     from server.models.model import load_model
-    from server.stage_times import Stages
+    from server.stage_times import StageTimes
 
     images = tmp_path / "images"
     good, twice, wrong, missing, spoiled = names = write_images(images, 5)
     output = Output(tmp_path / "rows")
     output.begin({})
-    (result,) = load_model(MODEL, Choice("onnxruntime")).classify([(images / good).read_bytes()], 1, Stages())
+    (result,) = load_model(MODEL, Choice("onnxruntime")).classify([(images / good).read_bytes()], 1, StageTimes())
     best = result["predictions"][0]
     rows = [{"path": name, **best} for name in (good, twice, twice, spoiled, "stranger")]
     output.write(0, [*rows, {"path": wrong, **best, "label": "plane"}], {})

@@ -17,7 +17,7 @@ from benchmarks.serving.rival_apps.ml_server import write_folder
 from benchmarks.serving.rival_sides import SERVERS, SIDES, Side
 from server.bench.connection import Target
 from server.models.images import decode
-from server.models.preprocess import Preprocessing, tensor
+from server.models.preprocess import Preprocessing, to_tensor
 
 MODEL = Path("models/fwht_mobilenet_v2.onnx")
 IMAGES = sorted(Path("tests/data").glob("*.jpg"))
@@ -33,7 +33,7 @@ def classifier(monkeypatch: pytest.MonkeyPatch) -> Classifier:
 @pytest.mark.parametrize("image", IMAGES, ids=lambda path: str(path.stem))
 def test_the_rivals_prepare_an_image_as_we_do(classifier: Classifier, image: Path) -> None:
     preprocessing = Preprocessing.from_json(json.dumps(classifier.preprocessing))
-    ours = tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
+    ours = to_tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
     np.testing.assert_array_equal(classifier.tensor(image.read_bytes()), ours)
 
 

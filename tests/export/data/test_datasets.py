@@ -15,7 +15,7 @@ from export.data.datasets import Dataset, load_dataset
 from export.data.packed_images import CIFAR10_LABELS, labels_path, pack_folder, write_packed
 from server.bulk.packed_images import PackedImage
 from server.models.images import decode
-from server.models.preprocess import Preprocessing, tensor
+from server.models.preprocess import Preprocessing, to_tensor
 from tests.export.data import python2_pickle
 from tests.export.train.training_runs import ROOT
 
@@ -107,7 +107,7 @@ def test_training_sees_exactly_what_the_server_sees(tmp_path: Path, resize: str)
     dataset = load_dataset(folder, 24, resize)
     preprocessing = Preprocessing(24, resize, "RGB", (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
     for i, name in enumerate(("0.png", "1.jpg")):
-        served = tensor(decode((folder / "train" / "a" / name).read_bytes(), 24).image, preprocessing)
+        served = to_tensor(decode((folder / "train" / "a" / name).read_bytes(), 24).image, preprocessing)
         trained = (dataset.train.images[i].transpose(2, 0, 1).astype(np.float32) - [[[120]], [[121]], [[122]]]) / [
             [[60]],
             [[61]],

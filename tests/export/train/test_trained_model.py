@@ -19,7 +19,7 @@ from export.train.batches import Batches, mean_and_std
 from export.train.state import RunFolder
 from export.train.training_step import count_correct
 from server.models.images import decode
-from server.models.preprocess import Preprocessing, tensor
+from server.models.preprocess import Preprocessing, to_tensor
 from tests.export.train.training_runs import ROOT, TRAIN_400, finish, log_rows, start
 from tests.server.support.http_server import run_http_server
 
@@ -83,7 +83,7 @@ def test_what_was_trained_is_exported_served_and_answers_with_its_labels(smoke: 
         files = {"file": image.read_bytes()}
         answer = httpx.post(f"{server.url}/v1/classify?layers=true", files=files, timeout=60).raise_for_status().json()
     preprocessing = Preprocessing.from_json(json.dumps(card["preprocessing"]))
-    picture = tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
+    picture = to_tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
     with torch.inference_mode():
         scores = model(torch.from_numpy(picture[None])).softmax(dim=1)[0]
     assert answer["model"] == "smoke"

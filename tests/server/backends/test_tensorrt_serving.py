@@ -17,11 +17,11 @@ import pytest
 from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.server_process import ServerProcess, make_command
 from server.backends.choice import Choice
+from server.inference.catalogue import Catalogue
 from server.models import model_files
-from server.models.catalogue import Catalogue
 from server.models.model import load_model
 from server.settings import Settings
-from server.stage_times import Stages
+from server.stage_times import StageTimes
 from tests.server.routes.test_probes import sample
 from tests.server.support.app_client import AppClient
 from tests.server.support.http_server import ROOT, make_environment, run_http_server
@@ -73,7 +73,7 @@ def test_same_answers_as_onnx_runtime(client: AppClient, tiny: Path, cat: bytes)
     batch = [cat, *(grey(value) for value in range(0, 250, 12))][:16]
     files = [("file", data) for data in batch]
     results = client.post("/v1/classify", files=files).json()["results"]
-    wanted = other.classify(batch, 4, Stages())
+    wanted = other.classify(batch, 4, StageTimes())
     for result, right in zip(results, wanted):
         scores, right_scores = (
             {entry["class_id"]: entry["score"] for entry in one["predictions"]} for one in (result, right)
@@ -101,10 +101,10 @@ def test_an_error_that_stays_is_500_and_not_ready_until_it_is_gone(client: AppCl
 def test_reloading_a_newer_engine(client: AppClient, gpu: FakeGpu, cat: bytes) -> None:
     """And a broken one, which leaves the old one serving."""
     admin = {"X-API-Key": "chief"}
-    before = client.service.catalogue.get().backend
+    before = client.context.catalogue.get().backend
     gpu.build(gpu.folder / "tiny.onnx", profile=(1, 2, 8))
     assert client.post("/v2/repository/models/tiny/load", headers=admin).status_code == 200
-    after = client.service.catalogue.get().backend
+    after = client.context.catalogue.get().backend
     assert after is not before and after.max_batch == 8
     next(gpu.folder.glob("*.engine")).write_bytes(b"")
     (gpu.folder / "tiny.onnx").unlink()  # else ONNX Runtime would take over

@@ -93,8 +93,8 @@ def test_the_command_itself() -> None:
 
 def test_no_torch_is_loaded(tiny: str) -> None:
     code = (
-        "import sys; from server import classify_command;"
-        f"classify_command.main([{CAT!r}, '--model', {tiny!r}, '--layers']);"
+        "import sys; from server.commands import classify;"
+        f"classify.main([{CAT!r}, '--model', {tiny!r}, '--layers']);"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)

@@ -37,7 +37,7 @@ def test_one_line_per_request(client: AppClient, caplog: pytest.LogCaptureFixtur
 def test_a_failure_is_logged_with_its_trace(
     client: AppClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, cat: bytes
 ) -> None:
-    monkeypatch.setattr(client.service.catalogue.get().backend, "infer", lambda *given: 1 / 0)
+    monkeypatch.setattr(client.context.catalogue.get().backend, "infer", lambda *given: 1 / 0)
     client.post("/v1/classify", files={"file": cat}, headers={"X-Request-ID": "mine"})
     failure = next(record for record in caplog.records if record.levelname == "ERROR")
     assert "mine" in failure.getMessage() and failure.exc_info is not None

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from server.errors import BadRequest, TooLarge, UnsupportedMedia
-from server.http.content_encoding import unpacked
+from server.http.content_encoding import unpack
 
 
 @pytest.mark.parametrize(
@@ -18,26 +18,26 @@ from server.http.content_encoding import unpacked
     + [("deflate", zlib.compress(b"text"))],
 )
 def test_unpacked(encoding: str, body: bytes) -> None:
-    assert unpacked(body, encoding, 4) == b"text"
+    assert unpack(body, encoding, 4) == b"text"
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "zstd", "x" * 1000])
 def test_other_encodings(encoding: str) -> None:
     with pytest.raises(UnsupportedMedia, match="gzip or deflate"):
-        unpacked(b"text", encoding, 100)
+        unpack(b"text", encoding, 100)
 
 
 @pytest.mark.parametrize("body", [b"", b"text", gzip.compress(b"text")[:-1], gzip.compress(b"text") + b"more"])
 def test_damaged(body: bytes) -> None:
     with pytest.raises(BadRequest, match="gzip"):
-        unpacked(body, "gzip", 100)
+        unpack(body, "gzip", 100)
 
 
 def test_bomb_is_not_unpacked() -> None:
     bomb = zlib.compress(b"\0" * (64 << 20), 9)
     tracemalloc.start()
     with pytest.raises(TooLarge, match="1000"):
-        unpacked(bomb, "deflate", 1000)
+        unpack(bomb, "deflate", 1000)
     highest = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert highest < 1 << 20

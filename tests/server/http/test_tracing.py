@@ -61,7 +61,7 @@ def test_open_inference_requests_are_noted_too(traced: tuple[AppClient, Spans]) 
 def test_off_imports_nothing() -> None:
     """Newer versions of FastAPI import OpenTelemetry's interface by themselves; what makes and sends spans is ours."""
     code = (
-        "import sys; from server.app import make_app; from server.models.catalogue import Catalogue;"
+        "import sys; from server.app import make_app; from server.inference.catalogue import Catalogue;"
         "from server.settings import Settings; s = Settings(); make_app(s, Catalogue(s));"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry.sdk')]"
     )

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from server.errors import BadRequest, SlowUpload
-from server.http.uploads import OTHER_FIELDS, read_images, upload_clock
+from server.http.uploads import OTHER_FIELDS, limit_upload_time, read_images
 
 BOUNDARY = b"cut here"
 TYPE = b'multipart/form-data; boundary="cut here"'
@@ -92,7 +92,7 @@ def test_no_boundary() -> None:
 
 
 async def waiting_for(seconds: int) -> None:
-    with upload_clock(seconds):
+    with limit_upload_time(seconds):
         await asyncio.sleep(30)
 
 
@@ -107,7 +107,7 @@ def test_what_does_not_arrive() -> None:
 
 def test_in_time() -> None:
     async def early() -> None:
-        with upload_clock(0):
+        with limit_upload_time(0):
             pass
         await asyncio.sleep(0.01)
 

@@ -151,7 +151,7 @@ def test_close_waits_for_what_was_taken_and_takes_no_more() -> None:
         closing = asyncio.ensure_future(workers.close())
         await asyncio.sleep(0.01)
         assert not closing.done()
-        with pytest.raises(Busy, match="stop"), workers.place():
+        with pytest.raises(Busy, match="stop"), workers.hold_place():
             pass
         with pytest.raises(Busy, match="stopped"):
             await workers.run(max, 1, 2)
@@ -164,8 +164,8 @@ def test_close_waits_for_what_was_taken_and_takes_no_more() -> None:
 
 def test_places() -> None:
     workers = Workers(1, 1)
-    with workers.place(), workers.place():
-        with pytest.raises(Busy, match="2 requests") as full, workers.place():
+    with workers.hold_place(), workers.hold_place():
+        with pytest.raises(Busy, match="2 requests") as full, workers.hold_place():
             pass
         assert full.value.retry_after == 1 and workers.taken == 2
     assert workers.taken == 0

@@ -82,9 +82,9 @@ class Turn:
     def __init__(self, model: Model, name: str, turns: list[str]) -> None:
         self.name, self.card, self._model, self._turns = name, model.card, model, turns
 
-    def layers(self, files: Any, runs: Any) -> LayerReport:
+    def profile(self, files: Any, runs: Any) -> LayerReport:
         self._turns.append(self.name)
-        return self._model.layers(files, runs)
+        return self._model.profile(files, runs)
 
 
 def test_disturbed_rounds_are_measured_again(model: Model, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +122,6 @@ def test_what_the_engine_does_not_trust(model: Model, cat: bytes, monkeypatch: p
     others(monkeypatch, 0.0)
     made = [report(item("stem"), conditions={"noisy": "the clock changed"} if place < 7 else {}) for place in range(10)]
     left = [*made]
-    monkeypatch.setattr(model, "layers", lambda *_: left.pop(0))
+    monkeypatch.setattr(model, "profile", lambda *_: left.pop(0))
     (found,) = measured([model], [cat], rounds=5)
     assert found["conditions"]["noisy"] == "the clock changed" and left == []

@@ -15,10 +15,10 @@ def test_nothing_yet() -> None:
 
 def test_two_requests_in_one_run_and_one_that_failed() -> None:
     statistics = ModelStatistics()
-    statistics.succeeded(1, TIMINGS)
-    statistics.succeeded(3, TIMINGS)
-    statistics.failed(0.5)
-    statistics.executed(4, 8.0)
+    statistics.add_success(1, TIMINGS)
+    statistics.add_success(3, TIMINGS)
+    statistics.add_failure(0.5)
+    statistics.add_run(4, 8.0)
     told = statistics.as_json()
     assert (told["inference_count"], told["execution_count"]) == (4, 1)
     assert told["last_inference"] > 1_600_000_000_000  # milliseconds

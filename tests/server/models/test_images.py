@@ -280,11 +280,11 @@ def photo_12_megapixels() -> bytes:
 
 
 def plain_tensor(data: bytes) -> np.ndarray:
-    return preprocess.tensor(Image.open(io.BytesIO(data)).convert("RGB"), PREPROCESSING)
+    return preprocess.to_tensor(Image.open(io.BytesIO(data)).convert("RGB"), PREPROCESSING)
 
 
 def our_tensor(data: bytes) -> np.ndarray:
-    return preprocess.tensor(images.decode(data, SIZE).image, PREPROCESSING)
+    return preprocess.to_tensor(images.decode(data, SIZE).image, PREPROCESSING)
 
 
 def test_a_large_jpeg_is_decoded_at_an_eighth_of_its_size() -> None:

@@ -16,7 +16,7 @@ from server.errors import BadRequest, ServerError, StartupError, UnsupportedMedi
 from server.models import model_files, preprocess
 from server.models.model import Model, load_model, softmax
 from server.models.model_files import find_model
-from server.stage_times import Stages
+from server.stage_times import StageTimes
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLES = sorted(DATA.glob("*.jpg"))  # each is named after what it shows
@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def test_results(model: Model) -> None:
-    stages = Stages()
+    stages = StageTimes()
     red, blue = model.classify([png("red"), png("blue", (7, 5))], 4, stages)
     assert red["image"] == {"width": 20, "height": 30} and blue["image"] == {"width": 7, "height": 5}
     for result in (red, blue):
@@ -45,7 +45,7 @@ def test_results(model: Model) -> None:
         assert scores == sorted(scores, reverse=True)
         assert sum(scores) == pytest.approx(1, abs=4e-6)  # each rounded to six decimals
         assert [tiny_models.LABELS[p["class_id"]] for p in predictions] == [p["label"] for p in predictions]
-    assert model.classify([png("blue", (7, 5))], 1, Stages()) == [{**blue, "predictions": blue["predictions"][:1]}]
+    assert model.classify([png("blue", (7, 5))], 1, StageTimes()) == [{**blue, "predictions": blue["predictions"][:1]}]
     timings = stages.timings_ms()
     assert all(timings[stage] > 0 for stage in ("decode", "preprocess", "inference", "postprocess", "total"))
 
@@ -59,21 +59,21 @@ def test_card(model: Model) -> None:
 @pytest.mark.parametrize("top_k", [0, -1, 5, 10**9])
 def test_top_k(model: Model, top_k: int) -> None:
     with pytest.raises(BadRequest, match=f"top_k is {top_k}, it must be from 1 to 4"):
-        model.classify([png()], top_k, Stages())
+        model.classify([png()], top_k, StageTimes())
 
 
 def test_one_bad_image_fails_all_and_is_named(model: Model) -> None:
     for bad, kind in ((b"text", BadRequest), (b"%PDF-1.4", UnsupportedMedia)):
         with pytest.raises(kind) as caught:
-            model.classify([png(), png(), bad, png()], 1, Stages())
+            model.classify([png(), png(), bad, png()], 1, StageTimes())
         assert isinstance(caught.value, ServerError) and caught.value.index == 2
     with pytest.raises(BadRequest, match="no image"):
-        model.classify([], 1, Stages())
+        model.classify([], 1, StageTimes())
 
 
 def test_layers_are_kept(model: Model) -> None:
     assert model.last_layers is None
-    report = model.layers([png()], runs=2)
+    report = model.profile([png()], runs=2)
     assert report is model.last_layers and report["runs"] == 2
 
 
@@ -141,7 +141,7 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_models_know_the_samples(name: str) -> None:
     shipped = load_model(name)
-    results = shipped.classify([sample.read_bytes() for sample in SAMPLES], 1, Stages())
+    results = shipped.classify([sample.read_bytes() for sample in SAMPLES], 1, StageTimes())
     assert [result["predictions"][0]["label"] for result in results] == [sample.stem for sample in SAMPLES]
 
 
@@ -151,8 +151,8 @@ def test_a_large_jpeg_keeps_its_label() -> None:
     for sample in SAMPLES:
         file = io.BytesIO()
         Image.open(sample).resize((4000, 3000), Image.Resampling.BICUBIC).save(file, "JPEG", quality=85)
-        (result,) = shipped.classify([file.getvalue()], 1, Stages())
-        plain = preprocess.tensor(Image.open(file).convert("RGB"), shipped.preprocessing)
+        (result,) = shipped.classify([file.getvalue()], 1, StageTimes())
+        plain = preprocess.to_tensor(Image.open(file).convert("RGB"), shipped.preprocessing)
         logits = shipped.backend.infer(plain[None])
         assert result["predictions"][0]["class_id"] == int(logits.argmax())
         assert result["image"] == {"width": 4000, "height": 3000}

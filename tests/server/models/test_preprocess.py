@@ -35,7 +35,7 @@ def reference(image: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("resize", ["crop", "stretch"])
 def test_an_image_of_the_right_size_is_untouched(resize: str) -> None:
     image = random_image(8, 8)
-    tensor = preprocess.tensor(image, Preprocessing(8, resize, "RGB", MEAN, STD))
+    tensor = preprocess.to_tensor(image, Preprocessing(8, resize, "RGB", MEAN, STD))
     assert tensor.dtype == np.float32 and tensor.shape == (3, 8, 8) and tensor.flags["C_CONTIGUOUS"]
     # Two float32 roundings, of a difference below 256 and of a quotient below 256 / 62.
     tolerance = 256 / min(STD) * 2 * np.finfo(np.float32).eps
@@ -48,7 +48,7 @@ def test_an_image_of_the_right_size_is_untouched(resize: str) -> None:
 def test_crop_takes_the_centre(width: int, height: int) -> None:
     image = random_image(width, height)
     left, top = (width - 8) / 2, (height - 8) / 2
-    tensor = preprocess.tensor(image, Preprocessing(8, "crop", "RGB", (0, 0, 0), (1, 1, 1)))
+    tensor = preprocess.to_tensor(image, Preprocessing(8, "crop", "RGB", (0, 0, 0), (1, 1, 1)))
     rows = np.asarray(image).astype(float).transpose(2, 0, 1)
     expected = (
         rows[:, int(top) : int(top) + 8, int(left) : int(left) + 8]
@@ -66,7 +66,7 @@ def test_crop_is_resize_then_crop(width: int, height: int) -> None:
     scaled = image.resize((round(width * 8 / side), round(height * 8 / side)), Image.Resampling.BILINEAR)
     left, top = (scaled.width - 8) // 2, (scaled.height - 8) // 2
     expected = np.asarray(scaled.crop((left, top, left + 8, top + 8))).transpose(2, 0, 1)
-    tensor = preprocess.tensor(image, Preprocessing(8, "crop", "RGB", (0, 0, 0), (1, 1, 1)))
+    tensor = preprocess.to_tensor(image, Preprocessing(8, "crop", "RGB", (0, 0, 0), (1, 1, 1)))
     slope = 200 / 8  # levels per pixel of the result; the two steps place the window on a whole pixel
     assert np.abs(tensor - expected).max() <= 0.5 * slope + 1
 
@@ -74,13 +74,13 @@ def test_crop_is_resize_then_crop(width: int, height: int) -> None:
 def test_stretch_takes_all_of_it() -> None:
     image = Image.new("RGB", (64, 8), "black")
     image.paste((255, 255, 255), (32, 0, 64, 8))
-    row = preprocess.tensor(image, Preprocessing(8, "stretch", "RGB", (0, 0, 0), (1, 1, 1)))[0, 4]
+    row = preprocess.to_tensor(image, Preprocessing(8, "stretch", "RGB", (0, 0, 0), (1, 1, 1)))[0, 4]
     assert row[0] == 0 and row[7] == 255 and (np.diff(row) >= 0).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1), (3, 2)])
 def test_extreme_shapes(size: tuple[int, int]) -> None:
-    tensor = preprocess.tensor(
+    tensor = preprocess.to_tensor(
         Image.new("RGB", size, (10, 20, 30)), Preprocessing(32, "crop", "RGB", (0,) * 3, (1,) * 3)
     )
     assert tensor.shape == (3, 32, 32)

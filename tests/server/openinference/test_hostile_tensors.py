@@ -27,7 +27,7 @@ BYTES = np.linspace(-1, 1, 3 * 32 * 32, dtype=np.float32).tobytes()
 MIB = 1 << 20
 WITHIN_S = 2.0
 SLICE = 600  # mutated requests in this run
-# What the longest body (16 MiB), its unpacked form and the allocator's slack may take.
+# What the longest body (16 MiB), its unpack form and the allocator's slack may take.
 MEMORY_MARGIN = 64 * MIB
 
 

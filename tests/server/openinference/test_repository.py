@@ -41,14 +41,14 @@ PATHS = ("index", "models/tiny/load", "models/tiny/unload")
 def test_off_without_an_admin_key(client: AppClient, path: str) -> None:
     response = act(client, path)
     assert response.status_code == 404 and "FWHT_ADMIN_KEY" in response.json()["error"]
-    assert client.service.catalogue.get("tiny")
+    assert client.context.catalogue.get("tiny")
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": ""}, {"X-API-Key": KEY + "x"}, {"Authorization": "Bearer no"}])
 def test_only_with_the_admin_key(admin: AppClient, path: str, headers: dict[str, str]) -> None:
     assert act(admin, path, headers=headers).status_code == 401
-    assert admin.service.catalogue.get("tiny")
+    assert admin.context.catalogue.get("tiny")
 
 
 def test_a_clients_key_is_not_enough(make_client: Callable[..., AppClient]) -> None:

@@ -30,7 +30,7 @@ def test_logits_are_those_of_the_engine(client: AppClient, tensor: np.ndarray, f
     assert (answer["model_name"], answer["model_version"], answer["id"]) == ("tiny", "1", "mine")
     output = answer["outputs"][0]
     assert (output["name"], output["datatype"], output["shape"]) == ("logits", "FP32", [2, 4])
-    expected = client.service.catalogue.get().backend.infer(tensor)
+    expected = client.context.catalogue.get().backend.infer(tensor)
     # JSON carries a float32 exactly; the engine may choose another order of sums from run to run, but does not today.
     np.testing.assert_allclose(np.float32(output["data"]).reshape(2, 4), expected, rtol=1e-6)
 
@@ -58,7 +58,7 @@ def test_unknown_model_or_version(client: AppClient, path: str) -> None:
 
 def test_overflow_is_the_senders(client: AppClient, tensor: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON has no infinity, so such logits cannot be answered."""
-    monkeypatch.setattr(client.service.catalogue.get().backend, "infer", lambda *given: np.array([[np.inf]]))
+    monkeypatch.setattr(client.context.catalogue.get().backend, "infer", lambda *given: np.array([[np.inf]]))
     response = client.post("/v2/models/tiny/infer", json=body(tensor))
     assert response.status_code == 400 and "normalised" in response.json()["error"]
 
@@ -66,7 +66,7 @@ def test_overflow_is_the_senders(client: AppClient, tensor: np.ndarray, monkeypa
 def test_configuration(client: AppClient) -> None:
     for path in ("/v2/models/tiny/config", "/v2/models/tiny/versions/1/config"):
         config = client.get(path).json()
-        assert (config["name"], config["max_batch_size"]) == ("tiny", client.service.settings.max_images)
+        assert (config["name"], config["max_batch_size"]) == ("tiny", client.context.settings.max_images)
         assert config["input"][0]["dims"] == [3, SIZE, SIZE] and config["output"][0]["dims"] == [4]
     assert client.get("/v2/models/tiny/versions/2/config").status_code == 404
 
@@ -88,7 +88,7 @@ def test_classification_in_json(client: AppClient, tensor: np.ndarray) -> None:
     wanted = [{"name": "logits", "parameters": {"classification": 2}}]
     output = client.post("/v2/models/tiny/infer", json=body(tensor, outputs=wanted)).json()["outputs"][0]
     assert (output["datatype"], output["shape"]) == ("BYTES", [2, 2])
-    model = client.service.catalogue.get()
+    model = client.context.catalogue.get()
     logits = model.backend.infer(tensor)
     best = np.argsort(-logits, axis=1)[:, :2]
     expected = [f"{row[index]:f}:{index}:{model.labels[index]}" for row, two in zip(logits, best) for index in two]
@@ -102,7 +102,7 @@ def test_binary_answer(client: AppClient, tensor: np.ndarray) -> None:
     assert response.headers["content-type"] == "application/octet-stream"
     assert len(response.content) == int(response.headers["content-length"]) == length + 2 * 4 * 4
     logits = np.frombuffer(response.content[length:], "<f4").reshape(2, 4)
-    np.testing.assert_allclose(logits, client.service.catalogue.get().backend.infer(tensor), rtol=1e-6)
+    np.testing.assert_allclose(logits, client.context.catalogue.get().backend.infer(tensor), rtol=1e-6)
 
 
 def test_stage_times_travel_along(client: AppClient, tensor: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.tiny_models import LABELS
-from server.models.catalogue import Catalogue
+from server.inference.catalogue import Catalogue
 from server.settings import Settings
 from server.stage_times import STAGES
 from tests.server.support.app_client import AppClient
@@ -140,7 +140,7 @@ def test_no_more_requests_than_places(make_client: MakeClient) -> None:
 
     statuses = asyncio.run(crowd())
     assert set(statuses) == {200, 503} and statuses.count(200) >= 3
-    assert client.service.workers.taken == 0
+    assert client.context.workers.taken == 0
     assert client.post("/v1/classify", files={"file": picture()}).status_code == 200
 
 
@@ -156,14 +156,14 @@ def test_slow_upload_is_given_up(make_client: MakeClient) -> None:
 
     response = asyncio.run(send())
     assert response.status_code == 408 and response.headers["connection"] == "close"
-    assert client.service.workers.taken == 0
+    assert client.context.workers.taken == 0
 
 
 def test_error_of_the_engine_is_500_without_its_trace(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*given: Any) -> Any:
         raise RuntimeError("a secret of the engine")
 
-    monkeypatch.setattr(client.service.catalogue.get().backend, "infer", broken)
+    monkeypatch.setattr(client.context.catalogue.get().backend, "infer", broken)
     response = client.post("/v1/classify", files={"file": picture()}, headers={"X-Request-ID": "abc"})
     assert response.status_code == 500 and response.headers["x-request-id"] == "abc"
     assert response.headers["content-type"] == "application/problem+json"

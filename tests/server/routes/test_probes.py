@@ -9,7 +9,7 @@ from typing import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from server.models.catalogue import Catalogue
+from server.inference.catalogue import Catalogue
 from server.settings import Settings
 from tests.server.support.app_client import AppClient
 
@@ -28,7 +28,7 @@ def test_alive_before_the_models_are_loaded_and_ready_after(tiny: Path) -> None:
 
 
 def test_not_ready_where_a_model_has_a_problem(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.service.catalogue.get().backend, "problem", "fell back to the CPU")
+    monkeypatch.setattr(client.context.catalogue.get().backend, "problem", "fell back to the CPU")
     assert client.get("/readyz").json()["detail"] == "tiny: fell back to the CPU"
     assert client.get("/v2/models/tiny/ready").status_code == 503
     assert client.get("/v1/models").json()["models"][0]["problem"] == "fell back to the CPU"
@@ -96,7 +96,7 @@ def test_series_do_not_grow_with_what_clients_send(client: AppClient) -> None:
 
 
 def test_two_applications_count_apart(client: AppClient, tiny: Path) -> None:
-    other = AppClient(client.service.settings, client.service.catalogue)
+    other = AppClient(client.context.settings, client.context.catalogue)
     client.get("/livez")
     assert sample(client, "fwht_requests_total", route="/livez") == 1
     assert "/livez" not in other.get("/metrics").text

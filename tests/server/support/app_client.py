@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from server.app import make_app
-from server.http.app_context import Service
-from server.models.catalogue import Catalogue
+from server.http.app_context import AppContext
+from server.inference.catalogue import Catalogue
 from server.settings import Settings
 
 
@@ -18,7 +18,7 @@ class AppClient:
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self.app = make_app(settings, catalogue)
-        self.service: Service = self.app.state.service
+        self.context: AppContext = self.app.state.context
 
     def request(self, method: str, path: str, **request: Any) -> httpx.Response:
         return asyncio.run(self.send(method, path, **request))

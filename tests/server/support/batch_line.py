@@ -5,21 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
+from typing import Callable, cast
 
 import numpy as np
 
-from server.inference.batching import Batcher, Item
-from server.inference.workers import Reply
-from server.stage_times import Stages
+from server.inference.batching import Batcher
+from server.inference.request import InferenceRequest
+from server.models.model import Model
 from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
 
 HOUR = 3600.0
+NO_MODEL = cast(Model, None)  # which a batcher does not ask for
 
 
 def images(*values: int, side: int = 2) -> np.ndarray:
     """One image per value, filled with it."""
     return np.stack([np.full((3, side, side), value, np.float32) for value in values])
+
+
+class GivenRequest(InferenceRequest[None]):
+    """Its tensor is what a test gives, at once or by a call."""
+
+    def __init__(self, given: Callable[[], np.ndarray] | np.ndarray, model: Model = NO_MODEL) -> None:
+        super().__init__(model, 0)
+        self.given = given
+
+    def prepare(self) -> tuple[np.ndarray, None]:
+        return (self.given() if callable(self.given) else self.given), None
 
 
 class Line:
@@ -30,13 +42,15 @@ class Line:
         self.observed: list[int] = []
         self.batcher = Batcher(engine, limit, delay_s, runs, lambda images, _: self.observed.append(images))
         self.pool = ThreadPoolExecutor(64)
-        self.items: list[Item] = []
+        self.requests: list[GivenRequest] = []
 
     def send(self, given: Callable[[], np.ndarray] | np.ndarray, within_s: float = HOUR) -> asyncio.Future[np.ndarray]:
-        item = Item(Reply(), time.monotonic() + within_s, Stages(), self)
-        self.items.append(item)
-        self.pool.submit(self.batcher.work, item, given if callable(given) else lambda: given)
-        return item.reply.future
+        request = GivenRequest(given)
+        request.deadline = time.monotonic() + within_s
+        self.requests.append(request)
+        self.pool.submit(self.batcher.process, request)
+        assert request.reply is not None
+        return request.reply.future
 
     def hold(self) -> asyncio.Future[np.ndarray]:
         """A request of one image that keeps the engine busy until the gate is set."""

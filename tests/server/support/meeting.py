@@ -40,12 +40,12 @@ class Meeting:
 
     def hurry(self, deadline_ms: int) -> None:
         """Give the requests from now on another deadline."""
-        inference = self.client.service.inference
-        inference._settings = replace(inference._settings, deadline_ms=deadline_ms)
+        dispatcher = self.client.context.dispatcher
+        dispatcher._settings = replace(dispatcher._settings, deadline_ms=deadline_ms)
 
     @property
     def depth(self) -> int:
-        return next(iter(self.client.service.inference._batchers.values())).depth
+        return sum(self.client.context.catalogue.queue_depths.values())
 
 
 async def reached(true: Callable[[], bool]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import pytest
 
 from benchmarks.harness.tiny_models import SIZE, write_tiny_model
 from server.errors import BadRequest, Busy, StartupError, UnknownModel
+from server.inference.catalogue import Catalogue
 from server.models import model_files
-from server.models.catalogue import Catalogue
 from server.models.model import load_model
 from server.settings import Settings
 
@@ -56,22 +55,29 @@ def test_load_and_unload(loaded: Catalogue) -> None:
     assert loaded.problem is None
 
 
-def test_reload_keeps_the_place_and_frees_the_old_when_it_is_let_go(
+def test_reload_keeps_the_place_and_closes_the_old_when_its_last_user_has_gone(
     loaded: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded.load_one("second")
-    old = loaded.get("first")
     closed = threading.Event()
-    monkeypatch.setattr(old.backend, "close", closed.set)
-    loaded.load_one("first")
-    new = loaded.get("first")
-    assert new is not old and loaded.get() is new
-    np.testing.assert_array_equal(old.backend.infer(IMAGE), new.backend.infer(IMAGE))  # a request under way goes on
-    assert not closed.is_set()
-    gone = weakref.ref(old)
-    del old
-    assert gone() is None and closed.wait(GUARD_S)  # by a thread of its own
+    with loaded.use("first") as old, loaded.use("first") as same:
+        assert same is old
+        monkeypatch.setattr(old.model.backend, "close", closed.set)
+        loaded.load_one("first")
+        new = loaded.get("first")
+        assert new is not old.model and loaded.get() is new
+        np.testing.assert_array_equal(old.model.backend.infer(IMAGE), new.backend.infer(IMAGE))  # a request goes on
+        assert not closed.is_set()
+    assert closed.wait(GUARD_S)  # by a thread of its own
+    assert not old.acquire()
     new.backend.infer(IMAGE)
+
+
+def test_a_model_that_nobody_uses_is_closed_at_once(loaded: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = threading.Event()
+    monkeypatch.setattr(loaded.get("first").backend, "close", closed.set)
+    loaded.unload("first")
+    assert closed.wait(GUARD_S)
 
 
 def broken(path: Path) -> None:
@@ -104,13 +110,13 @@ def test_broken_new_version_leaves_the_old_serving(loaded: Catalogue, folder: Pa
 
 def test_layers_of_a_file_that_changed_are_not_measured(loaded: Catalogue, folder: Path, cat: bytes) -> None:
     """They would be those of another model than the one that answers."""
-    assert loaded.get("first").layers([cat], runs=1)
+    assert loaded.get("first").profile([cat], runs=1)
     broken(folder / "first.onnx")
     with pytest.raises(Busy, match="load the model again"):
-        loaded.get("first").layers([cat], runs=1)
+        loaded.get("first").profile([cat], runs=1)
     write_tiny_model(folder / "first.onnx")
     loaded.load_one("first")
-    assert loaded.get("first").layers([cat], runs=1)
+    assert loaded.get("first").profile([cat], runs=1)
 
 
 def test_new_version_that_fell_back_is_not_served(loaded: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +128,7 @@ def test_new_version_that_fell_back_is_not_served(loaded: Catalogue, monkeypatch
         monkeypatch.setattr(model.backend, "problem", "it fell back")
         return model
 
-    monkeypatch.setattr("server.models.catalogue.load_model", fallen_back)
+    monkeypatch.setattr("server.inference.catalogue.load_model", fallen_back)
     old = loaded.get("first")
     with pytest.raises(BadRequest, match="it fell back"):
         loaded.load_one("first")
@@ -160,7 +166,7 @@ def test_one_change_at_a_time(loaded: Catalogue, monkeypatch: pytest.MonkeyPatch
         assert loaded.get("first")
         return plain(*arguments)
 
-    monkeypatch.setattr("server.models.catalogue.load_model", slow)
+    monkeypatch.setattr("server.inference.catalogue.load_model", slow)
     loaded.load_one("second")
     loaded.unload("second")
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Tuple
 
 import uvicorn
 
-from server.inference.batching import Item
+from server.inference.request import InferenceRequest
 from tests.server.routes.test_probes import sample
 from tests.server.support.app_client import AppClient
 from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
@@ -36,16 +36,16 @@ def test_a_bad_image_beside_good_ones(gated: Gated) -> None:
 
 
 def test_bad_images_leave_nothing_to_the_garbage_collector(gated: Gated) -> None:
-    """Circles of errors and frames would hold every bad upload until it runs."""
+    """Reference cycles of errors and frames would hold every bad upload until it runs."""
     client, _ = gated()
-    workers = client.service.workers
+    workers = client.context.workers
     gc.collect()
     gc.disable()
     try:
         for _ in range(3):
             assert client.post(CLASSIFY, files={"file": b"no image"}).status_code == 400
         until(lambda: len(workers._idle) == len(workers._threads), "the threads are idle")
-        assert not [thing for thing in gc.get_objects() if isinstance(thing, Item)]
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, InferenceRequest)]
     finally:
         gc.enable()
 
@@ -59,7 +59,7 @@ def test_late_is_504_at_the_deadline_and_does_not_run(gated: Gated) -> None:
         meeting.hurry(50)
         response = await asyncio.wait_for(meeting.send(grey(1)), GUARD_S)  # while the engine hangs
         assert response.status_code == 504 and "50 ms" in response.json()["detail"]
-        assert meeting.depth == 0 and client.service.workers.taken == 1
+        assert meeting.depth == 0 and client.context.workers.taken == 1
         meeting.hurry(1000 * int(GUARD_S))
         engine.gate.set()
         assert [await status(task) for task in (first, meeting.send(grey(2)))] == [200, 200]
@@ -72,7 +72,7 @@ def test_late_is_504_while_it_runs(gated: Gated) -> None:
     client, engine = gated(deadline_ms=50)
     engine.gate.clear()
     assert client.post(CLASSIFY, files={"file": grey(1)}).status_code == 504
-    assert client.service.workers.taken == 0
+    assert client.context.workers.taken == 0
 
 
 def test_a_request_that_waits_for_a_thread_past_its_deadline_is_not_decoded(gated: Gated) -> None:
@@ -83,7 +83,7 @@ def test_a_request_that_waits_for_a_thread_past_its_deadline_is_not_decoded(gate
         first = await meeting.hold()
         meeting.hurry(50)
         assert await status(meeting.send(b"no image")) == 504
-        assert not client.service.workers._waiting
+        assert not client.context.workers._waiting
         engine.gate.set()
         assert await status(first) == 200
 
@@ -132,7 +132,7 @@ def test_a_client_that_leaves_is_not_computed_for(gated: Gated) -> None:
         await reached(lambda: meeting.depth == 1)
         gone.set()
         await asyncio.wait_for(leaving, GUARD_S)
-        assert sent == [] and meeting.depth == 0 and client.service.workers.taken == 1
+        assert sent == [] and meeting.depth == 0 and client.context.workers.taken == 1
         engine.gate.set()
         assert await status(first) == 200
 
@@ -148,12 +148,12 @@ def test_full_is_503_with_retry_after_and_the_accepted_are_answered(gated: Gated
         meeting = Meeting(client, engine)
         accepted = [await meeting.hold(), meeting.send(grey(1)), meeting.send(grey(2))]
         await asyncio.sleep(0)
-        await reached(lambda: client.service.workers.taken == 3)
+        await reached(lambda: client.context.workers.taken == 3)
         refused = await asyncio.wait_for(meeting.send(grey(3)), GUARD_S)  # while the engine hangs: at once
         assert refused.status_code == 503 and refused.headers["retry-after"] == "1"
         engine.gate.set()
         assert [await status(task) for task in accepted] == [200] * 3
-        assert client.service.workers.taken == 0
+        assert client.context.workers.taken == 0
 
     asyncio.run(crowd())
 
@@ -182,7 +182,7 @@ def test_shutdown_answers_what_was_accepted(gated: Gated) -> None:
         meeting = Meeting(client, engine)
         accepted = [await meeting.hold(), *(meeting.send(grey(value)) for value in range(6))]
         await reached(lambda: meeting.depth == 6)
-        closing = asyncio.ensure_future(client.service.workers.close())
+        closing = asyncio.ensure_future(client.context.workers.close())
         await asyncio.sleep(0.01)
         assert await status(meeting.send(grey(1))) == 503
         assert not closing.done()
@@ -205,7 +205,7 @@ def test_a_socket_that_closes_is_noticed(gated: Gated, cat: bytes) -> None:
         with socket.create_connection(listener.getsockname(), timeout=GUARD_S) as leaving:
             leaving.sendall(f"POST {CLASSIFY} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + cat)
             until(lambda: len(engine.runs) == 1, "the request waits for the engine")
-        until(lambda: client.service.workers.taken == 0, "the client has left")  # while the engine still hangs
+        until(lambda: client.context.workers.taken == 0, "the client has left")  # while the engine still hangs
         engine.gate.set()
         server.should_exit = True
         serving.join(GUARD_S)
