@@ -22,14 +22,14 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"server.settings": "every setting, read once"},
     {"server.profiling": "the layer report, and the machine it was measured on"},
     {"server.backends": "one engine: ONNX Runtime or TensorRT"},
-    {"server.models": "what belongs to one model: its files, images in, scores out, and the table of those loaded"},
+    {"server.models": "what belongs to one model: its files, images in, scores out"},
     {
         "server.metrics": "what is counted",
         "server.bulk": "folders of images, without HTTP",
         "server.layers": "comparing layer reports",
         "server.bench": "the load tool",
     },
-    {"server.inference": "threads, batches and deadlines: from a request to the engine"},
+    {"server.inference": "from a request to the engine: the models served, threads, batches, deadlines"},
     {"server.http": "what every HTTP request and answer needs, whichever route it takes"},
     {
         "server.routes": "our own routes",

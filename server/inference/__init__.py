@@ -1,1 +1,1 @@
-"""From the event loop to an engine and back: threads, batches, deadlines."""
+"""From the event loop to an engine and back: the models served, threads, batches, deadlines."""

@@ -1,1 +1,1 @@
-"""A served model: image files in, labels and scores out; and the table of those that are loaded."""
+"""A model: its files, image files in, labels and scores out."""
