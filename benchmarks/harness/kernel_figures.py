@@ -21,6 +21,7 @@ from typing import Callable, NamedTuple
 
 from benchmarks.harness.cuda_compilers import PLUGINS, ROOT, Compiler, CompilerMissing, Nvcc, Wheels
 from benchmarks.harness.markdown import make_table
+from benchmarks.harness.result_files import write_json
 
 CACHE = ROOT / "build" / "kernel_figures"
 RESULT = ROOT / "build" / "bench" / "kernel_figures.json"
@@ -104,23 +105,23 @@ class Figures:
         return self.shared_bytes <= LIMITS[self.architecture].shared_bytes
 
 
-def number(pattern: str, text: str) -> int:
+def sum_numbers(pattern: str, text: str) -> int:
     return sum(map(int, re.findall(pattern, text)))
 
 
-def template_arguments(name: str) -> str:
+def find_template_arguments(name: str) -> str:
     """The I...E part of a mangled name: equal for a kernel and a variable over the same type."""
     return re.sub(r"^_ZN4fwht\d+[a-z_0-9]+?I(.*?)EE(?:v.*)?$", r"\1", name)
 
 
-def figures_of_report(op: str, compiler: str, architecture: int, ptx: str, report: str) -> list[Figures]:
+def parse_report(op: str, compiler: str, architecture: int, ptx: str, report: str) -> list[Figures]:
     threads = {
         name: int(bounds)
         for name, head in re.findall(r"\.entry (\w+)\((.*?)\{", ptx, re.DOTALL)
         for bounds in re.findall(r"\.maxntid (\d+)", head)
     }
     variables = re.findall(r"\.u32 (_ZN4fwht12shared_bytes\w+) = (\d+);", ptx)
-    dynamic = {template_arguments(name): int(value) for name, value in variables}
+    dynamic = {find_template_arguments(name): int(value) for name, value in variables}
     return [
         Figures(
             op=op,
@@ -128,53 +129,46 @@ def figures_of_report(op: str, compiler: str, architecture: int, ptx: str, repor
             compiler=compiler,
             architecture=architecture,
             threads=threads.get(name, 0),
-            registers=number(r"Used (\d+) registers", text),
-            stack_bytes=number(r"(\d+) bytes stack frame", text),
-            spill_bytes=number(r"(\d+) bytes spill", text),
-            static_shared_bytes=number(r"(\d+) bytes smem", text),
-            dynamic_shared_bytes=dynamic.get(template_arguments(name), 0),
+            registers=sum_numbers(r"Used (\d+) registers", text),
+            stack_bytes=sum_numbers(r"(\d+) bytes stack frame", text),
+            spill_bytes=sum_numbers(r"(\d+) bytes spill", text),
+            static_shared_bytes=sum_numbers(r"(\d+) bytes smem", text),
+            dynamic_shared_bytes=dynamic.get(find_template_arguments(name), 0),
         )
         for name, text in re.findall(r"entry function '(\w+)'(.*?)(?=Compiling entry|\Z)", report, re.DOTALL)
     ]
 
 
-def source_hash() -> str:
+def hash_sources() -> str:
     texts = (path.read_bytes() for path in sorted(PLUGINS.rglob("*")) if path.suffix in (".h", ".cuh"))
     return hashlib.sha256(b"\0".join([Path(__file__).read_bytes(), *texts])).hexdigest()[:16]
 
 
-def cache_of(compiler: Compiler, op: str, architecture: int) -> Path:
-    return CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}-{source_hash()}.json"
+def find_cache(compiler: Compiler, op: str, architecture: int) -> Path:
+    return CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}-{hash_sources()}.json"
 
 
-def figures_of(compiler: Compiler, op: str, architecture: int) -> list[Figures]:
-    path = cache_of(compiler, op, architecture)
+def measure_kernels(compiler: Compiler, op: str, architecture: int) -> list[Figures]:
+    path = find_cache(compiler, op, architecture)
     if path.exists():
         return [Figures(**kernel) for kernel in json.loads(path.read_text())]
     ptx = compiler.ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
-    figures = figures_of_report(op, compiler.name, architecture, ptx, compiler.report(ptx, architecture))
-    if path == cache_of(compiler, op, architecture):  # else a source was edited meanwhile
+    figures = parse_report(op, compiler.name, architecture, ptx, compiler.report(ptx, architecture))
+    if path == find_cache(compiler, op, architecture):  # else a source was edited meanwhile
         for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
             old.unlink()
         write_json(path, [asdict(kernel) for kernel in figures])
     return figures
 
 
-def write_json(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.write_text(json.dumps(value, indent=1) + "\n")
-    new.replace(path)
-
-
-def all_figures(compiler: Compiler) -> list[Figures]:
+def measure_all_kernels(compiler: Compiler) -> list[Figures]:
     """Every op for every architecture that we build for and the compiler knows; two or more at once."""
     jobs = [(op, architecture) for architecture in LIMITS if architecture in compiler.architectures for op in SOURCES]
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return [kernel for part in pool.map(lambda job: figures_of(compiler, *job), jobs) for kernel in part]
+        return [kernel for part in pool.map(lambda job: measure_kernels(compiler, *job), jobs) for kernel in part]
 
 
-def readable(names: list[str]) -> list[str]:
+def demangle(names: list[str]) -> list[str]:
     """fwht_layer_kernel<float, 0, 32, 32, 8, 1> for a mangled name; the name itself where c++filt is not there."""
     if shutil.which("c++filt") is None:
         return names
@@ -185,38 +179,33 @@ def readable(names: list[str]) -> list[str]:
 HEAD = ("compiler", "sm", "kernel", "threads", "registers", "x threads", "stack", "spills", "shared")
 
 
-def table(figures: list[Figures]) -> list[tuple[str, ...]]:
+def make_rows(figures: list[Figures]) -> list[tuple[str, ...]]:
     rows = [
         (k.compiler, k.architecture, name, k.threads, k.registers, k.block_registers, k.stack_bytes, k.spill_bytes)
         + (k.shared_bytes,)
-        for k, name in zip(figures, readable([kernel.kernel for kernel in figures]))
+        for k, name in zip(figures, demangle([kernel.kernel for kernel in figures]))
     ]
-    return [HEAD, *(tuple(map(str, row)) for row in rows)]
+    return [tuple(map(str, row)) for row in rows]
 
 
-def plain(figures: list[Figures]) -> str:
-    rows = table(figures)
+def format_columns(figures: list[Figures]) -> str:
+    rows = [HEAD, *make_rows(figures)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
-def markdown(figures: list[Figures]) -> str:
-    head, *rows = table(figures)
-    return make_table(head, rows)
-
-
-def figures_where_there(compiler: Callable[[], Compiler]) -> list[Figures]:
+def measure_with(compiler: Callable[[], Compiler]) -> list[Figures]:
     try:
-        return all_figures(compiler())
+        return measure_all_kernels(compiler())
     except CompilerMissing as missing:
         print(f"left out: {missing}", file=sys.stderr)
         return []
 
 
 def main() -> int:
-    figures = [*figures_where_there(Wheels), *figures_where_there(Nvcc)]
+    figures = [*measure_with(Wheels), *measure_with(Nvcc)]
     write_json(RESULT, [asdict(kernel) for kernel in figures])
-    print((markdown if "--markdown" in sys.argv[1:] else plain)(figures))
+    print(make_table(HEAD, make_rows(figures)) if "--markdown" in sys.argv[1:] else format_columns(figures))
     return 0 if figures else 1
 
 

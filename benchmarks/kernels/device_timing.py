@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from typing import Any, Callable, Iterable, Mapping, Protocol
 
 from benchmarks.harness.kernels import Library, Resource, Stream, made
-from benchmarks.harness.timing import summary
+from benchmarks.harness.timing import summarize
 
 Start = Callable[[Stream], None]
 ROUNDS = 10
@@ -98,7 +98,7 @@ def alternate_on_device(
         for _ in range(rounds):
             for name, side in made_sides.items():
                 samples[name] += [ms / launches for ms in turn(library, stream, side, replays)]
-    return {name: summary(times) for name, times in samples.items()}
+    return {name: summarize(times) for name, times in samples.items()}
 
 
 def spin_up(stream: Stream, sides: Iterable[Replayed]) -> None:

@@ -15,7 +15,8 @@ import onnx
 import onnxruntime
 
 from benchmarks.harness.node_models import Layer, Weights, convolution_model, fwht_layer_model
-from benchmarks.harness.timing import alternate, arguments, write
+from benchmarks.harness.result_files import write_result
+from benchmarks.harness.timing import alternate, parse_options
 
 THREADS = 2
 CHECKED_PIXELS = 64
@@ -92,14 +93,14 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    options = arguments("fwht_node", __doc__, rounds=10, seconds=0.1)
+    options = parse_options("kernels.fwht_node", __doc__, rounds=10, seconds=0.1)
     print("layer, input, ms of convolution + ReLU6, ms of FWHT layer: median (p10 to p90); how many times as fast")
     rows = []
     for batch, layers in ((10, [BIG]), (1, REAL), (16, REAL)):
         for name, layer, pixels in layers:
             rows.append(row(name, layer, pixels, batch, options.rounds, options.seconds))
             show(rows[-1])
-    print(f"written: {write('fwht_node', {'threads': THREADS, 'rows': rows}, options.out)}")
+    print(f"written: {write_result('fwht_node', {'threads': THREADS, 'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

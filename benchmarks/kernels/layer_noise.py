@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.timing import RESULTS, write
+from benchmarks.harness.result_files import RESULTS, write_result
 from server.backends.choice import Choice
 from server.layers.commands import IMAGE
 from server.layers.diff import diff
@@ -74,7 +74,7 @@ def main() -> None:
     }
     for key in ("in_turns", "two_files"):
         print(key, result[key])
-    print(f"written: {write('layer_noise', result, options.out)}")
+    print(f"written: {write_result('layer_noise', result, options.out)}")
 
 
 if __name__ == "__main__":

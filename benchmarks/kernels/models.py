@@ -11,7 +11,8 @@ from typing import Any, Callable
 import numpy as np
 import onnxruntime
 
-from benchmarks.harness.timing import alternate, arguments, write
+from benchmarks.harness.result_files import write_result
+from benchmarks.harness.timing import alternate, parse_options
 
 BASELINE = "mobilenet_v2"
 HYBRIDS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
@@ -49,7 +50,7 @@ def row(batch: int, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = arguments("models", __doc__, rounds=10, seconds=0.3)
+    options = parse_options("kernels.models", __doc__, rounds=10, seconds=0.3)
     differences = {name: check(name) for name in (BASELINE, *HYBRIDS)}
     rows = []
     print("model, batch: median ms (p10 to p90), times the baseline's")
@@ -59,7 +60,7 @@ def main() -> None:
             spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
             print(f"{name:24} {batch:3} {t['median_ms']:8.2f} {spread:18} {rows[-1]['ratio'][name]:.2f}")
     results = {"threads": THREADS, "largest_difference": differences, "rows": rows}
-    print(f"written: {write('models', results, options.out)}")
+    print(f"written: {write_result('models', results, options.out)}")
 
 
 if __name__ == "__main__":

@@ -127,11 +127,11 @@ def renew_page(text: str, kernels: list[dict[str, Any]]) -> str:
 def compile_kernels() -> list[dict[str, Any]]:
     """From the compiler: for each type and n of the layers above the kernel with the largest block that fits."""
     from benchmarks.harness.cuda_compilers import Wheels  # late: they are needed for --renew only
-    from benchmarks.harness.kernel_figures import figures_of, readable
+    from benchmarks.harness.kernel_figures import demangle, measure_kernels
 
-    figures = figures_of(Wheels(), "FWHTLayer", ARCHITECTURE)
+    figures = measure_kernels(Wheels(), "FWHTLayer", ARCHITECTURE)
     kernels = []
-    for figure, name in zip(figures, readable([figure.kernel for figure in figures])):
+    for figure, name in zip(figures, demangle([figure.kernel for figure in figures])):
         facts = {"threads": figure.threads, "registers": figure.registers, "shared_bytes": figure.shared_bytes}
         kernels.append({"kernel": name, **facts})
     return choose_kernels(kernels)

@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator
 
-from benchmarks.harness.timing import RESULTS, write
+from benchmarks.harness.result_files import RESULTS, write_result
 
 # part, modules beyond NumPy and onnx that it needs
 PARTS = {"plugin_copy": (), "plugin_torch": ("torch",), "plugin_engines": ("tensorrt",)}
@@ -96,7 +96,7 @@ def run_part(name: str, modules: tuple[str, ...]) -> str | None:
     path = RESULTS / f"{name}.json"
     path.unlink(missing_ok=True)
     print(f"== {name}", flush=True)
-    done = subprocess.run([interpreter, "-m", f"benchmarks.{name}", "--out", str(path)], check=False)
+    done = subprocess.run([interpreter, "-m", f"benchmarks.kernels.{name}", "--out", str(path)], check=False)
     return None if done.returncode == 0 else f"it ended with status {done.returncode}"
 
 
@@ -116,7 +116,7 @@ def main() -> int:
         judged += list(JUDGES[name](json.loads((RESULTS / f"{name}.json").read_text())))
     judged.sort(key=lambda one: not one.passed)
     rows = [{**vars(one), "passed": one.passed} for one in judged]
-    write("plugin", {"gpu": gpu(), "rows": rows, "missing": missing})
+    write_result("plugin", {"gpu": gpu(), "rows": rows, "missing": missing})
     for one in judged:
         print(one)
     for name, why in missing.items():

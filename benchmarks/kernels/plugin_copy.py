@@ -13,7 +13,8 @@ from typing import Any
 from benchmarks.harness.kernel_run import Format
 from benchmarks.harness.kernels import KERNELS, Library
 from benchmarks.harness.plugin_cases import BIG, BIG_SHAPE, FORMATS, Copies
-from benchmarks.harness.timing import arguments, write
+from benchmarks.harness.result_files import write_result
+from benchmarks.harness.timing import parse_options
 from benchmarks.kernels.device_timing import alternate_on_device
 
 
@@ -49,13 +50,13 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    options = arguments("plugin_copy", __doc__, rounds=10, seconds=0)
+    options = parse_options("kernels.plugin_copy", __doc__, rounds=10, seconds=0)
     library = Library(KERNELS)
     rows = []
     for form in FORMATS:
         rows.append(row(library, form, options.rounds))
         show(rows[-1])
-    print(f"written: {write('plugin_copy', {'rows': rows}, options.out)}")
+    print(f"written: {write_result('plugin_copy', {'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from benchmarks.harness.kernel_run import Format
 from benchmarks.harness.kernels import FLOAT16, FLOAT32, PLUGIN, Library, Stream
 from benchmarks.harness.node_models import Layer, Weights, convolution_model, fwht_layer_model
 from benchmarks.harness.plugin_cases import BIG, BIG_SHAPE, REAL, SETS, checked, random_input, some_pixels
-from benchmarks.harness.timing import RESULTS, summary, write
+from benchmarks.harness.result_files import RESULTS, write_result
+from benchmarks.harness.timing import summarize
 from benchmarks.kernels.device_timing import alternate_on_device
 from benchmarks.kernels.launches import launches
 
@@ -129,7 +130,7 @@ def profile_in_turns(library: Library, sides: dict[str, Side]) -> dict[str, dict
         for _ in range(PROFILED_TURNS):
             for name, side in sides.items():
                 samples[name] += side.profile(stream)
-    return {name: summary(times) for name, times in samples.items()}
+    return {name: summarize(times) for name, times in samples.items()}
 
 
 def check_convolution(layer: Layer, kernel: np.ndarray, weights: Weights, x: np.ndarray, y: np.ndarray) -> None:
@@ -179,7 +180,7 @@ def main() -> None:
         rows.append(row(library, name, layer, shape, precision, chosen.rounds))
         show(rows[-1])
     results = {"tensorrt": tensorrt.__version__, "rows": rows}
-    print(f"written: {write('plugin_engines', results, chosen.out)}")
+    print(f"written: {write_result('plugin_engines', results, chosen.out)}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from torch.nn.functional import conv2d
 
 from benchmarks.harness.kernels import KERNELS, BorrowedStream, Library
 from benchmarks.harness.plugin_cases import BIG, BIG_SHAPE, CHECKED_PIXELS, FORMATS, SETS, Copies, some_pixels
-from benchmarks.harness.timing import arguments, summary, write
+from benchmarks.harness.result_files import write_result
+from benchmarks.harness.timing import parse_options, summarize
 from benchmarks.kernels.device_timing import CLOCKS_UP, REPLAYS, WARM_UP
 
 Side = Callable[[], None]
@@ -115,7 +116,7 @@ def sides(stack: ExitStack, library: Library) -> dict[str, torch.cuda.CUDAGraph]
 
 
 def main() -> None:
-    options = arguments("plugin_torch", __doc__, rounds=10, seconds=0)
+    options = parse_options("kernels.plugin_torch", __doc__, rounds=10, seconds=0)
     torch.backends.cudnn.benchmark = True
     torch.zeros(1, device="cuda")  # PyTorch makes the context that the kernels then share
     with ExitStack() as stack, torch.inference_mode():
@@ -125,7 +126,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, graph in graphs.items():
                 samples[name] += turn(graph)
-    times = {name: summary(values) for name, values in samples.items()}
+    times = {name: summarize(values) for name, values in samples.items()}
     rows = [
         {"layer": layer, "against": other, "speedup": times[other]["median_ms"] / times[layer]["median_ms"]}
         for layer, other in PAIRS
@@ -135,7 +136,7 @@ def main() -> None:
         print(f"{row['against']:34} {us[1]:7.2f} us, {row['layer']:18} {us[0]:7.2f} us: {row['speedup']:.2f}x")
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     device = {"gpu": torch.cuda.get_device_name(), "cudnn": cudnn}
-    print(f"written: {write('plugin_torch', {**device, 'times': times, 'rows': rows}, options.out)}")
+    print(f"written: {write_result('plugin_torch', {**device, 'times': times, 'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

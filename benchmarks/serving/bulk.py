@@ -23,7 +23,7 @@ from typing import Any
 
 import onnxruntime
 
-from benchmarks.harness.timing import write
+from benchmarks.harness.result_files import write_result
 from benchmarks.serving.bulk_images import PACK, write_images
 from server.backends.choice import Choice
 from server.bulk.source import Folder
@@ -114,7 +114,7 @@ def main() -> None:
     results["held"] = results["shares"]["work"] >= LEAST
     shares = ", ".join(f"{name} {share:.2f}" for name, share in results["shares"].items())
     print(f"share of the bare session's {results['per_s']['bare']:.0f}/s: {shares}; held {results['held']}")
-    print(f"written: {write('bulk', results, options.out)}")
+    print(f"written: {write_result('bulk', results, options.out)}")
     if not results["held"]:
         raise SystemExit(1)
 

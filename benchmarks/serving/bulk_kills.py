@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from benchmarks.harness.process_tree import ProcessTree
-from benchmarks.harness.timing import write
+from benchmarks.harness.result_files import write_result
 from benchmarks.serving.bulk_images import write_images
 from server.backends.choice import Choice
 from server.models.model import load_model
@@ -168,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
     found = measure(options.images, options.kills, options.seed)
     print(json.dumps({**found, "problems": found["problems"][:10]}, indent=1))
-    print(f"written: {write('bulk_kills', {**found, 'seed': options.seed}, options.out)}")
+    print(f"written: {write_result('bulk_kills', {**found, 'seed': options.seed}, options.out)}")
     if found["problems"]:
         raise SystemExit(f"{len(found['problems'])} problems")
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.timing import alternate, arguments, write
+from benchmarks.harness.result_files import write_result
+from benchmarks.harness.timing import alternate, parse_options
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
 
@@ -53,14 +54,14 @@ def row(grain: int, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = arguments("decoding", __doc__, rounds=5, seconds=0.5)
+    options = parse_options("serving.decoding", __doc__, rounds=5, seconds=0.5)
     rows = []
     print("file, ms plain, ms server: medians; share")
     for grain in GRAINS:
         rows.append(row(grain, options.rounds, options.seconds))
         medians = [rows[-1]["times"][side]["median_ms"] for side in ("plain", "server")]
         print(f"{rows[-1]['bytes'] / 1e6:5.1f} MB {medians[0]:8.1f} {medians[1]:8.1f} {rows[-1]['share']:6.2f}")
-    print(f"written: {write('decoding', {'size': [WIDTH, HEIGHT], 'rows': rows}, options.out)}")
+    print(f"written: {write_result('decoding', {'size': [WIDTH, HEIGHT], 'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

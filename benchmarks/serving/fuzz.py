@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.harness.timing import write
 from benchmarks.serving.mutations import mutated, mutated_json, seeds
 from server.bench.connection import Connection, Target, connect, request_bytes
 from server.bench.images import form
@@ -172,7 +172,7 @@ def main() -> None:
             problems += found.problems()
             print(f"{part}: {count:,} requests, statuses {found.statuses}, slowest {found.slowest_s:.2f} s,", end=" ")
             print(f"memory {found.memory[:1]} to {found.memory[-1:]}, {len(found.problems())} problems")
-    print(f"written: {write('fuzz', results, options.out)}")
+    print(f"written: {write_result('fuzz', results, options.out)}")
     if problems:
         raise SystemExit("\n".join(problems[:20]) + f"\n{len(problems)} problems; the requests are in {FINDINGS}")
 

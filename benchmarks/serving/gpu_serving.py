@@ -23,8 +23,9 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.harness.timing import summary, write
+from benchmarks.harness.timing import summarize
 from server.backends import cuda
 from server.backends.cuda import Buffer, Context
 from server.backends.cuda_graph import GraphError, capture
@@ -172,7 +173,7 @@ class Timed:
 
     def result(self) -> dict[str, Any]:
         """Summaries without all samples."""
-        found = {"gpu": summary(self.gpu_ms), "call": summary(self.call_ms)}
+        found = {"gpu": summarize(self.gpu_ms), "call": summarize(self.call_ms)}
         for one in found.values():
             del one["samples_ms"]
         return {**found, "gpu_as_graph": self.as_graph, "conditions": self.conditions}
@@ -238,7 +239,7 @@ def main() -> None:
     gpu, capability = cuda.read_gpu()
     about = {"gpu": gpu, "compute_capability": capability, "tensorrt": tensorrt_version(), "cuda": cuda.cuda_version()}
     found = {**about, "board": board.board_facts(), "served": served, "compared": compared, "problems": wrong}
-    print(f"written: {write('gpu_serving', found, options.out)}")
+    print(f"written: {write_result('gpu_serving', found, options.out)}")
     if wrong:
         raise SystemExit("; ".join(wrong))
 

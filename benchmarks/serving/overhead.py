@@ -19,8 +19,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import run_server
-from benchmarks.harness.timing import summary, write
+from benchmarks.harness.timing import summarize
 from benchmarks.serving.server import IMAGE, make_http_caller
 from server.backends.choice import BACKENDS, Choice
 from server.bench.images import form
@@ -59,7 +60,7 @@ class Side:
         self.run(work)
 
     def summarize(self) -> dict[str, Any]:
-        return {**summary(self.times), "cpu_ms": 1000 * self.cpu_s / len(self.times)}
+        return {**summarize(self.times), "cpu_ms": 1000 * self.cpu_s / len(self.times)}
 
 
 def make_runner_in_engine_thread(model: Model) -> Callable[[Call], Any]:
@@ -138,7 +139,7 @@ def main() -> None:
     for name, times in found["times"].items():
         spread = f"({times['p10_ms']:.3f} to {times['p90_ms']:.3f})"
         print(f"{name:12} {times['median_ms']:8.3f} {spread:20} {found['added_ms'][name]:+7.3f} {times['cpu_ms']:7.3f}")
-    print(f"written: {write('overhead-{backend}-{precision}'.format(**found), found, options.out)}")
+    print(f"written: {write_result('overhead-{backend}-{precision}'.format(**found), found, options.out)}")
 
 
 if __name__ == "__main__":

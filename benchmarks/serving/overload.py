@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.harness.timing import write
 from server.bench.connection import request_bytes
 from server.bench.images import form
 from server.bench.load import Outcomes, Plan, load
@@ -120,7 +120,7 @@ def main() -> None:
         found = measure(server, options.seconds)
     found["problems"] = problems(found)
     print(json.dumps({name: value for name, value in found.items() if name != "seen"}, indent=1))
-    print(f"written: {write('overload', found, options.out)}")
+    print(f"written: {write_result('overload', found, options.out)}")
     if found["problems"]:
         raise SystemExit("; ".join(found["problems"]))
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.process_tree import find_free_port
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess
-from benchmarks.harness.timing import arguments, summary, write
+from benchmarks.harness.timing import parse_options, summarize
 
 MODEL = "fwht_mobilenet_v2"
 LIMIT_S = 3.0  # beyond the model's load
@@ -47,18 +48,18 @@ def measure_outages(rounds: int) -> list[float]:
 
 
 def main() -> None:
-    options = arguments("restart", __doc__, rounds=10, seconds=0)
+    options = parse_options("serving.restart", __doc__, rounds=10, seconds=0)
     loads = [measure_load() for _ in range(options.rounds)]
     times = measure_outages(options.rounds)
     results: dict[str, Any] = {
         "model": MODEL,
-        "load": summary([1000 * seconds for seconds in loads]),
-        "away": summary([1000 * seconds for seconds in times]),
+        "load": summarize([1000 * seconds for seconds in loads]),
+        "away": summarize([1000 * seconds for seconds in times]),
         "limit_s": LIMIT_S,
     }
     results["held"] = max(times) <= LIMIT_S + max(loads)
     print(f"away {max(times):.2f} s at most, of which the model's load {max(loads):.2f} s: held {results['held']}")
-    print(f"written: {write('restart', results, options.out)}")
+    print(f"written: {write_result('restart', results, options.out)}")
     if not results["held"]:
         raise SystemExit(1)
 

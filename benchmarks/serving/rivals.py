@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.process_tree import LoggedProcess
-from benchmarks.harness.timing import write
+from benchmarks.harness.result_files import write_result
 from benchmarks.serving.rival_sides import PACKAGES, SERVERS, SIDES, Side
 from server.bench.command import first_answer
 from server.bench.connection import Answer, Target
@@ -185,7 +185,7 @@ def main() -> None:
         "rows": rows,
         "best": [{key: row[key] for key in ("server", "settings", "concurrency", *FIGURES)} for row in best],
     }
-    print(f"written: {write('rivals', results, options.out)}")
+    print(f"written: {write_result('rivals', results, options.out)}")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess
-from benchmarks.harness.timing import write
 from benchmarks.serving.behind_nginx import BehindNginx, LoggedRequest, run_behind_nginx
 from server.bench.connection import request_bytes
 from server.bench.images import form
@@ -166,7 +166,7 @@ def main() -> None:
         print(f"{kind}: {found['events']} stopped, {counts}, {found['asked_of_both']} asked of both", flush=True)
         rows.append(found)
         wrong += find_problems(found)
-    print(f"written: {write('rolling', {'rows': rows, 'problems': wrong}, options.out)}")
+    print(f"written: {write_result('rolling', {'rows': rows, 'problems': wrong}, options.out)}")
     if wrong:
         raise SystemExit("; ".join(wrong))
 

@@ -13,8 +13,9 @@ import socket
 from pathlib import Path
 from typing import Any, Callable
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import run_server
-from benchmarks.harness.timing import alternate, arguments, write
+from benchmarks.harness.timing import alternate, parse_options
 from server.bench.images import form
 from server.models.images import decode
 from server.models.model import load_model
@@ -94,7 +95,7 @@ def measure_model(name: str, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = arguments("server", __doc__, rounds=24, seconds=0.25)
+    options = parse_options("serving.server", __doc__, rounds=24, seconds=0.25)
     rows = []
     print("model, side: median ms (p10 to p90), more than the bare session")
     for name in MODELS:
@@ -102,7 +103,7 @@ def main() -> None:
         for side, t in rows[-1]["times"].items():
             spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
             print(f"{name:20} {side:14} {t['median_ms']:7.2f} {spread:18} {rows[-1]['added_ms'].get(side, 0):+.2f}")
-    print(f"written: {write('server', {'rows': rows}, options.out)}")
+    print(f"written: {write_result('server', {'rows': rows}, options.out)}")
 
 
 if __name__ == "__main__":

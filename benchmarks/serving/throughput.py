@@ -23,8 +23,8 @@ from typing import Any, Iterator
 
 import numpy as np
 
+from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.harness.timing import write
 from benchmarks.serving.fixed_speed_server import WAYS, stretch
 from server.backends.choice import Choice
 from server.bench.connection import connect, request_bytes
@@ -188,7 +188,7 @@ def main() -> None:
     found = [measure(options, batch) for batch in options.batches]
     wrong = problems(found)
     settings = {"way": options.way, "model": options.model, "ms_per_batch": options.ms, "connections": CONNECTIONS}
-    print(f"written: {write('throughput', {**settings, 'found': found, 'problems': wrong}, options.out)}")
+    print(f"written: {write_result('throughput', {**settings, 'found': found, 'problems': wrong}, options.out)}")
     if wrong:
         sys.exit("; ".join(wrong))
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.harness.timing import write
+from benchmarks.harness.result_files import write_result
 from benchmarks.training.engine_predictions import REFERENCE, Found, class_ids
 from benchmarks.training.operations import count_operations
 from benchmarks.training.significance import compare, wilson
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (CheckpointError, StartupError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"written: {write('accuracy', results, args.out)}")
+    print(f"written: {write_result('accuracy', results, args.out)}")
     return 0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.harness.timing import write
+from benchmarks.harness.result_files import write_result
 from export.models import MODELS
 from export.train.options import parse_options
 from export.train.training_step import TrainingStep
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
                 rows.append(row)
                 print(f"{model:24} {variant:28} {batch:5} {figures}", flush=True)
     gpu = torch.cuda.get_device_name() if device.type == "cuda" else None
-    print(f"written: {write('training_speed', {'gpu': gpu, 'rows': rows}, args.out)}")
+    print(f"written: {write_result('training_speed', {'gpu': gpu, 'rows': rows}, args.out)}")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

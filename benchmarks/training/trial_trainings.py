@@ -15,24 +15,24 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from benchmarks.harness.timing import machine
+from benchmarks.harness.result_files import describe_machine, write_json
 from export.data.datasets import Dataset, Part, load_dataset
 from export.train.argument_types import IntRange
 from export.train.options import parse_options
 from export.train.state import RunFolder
 from export.train.train_one import train
-from server.files import write_atomically
 
 TEST_IMAGES = 2000
 Setting = TypeVar("Setting")
 
 
 class ShortRuns:
-    """`python -m benchmarks.NAME`: its options, its data, and its result, written again after each run."""
+    """`python -m benchmarks.training.NAME`: its options, its data, and its result, written again after each run."""
 
     def __init__(self, name: str, purpose: str | None) -> None:
+        self.command = f"python -m benchmarks.training.{name}"
         parser = argparse.ArgumentParser(
-            prog=f"python -m benchmarks.{name}",
+            prog=self.command,
             description=(purpose or "").split(":")[0],
             epilog="Options of export.train that follow go to every run, as --device cuda --precision bf16.",
         )
@@ -54,7 +54,12 @@ class ShortRuns:
         self.dataset = subset(dataset, self.args.images, TEST_IMAGES)
         conditions = {"data": self.dataset.description, "size": self.args.size, "epochs": self.args.epochs}
         conditions["options"] = self.more
-        self.result: dict[str, Any] = {"benchmark": name, "machine": machine(), "conditions": conditions, "curves": []}
+        self.result: dict[str, Any] = {
+            "benchmark": name,
+            "machine": describe_machine(),
+            "conditions": conditions,
+            "curves": [],
+        }
 
     def wanted(self, settings: Sequence[Setting]) -> Iterator[tuple[int, Setting]]:
         """Seed and setting of every run: all settings with one seed, then with the next."""
@@ -71,7 +76,7 @@ class ShortRuns:
         options = parse_options([*given, *words, *self.more])
         folder = RunFolder(options.build, options.name)
         if not folder.artefact.exists():
-            train(options, "python -m benchmarks", self.dataset)
+            train(options, self.command, self.dataset)
         with folder.log.open(newline="") as file:
             rows = list(csv.DictReader(file))
         top1 = json.loads(folder.artefact.with_suffix(".json").read_text())["accuracy"]["top1"]
@@ -80,7 +85,7 @@ class ShortRuns:
         self.write()
 
     def write(self) -> None:
-        write_atomically(self.args.out, (json.dumps(self.result, indent=1) + "\n").encode())
+        write_json(self.args.out, self.result)
 
 
 def subset(dataset: Dataset, train_images: int, test_images: int) -> Dataset:

@@ -7,7 +7,14 @@ import itertools
 import pytest
 
 from benchmarks.harness.cuda_compilers import CompilerMissing, Nvcc, Wheels
-from benchmarks.harness.kernel_figures import LIMITS, SOURCES, Figures, all_figures, plain, template_arguments
+from benchmarks.harness.kernel_figures import (
+    LIMITS,
+    SOURCES,
+    Figures,
+    find_template_arguments,
+    format_columns,
+    measure_all_kernels,
+)
 
 pytestmark = pytest.mark.slow
 EVERYWHERE = 48 * 1024  # bytes of shared memory that a block has on every board, unasked
@@ -19,15 +26,15 @@ def figures(request: pytest.FixtureRequest) -> list[Figures]:
         compiler = request.param()
     except CompilerMissing as missing:
         pytest.skip(str(missing))
-    found = all_figures(compiler)
-    print("\n" + plain(found))
+    found = measure_all_kernels(compiler)
+    print("\n" + format_columns(found))
     return found
 
 
 def refuse(figures: list[Figures], rule: str) -> None:
     """Fail with the table of those that break the rule."""
     if figures:
-        pytest.fail(f"{len(figures)} kernels break the rule: {rule}\n{plain(figures)}")
+        pytest.fail(f"{len(figures)} kernels break the rule: {rule}\n{format_columns(figures)}")
 
 
 def test_every_op_has_kernels_for_every_architecture(figures: list[Figures]) -> None:
@@ -70,7 +77,7 @@ def case_of(kernel: Figures) -> tuple[str, int]:
 
 def template_match(name: str) -> tuple[str, int, int]:
     # NS_4TileI f LNS_6LayoutE0E Li32E Li16E Li8E Li1E: type and layout, then rows, columns, pixels, vec
-    types, *sizes = template_arguments(name).split("Li")
+    types, *sizes = find_template_arguments(name).split("Li")
     return types, int(sizes[0].rstrip("E")), int(sizes[1].rstrip("E"))
 
 

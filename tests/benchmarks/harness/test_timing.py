@@ -8,7 +8,8 @@ from typing import Callable
 
 import pytest
 
-from benchmarks.harness.timing import LEAST_CALLS, WARM_UP, alternate, summary, write
+from benchmarks.harness.result_files import write_result
+from benchmarks.harness.timing import LEAST_CALLS, WARM_UP, alternate, summarize
 
 
 def test_makers_take_turns_and_one_lives_at_a_time() -> None:
@@ -28,7 +29,7 @@ def test_makers_take_turns_and_one_lives_at_a_time() -> None:
 
 
 def test_statistics() -> None:
-    row = summary([float(t) for t in range(101)])
+    row = summarize([float(t) for t in range(101)])
     assert (row["median_ms"], row["p10_ms"], row["p90_ms"], row["calls"]) == (50, 10, 90, 101)
 
 
@@ -41,7 +42,7 @@ def test_nothing_to_time(rounds: int) -> None:
 
 
 def test_results_say_where_they_come_from(tmp_path: Path) -> None:
-    path = write("example", {"rows": [1]}, tmp_path / "deep" / "example.json")
+    path = write_result("example", {"rows": [1]}, tmp_path / "deep" / "example.json")
     written = json.loads(path.read_text())
     assert written["benchmark"] == "example" and written["rows"] == [1]
     assert written["machine"]["cores"] >= 1 and written["machine"]["packages"]["numpy"]
@@ -49,5 +50,5 @@ def test_results_say_where_they_come_from(tmp_path: Path) -> None:
 
 def test_results_that_cannot_be_written_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
-        write("example", {"rows": object()}, tmp_path / "example.json")
+        write_result("example", {"rows": object()}, tmp_path / "example.json")
     assert list(tmp_path.iterdir()) == []
