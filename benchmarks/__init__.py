@@ -1,1 +1,1 @@
-"""What the project is measured with; every number in the README comes from a JSON file written here."""
+"""What the project is measured with; every figure in README.md and docs/ comes from a JSON file written here."""

@@ -87,8 +87,8 @@ class Side:
         return first["label"], first["score"]
 
 
-# Ours with its defaults, and with what README advises for several clients at once; places enough for 64 of them, and
-# like the others without a line in the log for every request.
+# Ours with its defaults, and with what docs/serving.md advises for several clients at once; with places for 64 of them
+# and, like the others, without a line in the log for every request.
 COMMON = ("--max-waiting", "128", "--log-level", "warning")
 RUN_PER_CORE = ("--parallel-batches", str(CORES), "--concurrency", str(CORES + 1))
 MANY_CLIENTS = ("--threads", "1", "--batch-limit", "4", *RUN_PER_CORE)
