@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server.files import write_atomically
-from server.profiling.machine import machine
+from server.profiling import machine
 
 RESULTS = Path("build/bench")
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "numpy", "onnx", "torch")
@@ -19,7 +19,7 @@ PACKAGES = ("onnxruntime", "onnxruntime-gpu", "numpy", "onnx", "torch")
 
 def describe_machine() -> dict[str, Any]:
     """What the numbers depend on: processor, cores this process may use, load, Python and packages."""
-    found = machine()
+    found = machine.describe_machine()
     return {
         "processor": found["cpu"],
         "cores": found["cores"],

@@ -14,8 +14,8 @@ from benchmarks.harness.result_files import RESULTS, write_result
 from server.backends.choice import Choice
 from server.layers.commands import IMAGE
 from server.layers.diff import diff
-from server.layers.read_side import report_side
-from server.layers.rounds import ROUNDS, measured
+from server.layers.read_side import parse_report
+from server.layers.rounds import ROUNDS, measure_rounds
 from server.models.model import load_model
 from server.profiling.report import LayerReport
 
@@ -31,7 +31,7 @@ def reports_of(name: str, pairs: int) -> list[list[LayerReport]]:
     for pair in range(pairs):
         twins = [load_model(name, Choice("onnxruntime")) for _ in range(2)]
         try:
-            found.append(measured(twins, files))
+            found.append(measure_rounds(twins, files))
         finally:
             for twin in twins:
                 twin.close()
@@ -48,7 +48,7 @@ def judged(pairs: list[tuple[LayerReport, LayerReport]], paired: bool) -> dict[s
     }
     for pair in pairs:
         for a, b in (pair, pair[::-1]):
-            sides = (report_side("A", a, SPREAD), report_side("B", b, SPREAD))
+            sides = (parse_report("A", a, SPREAD), parse_report("B", b, SPREAD))
             result["not_judged"] += diff(*sides, 0.0, paired).noisy is not None
             for limit in LIMITS:
                 found = diff(*sides, limit, paired)

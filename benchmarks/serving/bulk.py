@@ -29,7 +29,7 @@ from server.backends.choice import Choice
 from server.bulk.source import Folder
 from server.models.model import load_model
 from server.models.model_files import find_model
-from server.profiling.machine import cpus
+from server.profiling.machine import list_cpus
 from server.stage_times import StageTimes
 
 LEAST = 0.85
@@ -78,7 +78,7 @@ def bulk(folder: Path, model: str, batch: int) -> dict[str, float]:
 
 def measure(folder: Path, options: Any) -> dict[str, Any]:
     samples: dict[str, list[float]] = {"bare": [], "work": [], "whole": []}
-    cores = len(cpus())
+    cores = len(list_cpus())
     for turn in range(options.rounds):
         samples["bare"].append(bare_apart(folder, options.model, options.batch, cores, options.seconds))
         found = bulk(folder, options.model, options.batch)

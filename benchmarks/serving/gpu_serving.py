@@ -238,7 +238,7 @@ def main() -> None:
     context.close()
     gpu, capability = cuda.read_gpu()
     about = {"gpu": gpu, "compute_capability": capability, "tensorrt": tensorrt_version(), "cuda": cuda.cuda_version()}
-    found = {**about, "board": board.board_facts(), "served": served, "compared": compared, "problems": wrong}
+    found = {**about, "board": board.read_board_facts(), "served": served, "compared": compared, "problems": wrong}
     print(f"written: {write_result('gpu_serving', found, options.out)}")
     if wrong:
         raise SystemExit("; ".join(wrong))

@@ -17,9 +17,9 @@ from benchmarks.harness.process_tree import LoggedProcess, find_free_port, run_p
 from benchmarks.serving.rival_apps.ml_server import INPUT, write_folder
 from server.bench.connection import Target, request_bytes
 from server.bench.images import form
-from server.profiling.machine import cpus
+from server.profiling.machine import list_cpus
 
-CORES = len(cpus())
+CORES = len(list_cpus())
 BATCH, DELAY_S = 16, 0.001
 
 

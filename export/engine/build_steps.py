@@ -29,7 +29,7 @@ from server.backends.engine_card import EngineCard, Machine, engine_name, file_s
 from server.backends.tensorrt_engine import Engine, current_machine, load_plugin
 from server.backends.tensorrt_layers import make_card_layers
 from server.files import write_atomically
-from server.profiling.board import board_facts
+from server.profiling.board import read_board_facts
 
 MIB = 1 << 20
 WORKSPACES = ((2.5, 128), (4.5, 256), (8.5, 512))  # GiB of memory at most, MiB of workspace; a Nano shows 3.86 GiB
@@ -69,7 +69,7 @@ def build(order: Order, report: Report) -> EngineCard:
     onnx = order.onnx.read_bytes()
     if hashlib.sha256(onnx).hexdigest() != order.onnx_sha256:
         raise BuildError(f"{order.onnx} was changed while the engine was about to be built: start again")
-    machine, board = current_machine(order.plugin), board_facts()
+    machine, board = current_machine(order.plugin), read_board_facts()
     workspace = order.workspace or fitting_workspace(board.get("memory_bytes"))
     cache = order.timings / timings_name(machine)
     context = cuda.Context()

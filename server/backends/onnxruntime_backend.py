@@ -11,9 +11,9 @@ import onnxruntime
 
 from ..errors import BadRequest, Busy, StartupError
 from ..profiling import board
-from ..profiling.board_conditions import board_conditions, state_conditions
+from ..profiling.board_conditions import describe_board, describe_board_states
 from ..profiling.build_report import build_report, one_profile_at_a_time
-from ..profiling.machine import machine, physical_cores
+from ..profiling.machine import count_physical_cores, describe_machine
 from ..profiling.report import Conditions, LayerReport
 from .backend import noop
 
@@ -38,7 +38,7 @@ class OnnxRuntimeBackend:
         self.path = path
         # ONNX Runtime's own choice is as many, each bound to a core, where it may meet the thread that asked for the
         # run: a lone client waited 1.73 instead of 1.55 ms, on two cores.
-        self._threads = threads or physical_cores()
+        self._threads = threads or count_physical_cores()
         self._providers = _wanted_providers(provider)
         self._stamp = _stamp(path)
         self._session = self._new_session(self._options())
@@ -71,10 +71,10 @@ class OnnxRuntimeBackend:
         feed = {self._input.name: batch}
         with one_profile_at_a_time():
             conditions = self._conditions(batch)
-            before = board.board_state()
+            before = board.read_board_state()
             latency_ms = profiler.measure_latency_ms(self._session, feed, runs)
             measured = profiler.run_profiled(self._new_session, self._options(), self.path, feed, len(latency_ms))
-            conditions.update(state_conditions(before, board.board_state(), on_gpu=self.provider == "cuda"))
+            conditions.update(describe_board_states(before, board.read_board_state(), on_gpu=self.provider == "cuda"))
         return build_report(*measured, latency_ms, conditions)
 
     def close(self) -> None:
@@ -91,8 +91,8 @@ class OnnxRuntimeBackend:
             "threads": self._threads,
             "batch": len(batch),
             "input": list(batch.shape),
-            **machine(),
-            **board_conditions(),
+            **describe_machine(),
+            **describe_board(),
         }
 
     def _check(self, batch: np.ndarray) -> None:

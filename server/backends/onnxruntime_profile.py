@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..profiling.attribution import attribute
+from ..profiling.attribution import attribute_nodes
 from ..profiling.build_report import ReportLayer
 from .onnxruntime_trace import read_kernel_times
 
@@ -55,7 +55,7 @@ def run_profiled(
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         optimised = onnx.load(options.optimized_model_filepath).graph
     kernel_ms, profiled_ms = read_kernel_times(events, optimised.node, skip=WARM_UP)
-    layers = attribute(onnx.load(str(path)).graph, optimised)
+    layers = attribute_nodes(onnx.load(str(path)).graph, optimised)
     unknown = ReportLayer("kernels that the optimised graph does not have", "unknown", [])
     if kernel_ms[:, -1].any():
         return [*layers, unknown], kernel_ms, profiled_ms

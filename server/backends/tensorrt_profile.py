@@ -17,9 +17,9 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 
 from ..profiling import board
-from ..profiling.board_conditions import board_conditions, state_conditions
+from ..profiling.board_conditions import describe_board, describe_board_states
 from ..profiling.build_report import build_report
-from ..profiling.machine import machine
+from ..profiling.machine import describe_machine
 from ..profiling.report import Conditions, LayerReport
 from . import cuda
 from .cuda import Buffer, Context
@@ -49,8 +49,8 @@ def describe_conditions(card: EngineCard, shape: Sequence[int], batch: np.ndarra
         "onnx_sha256": card.onnx_sha256,
         "batch": len(batch),
         "input": [len(batch), *shape],
-        **machine(),
-        **board_conditions(),
+        **describe_machine(),
+        **describe_board(),
     }
 
 
@@ -85,13 +85,13 @@ def profile_engine(
     """
     try:
         latency_ms = measure_latency_ms(execution, batch, runs)
-        before = board.board_state()
+        before = board.read_board_state()
         names, kernel_ms, profiled_ms, engine_ms = run_profiled(engine, context, batch, len(latency_ms))
     finally:
         engine.close()
-    after = board.board_state()
+    after = board.read_board_state()
     known = {**known, "engine_ms": round(float(np.median(engine_ms)), 4)}
-    known.update(state_conditions(before, after, on_gpu=True))
+    known.update(describe_board_states(before, after, on_gpu=True))
     return build_report(find_report_layers(card.layers, names), kernel_ms, profiled_ms, latency_ms, known)
 
 

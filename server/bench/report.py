@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Dict, List, Sequence
 
 from .. import __version__
-from ..profiling.machine import machine
+from ..profiling.machine import describe_machine
 from .load import Outcomes, Plan
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -19,7 +19,7 @@ def report(url: str, requests: Sequence[bytes], images: int, plan: Plan, outcome
     return {
         "url": url,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "client": {"version": __version__, **machine()},
+        "client": {"version": __version__, **describe_machine()},
         "concurrency": plan.concurrency,
         "rate": plan.rate,
         "seconds": round(outcomes.seconds, 3),

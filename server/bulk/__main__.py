@@ -17,7 +17,7 @@ from ..backends.choice import Choice
 from ..errors import BadRequest, StartupError
 from ..models.model import DEFAULT_TOP_K, Model, load_model
 from ..models.model_files import find_model
-from ..profiling.machine import cpus
+from ..profiling.machine import list_cpus
 from .source import open_source
 
 if TYPE_CHECKING:  # they import packages that may be missing, which `check` is to say
@@ -128,7 +128,7 @@ def check_model(options: argparse.Namespace) -> Tuple[Model, bytes, int]:
 def classify(parts: List[int], job: Job, workers: Optional[int], address: Optional[str], progress: Progress) -> None:
     from . import ray as bulk_ray  # late: to start Ray takes seconds, and a finished run needs none
 
-    here = (workers or max(1, len(cpus()) // job.threads)) * job.threads
+    here = (workers or max(1, len(list_cpus()) // job.threads)) * job.threads
     # What Ray says of its own, as of a worker that died, it prints: stdout is for --json.
     with redirect_stdout(sys.stderr), bulk_ray.running(address, here) as found:
         room = found // job.threads

@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 from ..backends.choice import BACKENDS, Choice
 from ..backends.engine_card import PRECISIONS
 from ..errors import BadRequest, ServerError
-from ..layers.table import report_table, table
+from ..layers.table import format_report, format_table
 from ..models.model import DEFAULT_TOP_K, Model, load_model
 from ..stage_times import StageTimes
 
@@ -70,7 +70,7 @@ def _run(model: Model, options: argparse.Namespace) -> int:
         if good:
             print(f"{model.name}: {model.backend.name}, {model.backend.precision}, on {model.backend.provider}")
         if layers:
-            print(f"\n{report_table(layers)}")
+            print(f"\n{format_report(layers)}")
     for result in results:
         if "error" in result:
             print(f"error: {result['file']}: {result['error']}", file=sys.stderr)
@@ -94,4 +94,4 @@ def _print_results(results: List[Dict[str, Any]]) -> None:
             first = [result["file"], f"{result['timings_ms']['total']:.2f}"] if rank == 0 else ["", ""]
             rows.append([first[0], prediction["label"], f"{prediction['score']:.4f}", first[1]])
     if len(rows) > 1:
-        print(table(rows, "<<>>"))
+        print(format_table(rows, "<<>>"))

@@ -32,7 +32,7 @@ GATE = "Status 1 where a layer or the whole is certainly slower in B by more tha
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of layers may have letters that a terminal has not
             stream.reconfigure(errors="backslashreplace")
@@ -50,7 +50,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m server.layers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -80,9 +80,9 @@ def parser() -> argparse.ArgumentParser:
         )
     files.add_argument("--chart", type=Path, metavar="FILE", help="Also draw the difference into this SVG file.")
     _add_comparing(files)
-    table = command("table", "Show a report as a table", run.table_of_file)
+    table = command("table", "Show a report as a table", run.show_table)
     table.add_argument("report", type=Path, metavar="REPORT.json")
-    chart = command("chart", "Draw a report", run.chart_of_file)
+    chart = command("chart", "Draw a report", run.draw_chart)
     chart.add_argument("report", type=Path, metavar="REPORT.json")
     chart.add_argument("--out", type=Path, metavar="FILE", help="The SVG file (default: beside the report).")
     return made

@@ -18,46 +18,46 @@ from ..files import write_atomically
 from ..models.model import Model, load_model
 from ..models.model_files import ROOT
 from ..profiling.report import LayerReport
-from .chart import report_chart
+from .chart import draw_report
 from .diff import Diff, diff
-from .diff_chart import diff_chart
-from .diff_json import as_json
-from .diff_table import diff_table
-from .model_explorer import node_data
-from .read_side import read_report, read_side, report_side
-from .rounds import measured
-from .table import report_table
+from .diff_chart import draw_diff
+from .diff_json import diff_to_json
+from .diff_table import format_diff
+from .model_explorer import make_node_data
+from .read_side import parse_report, read_report, read_side
+from .rounds import measure_rounds
+from .table import format_report
 from .times import ENOUGH_ROUNDS
 
 IMAGE = ROOT / "tests" / "data" / "cat.jpg"
 
 
 def profile(options: argparse.Namespace) -> int:
-    (model,), (report,) = _measured([options.model], options)
-    stem = _stem(model, options)
+    (model,), (report,) = _measure([options.model], options)
+    stem = _make_stem(model, options)
     paths = _write_report(stem, report, options)
     if options.export_model_explorer:
-        paths.append(_write(options.folder / f"{stem}.model-explorer.json", as_text(node_data(report))))
-    return _done(as_text(report) if options.json else report_table(report), paths)
+        paths.append(_write(options.folder / f"{stem}.model-explorer.json", to_json_text(make_node_data(report))))
+    return _finish(to_json_text(report) if options.json else format_report(report), paths)
 
 
 def compare(options: argparse.Namespace) -> int:
     names = [name.strip() for name in options.models.split(",") if name.strip()]
     if len(names) != 2:
         raise StartupError(f"two models are compared, and {options.models!r} names {len(names)}: give two, as a,b")
-    models, reports = _measured(names, options)
-    a, b = (report_side(model.name, report, options.spread) for model, report in zip(models, reports))
+    models, reports = _measure(names, options)
+    a, b = (parse_report(model.name, report, options.spread) for model, report in zip(models, reports))
     if a.label == b.label:
         a, b = replace(a, label=names[0]), replace(b, label=names[1])
     found = diff(a, b, options.fail_above, paired=options.rounds >= ENOUGH_ROUNDS)
-    stems = [_stem(model, options) for model in models]
+    stems = [_make_stem(model, options) for model in models]
     if stems[0] == stems[1]:  # a model with itself, or two files of one name
         stems = [f"{stems[0]}-a", f"{stems[1]}-b"]
     paths = [path for stem, report in zip(stems, reports) for path in _write_report(stem, report, options)]
     stem = "-to-".join(stems)
-    paths.append(_write(options.folder / f"{stem}.layer-diff.json", as_text(as_json(found))))
-    paths.append(_write(options.folder / f"{stem}.layer-diff.svg", diff_chart(found)))
-    return _done(as_text(as_json(found)) if options.json else diff_table(found), paths, found)
+    paths.append(_write(options.folder / f"{stem}.layer-diff.json", to_json_text(diff_to_json(found))))
+    paths.append(_write(options.folder / f"{stem}.layer-diff.svg", draw_diff(found)))
+    return _finish(to_json_text(diff_to_json(found)) if options.json else format_diff(found), paths, found)
 
 
 def diff_files(options: argparse.Namespace) -> int:
@@ -66,24 +66,24 @@ def diff_files(options: argparse.Namespace) -> int:
     if a.label == b.label:
         a, b = replace(a, label=str(options.a)), replace(b, label=str(options.b))
     found = diff(a, b, options.fail_above)
-    paths = [_write(options.chart, diff_chart(found))] if options.chart else []
-    return _done(as_text(as_json(found)) if options.json else diff_table(found), paths, found)
+    paths = [_write(options.chart, draw_diff(found))] if options.chart else []
+    return _finish(to_json_text(diff_to_json(found)) if options.json else format_diff(found), paths, found)
 
 
-def table_of_file(options: argparse.Namespace) -> int:
-    return _done(report_table(read_report(options.report)))
+def show_table(options: argparse.Namespace) -> int:
+    return _finish(format_report(read_report(options.report)))
 
 
-def chart_of_file(options: argparse.Namespace) -> int:
-    chart = report_chart(read_report(options.report))
-    return _done("", [_write(options.out or options.report.with_suffix(".svg"), chart)])
+def draw_chart(options: argparse.Namespace) -> int:
+    chart = draw_report(read_report(options.report))
+    return _finish("", [_write(options.out or options.report.with_suffix(".svg"), chart)])
 
 
-def as_text(values: Any) -> str:
+def to_json_text(values: Any) -> str:
     return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[LayerReport]]:
+def _measure(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[Model], List[LayerReport]]:
     """The models, closed again, and a report of each. Completes options.batch."""
     images = [_read(path) for path in options.image or [IMAGE]]
     options.batch = options.batch or len(images)
@@ -94,7 +94,7 @@ def _measured(names: Sequence[str], options: argparse.Namespace) -> Tuple[List[M
         for name in names:
             models.append(_load(name, options))
             stack.callback(models[-1].close)
-        return models, measured(models, files, options.rounds, options.runs, _progress)
+        return models, measure_rounds(models, files, options.rounds, options.runs, _progress)
 
 
 def _load(name: str, options: argparse.Namespace) -> Model:
@@ -140,12 +140,12 @@ def _progress(said: str) -> None:
 
 def _write_report(stem: str, report: LayerReport, options: argparse.Namespace) -> List[Path]:
     return [
-        _write(options.folder / f"{stem}.layers.json", as_text(report)),
-        _write(options.folder / f"{stem}.layers.svg", report_chart(report)),
+        _write(options.folder / f"{stem}.layers.json", to_json_text(report)),
+        _write(options.folder / f"{stem}.layers.svg", draw_report(report)),
     ]
 
 
-def _stem(model: Model, options: argparse.Namespace) -> str:
+def _make_stem(model: Model, options: argparse.Namespace) -> str:
     """What the names of a report's files begin with."""
     batch = f"-batch{options.batch}" if options.batch > 1 else ""
     return f"{model.name}-{model.backend.name}-{model.backend.precision}{batch}"
@@ -159,7 +159,7 @@ def _write(path: Path, content: str) -> Path:
     return path
 
 
-def _done(said: str, paths: Sequence[Path] = (), found: Optional[Diff] = None) -> int:
+def _finish(said: str, paths: Sequence[Path] = (), found: Optional[Diff] = None) -> int:
     """Print, and return the exit status of what was found. The files are named on stderr: stdout may be piped on, and
     whoever reads it may stop doing so (`| head`), so everything else is done by now."""
     for path in dict.fromkeys(paths):

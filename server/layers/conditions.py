@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 # They differ between any two reports, or are told elsewhere.
-OWN = (
+IGNORED = (
     "started",
     "noisy",
     "engine_ms",
@@ -19,25 +19,25 @@ OWN = (
 BOARD = ("cpu", "gpu", "board.model", "board.power_mode")
 
 
-def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
+def find_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
     """The conditions that are not the same, as (A's, B's); those within others by names like "board.power_mode".
 
     None of them where one side tells nothing at all.
     """
-    left, right = flat(a), flat(b)
+    left, right = flatten(a), flatten(b)
     if not left or not right:
         return {}
     return {
         key: (left.get(key), right.get(key))
         for key in {**left, **right}
-        if not key.startswith(OWN) and left.get(key) != right.get(key)
+        if not key.startswith(IGNORED) and left.get(key) != right.get(key)
     }
 
 
-def other_speed(a: Mapping[str, Any], b: Mapping[str, Any]) -> Optional[str]:
+def why_other_speed(a: Mapping[str, Any], b: Mapping[str, Any]) -> Optional[str]:
     """How one board, in one power mode, was not as fast for A as for B; None where it was, where that is not known, or
     where there are two boards or modes, which are meant to be compared, or where no GPU was timed."""
-    left, right = flat(a), flat(b)
+    left, right = flatten(a), flatten(b)
     if any(left.get(key) != right.get(key) for key in BOARD) or left.get("provider") == "cpu":
         return None
     clock, other = left.get("board_before.gpu_hz"), right.get("board_before.gpu_hz")
@@ -46,8 +46,8 @@ def other_speed(a: Mapping[str, Any], b: Mapping[str, Any]) -> Optional[str]:
     return f"the GPU's clock was {clock / 1e6:g} MHz for A and {other / 1e6:g} MHz for B"
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for key, value in values.items():
-        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value})
+        found.update(flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value})
     return found

@@ -3,8 +3,9 @@
 A difference is given as the range it lies in: from B's least time less A's greatest to B's greatest less A's least,
 and as much more as the clocks are coarse: a microsecond for one layer and, since not all err to one side, the square
 root of n microseconds for n. Where the rounds of the two were measured in turns, the differences of the rounds count
-instead, all but a tenth of them at either end: the machine's moods hardly touch those. B is slower where the whole
-range is above zero, and above the limit where it is above that share of A's time: what noise may explain never fails.
+instead, all but a tenth of them at either end: what slows the whole machine down for a while hardly changes those. B is
+slower where the whole range is above zero, and above the limit where it is above that share of A's time: what noise may
+explain never fails a comparison.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .conditions import differing, other_speed
+from .conditions import find_differences, why_other_speed
 from .groups import Group, Unmatched, match
-from .times import Side, TimedLayer, Times, added
+from .times import Side, TimedLayer, Times, add_times
 
 RESOLUTION_MS = 0.001
 SIMILAR = 1.3  # factors no further apart are about the same
@@ -80,9 +81,10 @@ class Diff:
         their noise."""
         if self.paired:
             return None
-        reasons = [f"{name}: {side.noisy}" for name, side in self.sides() if side.noisy]
-        return "; ".join(filter(None, [*reasons, other_speed(self.a.conditions, self.b.conditions)])) or None
+        reasons = [f"{name}: {side.noisy}" for name, side in self.sides if side.noisy]
+        return "; ".join(filter(None, [*reasons, why_other_speed(self.a.conditions, self.b.conditions)])) or None
 
+    @property
     def sides(self) -> Tuple[Tuple[str, Side], Tuple[str, Side]]:
         return ("A", self.a), ("B", self.b)
 
@@ -90,17 +92,17 @@ class Diff:
 def diff(a: Side, b: Side, limit: Optional[float] = None, paired: bool = False) -> Diff:
     """limit: share of A's time, as 0.1. paired: the sides' rounds were measured in turns."""
     found = match(a, b)
-    rows = tuple(Row(group, _of_layers(group.a, group.b, limit, paired)) for group in found.groups)
+    rows = tuple(Row(group, _compare_layers(group.a, group.b, limit, paired)) for group in found.groups)
     if a.total and b.total:
-        name, total = "a whole run", difference(a.total, b.total, limit, paired)
+        name, total = "a whole run", compare_times(a.total, b.total, limit, paired)
     else:
-        name, total = "all layers", _of_layers(a.layers, b.layers, limit, paired)
-    conditions = differing(a.conditions, b.conditions)
-    notes = (*found.notes, *([] if paired else all_slower([row.difference for row in rows])))
+        name, total = "all layers", _compare_layers(a.layers, b.layers, limit, paired)
+    conditions = find_differences(a.conditions, b.conditions)
+    notes = (*found.notes, *([] if paired else note_all_slower([row.difference for row in rows])))
     return Diff(a, b, limit, paired, rows, found.only_a, found.only_b, total, name, conditions, notes)
 
 
-def all_slower(differences: Sequence[Difference]) -> List[str]:
+def note_all_slower(differences: Sequence[Difference]) -> List[str]:
     """A note where nearly the whole time became longer by about the same factor; it is no reason not to judge."""
     found = [(one.ratio, one.a.ms) for one in differences if one.ratio]
     whole = sum(ms for _, ms in found)
@@ -114,7 +116,7 @@ def all_slower(differences: Sequence[Difference]) -> List[str]:
     ]
 
 
-def difference(
+def compare_times(
     a: Times, b: Times, limit: Optional[float], paired: bool, resolution: float = RESOLUTION_MS
 ) -> Difference:
     if paired and a.rounds and len(a.rounds) == len(b.rounds):
@@ -127,6 +129,8 @@ def difference(
     return Difference(a, b, low, high, limit is not None and low > limit * a.ms)
 
 
-def _of_layers(a: Sequence[TimedLayer], b: Sequence[TimedLayer], limit: Optional[float], paired: bool) -> Difference:
-    left, right = (added([layer.times for layer in layers]) for layers in (a, b))
-    return difference(left, right, limit, paired, RESOLUTION_MS * max(len(a), len(b)) ** 0.5)
+def _compare_layers(
+    a: Sequence[TimedLayer], b: Sequence[TimedLayer], limit: Optional[float], paired: bool
+) -> Difference:
+    left, right = (add_times([layer.times for layer in layers]) for layers in (a, b))
+    return compare_times(left, right, limit, paired, RESOLUTION_MS * max(len(a), len(b)) ** 0.5)

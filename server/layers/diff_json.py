@@ -10,7 +10,7 @@ from .times import Side, TimedLayer, Times
 SCHEMA = 1
 
 
-def as_json(found: Diff) -> Dict[str, Any]:
+def diff_to_json(found: Diff) -> Dict[str, Any]:
     """The difference in numbers; times in ms, `limit` and `ratio` as shares."""
     return {
         "schema": SCHEMA,
@@ -50,14 +50,14 @@ def _side(side: Side) -> Dict[str, Any]:
 
 
 def _times(times: Times) -> Dict[str, float]:
-    return {"ms": _rounded(times.ms), "low": _rounded(times.low), "high": _rounded(times.high)}
+    return {"ms": _round_ms(times.ms), "low": _round_ms(times.low), "high": _round_ms(times.high)}
 
 
 def _difference(one: Difference) -> Dict[str, Any]:
     return {
         "a": _times(one.a),
         "b": _times(one.b),
-        "difference": {"ms": _rounded(one.ms), "low": _rounded(one.low), "high": _rounded(one.high)},
+        "difference": {"ms": _round_ms(one.ms), "low": _round_ms(one.low), "high": _round_ms(one.high)},
         "ratio": None if one.ratio is None else round(one.ratio, 4),
         "verdict": one.verdict,
         "above": one.above,
@@ -65,8 +65,8 @@ def _difference(one: Difference) -> Dict[str, Any]:
 
 
 def _layer(layer: TimedLayer) -> Dict[str, Any]:
-    return {"name": layer.name, "op": layer.op, "onnx_nodes": list(layer.nodes), "ms": _rounded(layer.times.ms)}
+    return {"name": layer.name, "op": layer.op, "onnx_nodes": list(layer.nodes), "ms": _round_ms(layer.times.ms)}
 
 
-def _rounded(milliseconds: float) -> float:
+def _round_ms(milliseconds: float) -> float:
     return round(float(milliseconds), 4)

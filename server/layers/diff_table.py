@@ -1,36 +1,36 @@
-"""The difference of two sides as text: a row for each group of layers, what is alone, and the verdict."""
+"""The difference of two sides as text: a row for each group of layers, what is unmatched, and the verdict."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-from .conditions import other_speed
+from .conditions import why_other_speed
 from .diff import SAME, Diff, Difference, Row
 from .groups import Unmatched
-from .table import shortened, table, wrapped
+from .table import format_table, shorten, wrap
 from .times import Side, TimedLayer
 
 MOST_NAMED = 8  # layers in a sentence
 
 
-def diff_table(found: Diff) -> str:
+def format_diff(found: Diff) -> str:
     head = ["layer", "op", "A, ms", "B, ms", "B - A", "", "lies between", ""]
-    rows = [head, *(_row(row, found.limit) for row in found.rows)]
-    parts = [_sides(found), table(rows, "<<>>>>><") if found.rows else "No layer of A is one of B."]
+    rows = [head, *(_format_row(row, found.limit) for row in found.rows)]
+    parts = [_format_sides(found), format_table(rows, "<<>>>>><") if found.rows else "No layer of A is one of B."]
     for name, unmatched in (("A", found.only_a), ("B", found.only_b)):
         if unmatched:
-            parts.append(_alone(name, unmatched))
-    return "\n\n".join([*parts, _summary(found)])
+            parts.append(_format_unmatched(name, unmatched))
+    return "\n\n".join([*parts, _format_summary(found)])
 
 
-def verdict(found: Diff) -> str:
-    """The last line, and what a gate says."""
+def describe_verdict(found: Diff) -> str:
+    """Whether anything is above the limit; empty where no limit was given."""
     if found.limit is None:
         return ""
     limit = f"{100 * found.limit:g}%"
     if not found.above:
         return f"within: nothing is certainly more than {limit} slower"
-    which = ", ".join(shortened(name) for name in found.above[:MOST_NAMED])
+    which = ", ".join(shorten(name) for name in found.above[:MOST_NAMED])
     more = f" and {len(found.above) - MOST_NAMED} more" if len(found.above) > MOST_NAMED else ""
     if found.noisy:
         return (
@@ -40,13 +40,13 @@ def verdict(found: Diff) -> str:
     return f"above: certainly more than {limit} slower are {which}{more}"
 
 
-def conditions_in_words(side: Side) -> str:
+def describe_conditions(side: Side) -> str:
     known = [str(side.conditions[key]) for key in ("backend", "precision", "provider", "gpu") if key in side.conditions]
     known += [f"batch {side.conditions['batch']}"] if "batch" in side.conditions else []
     return ", ".join(known) or side.source
 
 
-def ops(a: Sequence[TimedLayer], b: Sequence[TimedLayer]) -> str:
+def describe_ops(a: Sequence[TimedLayer], b: Sequence[TimedLayer]) -> str:
     """As in "Conv", or "Conv -> FWHTLayer"."""
     names = []
     for layers in (a, b):
@@ -55,78 +55,78 @@ def ops(a: Sequence[TimedLayer], b: Sequence[TimedLayer]) -> str:
     return names[0] if names[0] == names[1] or not names[1] else f"{names[0] or '?'} -> {names[1]}"
 
 
-def percent(difference: Difference) -> str:
+def format_percent(difference: Difference) -> str:
     return "" if difference.ratio is None else f"{difference.ratio - 1:+.0%}"
 
 
-def _sides(found: Diff) -> str:
-    rows = [[name, side.label, f"{conditions_in_words(side)}; {side.band}"] for name, side in found.sides()]
-    lines = [table(rows, "<<<")]
+def _format_sides(found: Diff) -> str:
+    rows = [[name, side.label, f"{describe_conditions(side)}; {side.band}"] for name, side in found.sides]
+    lines = [format_table(rows, "<<<")]
     if found.paired:
         lines.append("The rounds of the two were measured in turns, and are compared one by one.")
     if found.conditions:
-        pairs = (f"{key} ({shown(a)} / {shown(b)})" for key, (a, b) in found.conditions.items())
+        pairs = (f"{key} ({format_value(a)} / {format_value(b)})" for key, (a, b) in found.conditions.items())
         lines.append("Conditions that differ: " + ", ".join(pairs))
-    lines += [f"NOISY: {said}" for said in noises(found)]
-    lines += [f"{name}: {note}" for note, name in noted(found).items()]
-    return "\n".join(map(wrapped, [*lines, *found.notes]))
+    lines += [f"NOISY: {said}" for said in list_noise(found)]
+    lines += [f"{name}: {note}" for note, name in collect_notes(found).items()]
+    return "\n".join(map(wrap, [*lines, *found.notes]))
 
 
-def noises(found: Diff) -> List[str]:
+def list_noise(found: Diff) -> List[str]:
     """Why the times are not to be trusted; once where both sides have the same reason, as rounds in turns have."""
     if found.a.noisy and found.a.noisy == found.b.noisy:
         own = [f"A and B: {found.a.noisy}"]
     else:
-        own = [f"{name}: {side.noisy}" for name, side in found.sides() if side.noisy]
-    speed = None if found.paired else other_speed(found.a.conditions, found.b.conditions)
+        own = [f"{name}: {side.noisy}" for name, side in found.sides if side.noisy]
+    speed = None if found.paired else why_other_speed(found.a.conditions, found.b.conditions)
     return [*own, speed] if speed else own
 
 
-def noted(found: Diff) -> Dict[str, str]:
-    """What is noted of a side, and of which: "A", "B" or "A and B"."""
+def collect_notes(found: Diff) -> Dict[str, str]:
+    """Each note, with the side that has it: "A", "B" or "A and B"."""
     notes: Dict[str, str] = {}
-    for name, side in found.sides():
+    for name, side in found.sides:
         for note in side.notes:
             notes[note] = f"{notes[note]} and {name}" if note in notes else name
     return notes
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 
-def _row(row: Row, limit: Any) -> List[str]:
+def _format_row(row: Row, limit: Any) -> List[str]:
     one = row.difference
     word = "" if one.verdict == SAME else one.verdict
     return [
-        shortened(row.group.name),
-        shortened(ops(row.group.a, row.group.b), 40),
+        shorten(row.group.name),
+        shorten(describe_ops(row.group.a, row.group.b), 40),
         f"{one.a.ms:.3f}",
         f"{one.b.ms:.3f}",
         f"{one.ms:+.3f}",
-        percent(one),
+        format_percent(one),
         f"{one.low:+.3f} and {one.high:+.3f}",
         f"{word}, above the limit" if one.above else word,
     ]
 
 
-def _alone(name: str, unmatched: Sequence[Unmatched]) -> str:
+def _format_unmatched(name: str, unmatched: Sequence[Unmatched]) -> str:
     together = sum(one.layer.times.ms for one in unmatched)
     rows = [
-        [shortened(one.layer.name), shortened(one.layer.op, 24), f"{one.layer.times.ms:.3f}", one.reason]
+        [shorten(one.layer.name), shorten(one.layer.op, 24), f"{one.layer.times.ms:.3f}", one.reason]
         for one in unmatched
     ]
-    return f"Only in {name}, {together:.3f} ms together:\n{table(rows, '<<><')}"
+    return f"Only in {name}, {together:.3f} ms together:\n{format_table(rows, '<<><')}"
 
 
-def _summary(found: Diff) -> str:
+def _format_summary(found: Diff) -> str:
     counts = {word: sum(row.difference.verdict == word for row in found.rows) for word in ("slower", "faster", SAME)}
     total = found.total
     lines = [
-        f"{found.total_name}: A {total.a.ms:.3f} ms, B {total.b.ms:.3f} ms, {total.ms:+.3f} ms {percent(total)}, lies"
-        f" between {total.low:+.3f} and {total.high:+.3f}",
+        f"{found.total_name}: A {total.a.ms:.3f} ms, B {total.b.ms:.3f} ms, {total.ms:+.3f} ms {format_percent(total)},"
+        f" lies between {total.low:+.3f} and {total.high:+.3f}",
         f"layers: {counts['slower']} slower, {counts['faster']} faster, {counts[SAME]} the same within the noise,"
         f" {len(found.only_a)} only in A, {len(found.only_b)} only in B",
     ]
-    said = verdict(found)
-    return "\n".join(map(wrapped, [*lines, said] if said else lines))
+    said = describe_verdict(found)
+    return "\n".join(map(wrap, [*lines, said] if said else lines))

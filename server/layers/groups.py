@@ -2,7 +2,7 @@
 
 An engine fuses "stem" and "stem_relu6" where another runs them apart; both then stand in one group, and the group's
 times are compared. A layer of no node ("blocks.0.add -> blocks.1.expand") is matched by its name and op. What has no
-counterpart is listed with the reason, and nothing is guessed:
+counterpart is listed with the reason:
 
 - the kernels of a block that TensorRT compiled as one tell no nodes, unless a layer list does;
 - names that an exporter counted ("Conv_9") mean another layer in another file. They are used only where the two sides
@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from .tensorrt_names import is_numbered, number
+from .tensorrt_names import is_numbered, parse_number
 from .times import Side, TimedLayer
 
 ALIKE = 0.9  # share of the numbered names that must be on both sides
@@ -49,36 +49,36 @@ class Matching:
 
 def match(a: Side, b: Side) -> Matching:
     same_engine = [layer.name for layer in a.layers] == [layer.name for layer in b.layers]
-    problem = None if same_engine else numbering_problem(a, b)
+    problem = None if same_engine else why_other_numbering(a, b)
     sides = [
-        [_keys(layer, place, same_engine, problem is not None) for place, layer in enumerate(side.layers)]
+        [_find_keys(layer, place, same_engine, problem is not None) for place, layer in enumerate(side.layers)]
         for side in (a, b)
     ]
-    components = _components([keys for side in sides for keys in side])
+    components = _find_components([keys for side in sides for keys in side])
     members: Dict[int, Tuple[List[TimedLayer], List[TimedLayer]]] = {}
     for place, (layer, component) in enumerate(zip([*a.layers, *b.layers], components)):
         members.setdefault(component, ([], []))[place >= len(a.layers)].append(layer)
-    groups = [Group(_name(left), tuple(left), tuple(right)) for left, right in members.values() if left and right]
+    groups = [Group(_name_group(left), tuple(left), tuple(right)) for left, right in members.values() if left and right]
     alone = [
         tuple(
-            Unmatched(layer, _reason(layer, problem))
+            Unmatched(layer, _why_unmatched(layer, problem))
             for pair in members.values()
             if not pair[1 - side]
             for layer in pair[side]
         )
         for side in (0, 1)
     ]
-    return Matching(tuple(groups), alone[0], alone[1], tuple(_notes(a, b, problem, same_engine)))
+    return Matching(tuple(groups), alone[0], alone[1], tuple(_make_notes(a, b, problem, same_engine)))
 
 
-def numbering_problem(a: Side, b: Side) -> Optional[str]:
+def why_other_numbering(a: Side, b: Side) -> Optional[str]:
     """Why names like "Conv_9" cannot be what the sides have in common; None where they can."""
     numbered = [{node for layer in side.layers for node in layer.nodes if is_numbered(node)} for side in (a, b)]
     if not all(numbered):
         return None
     ops: List[Dict[int, Set[str]]] = [{}, {}]
     for names, by_number in zip(numbered, ops):
-        for found in filter(None, map(number, names)):
+        for found in filter(None, map(parse_number, names)):
             by_number.setdefault(found[0], set()).add(found[1])
     if all(len(same) == 1 for by_number in ops for same in by_number.values()):  # one counter for all ops
         for count in sorted(ops[0].keys() & ops[1].keys()):
@@ -92,7 +92,7 @@ def numbering_problem(a: Side, b: Side) -> Optional[str]:
     return None
 
 
-def _keys(layer: TimedLayer, place: int, same_engine: bool, without_numbers: bool) -> List[Key]:
+def _find_keys(layer: TimedLayer, place: int, same_engine: bool, without_numbers: bool) -> List[Key]:
     nodes = [node for node in layer.nodes if not (without_numbers and is_numbered(node))]
     if nodes:
         return [("node", node) for node in nodes]
@@ -103,7 +103,7 @@ def _keys(layer: TimedLayer, place: int, same_engine: bool, without_numbers: boo
     return [("block", layer.block)] if layer.block else [("name", layer.name, layer.op)]
 
 
-def _components(keys: Sequence[Sequence[Key]]) -> List[int]:
+def _find_components(keys: Sequence[Sequence[Key]]) -> List[int]:
     """The component of each list of keys: those that share one are in the same. Numbered by their first member."""
     parent = list(range(len(keys)))
 
@@ -121,12 +121,12 @@ def _components(keys: Sequence[Sequence[Key]]) -> List[int]:
     return [root(i) for i in range(len(keys))]
 
 
-def _name(layers: Sequence[TimedLayer]) -> str:
+def _name_group(layers: Sequence[TimedLayer]) -> str:
     own = [layer for layer in layers if not layer.helper] or layers
     return own[0].name if len(own) == 1 else f"{own[0].name} and {len(own) - 1} more"
 
 
-def _reason(layer: TimedLayer, problem: Optional[str]) -> str:
+def _why_unmatched(layer: TimedLayer, problem: Optional[str]) -> str:
     if layer.block:
         return "part of a block that TensorRT compiled as one: it cannot be split, its ONNX nodes are not named"
     if problem and any(map(is_numbered, layer.nodes)):
@@ -136,7 +136,7 @@ def _reason(layer: TimedLayer, problem: Optional[str]) -> str:
     return "no layer of the other side has one of its ONNX nodes"
 
 
-def _notes(a: Side, b: Side, problem: Optional[str], same_engine: bool) -> List[str]:
+def _make_notes(a: Side, b: Side, problem: Optional[str], same_engine: bool) -> List[str]:
     notes = []
     if problem:
         notes.append(

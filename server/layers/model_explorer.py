@@ -14,7 +14,7 @@ from ..profiling.report import LayerReport
 GRADIENT = ((0, "#ffffff", "#1b1f24"), (1, "#c96a0a", "#1b1f24"))  # where in the range, background, text
 
 
-def node_data(report: LayerReport) -> Dict[str, Any]:
+def make_node_data(report: LayerReport) -> Dict[str, Any]:
     times: Dict[str, float] = {}
     for item in report["items"]:
         for node in item["onnx_nodes"][:1]:

@@ -1,7 +1,7 @@
 """How much of the processors other programs use while something is measured.
 
-Source: proc(5), /proc/stat. Where there is none (not Linux), nobody is seen. Time that a hypervisor took away counts as
-another program's; what it takes by slowing the whole machine down cannot be seen from inside.
+Source: proc(5), /proc/stat. Where there is none (not Linux), no other program is seen. Time that a hypervisor took away
+(steal) counts as another program's; a machine that runs slower as a whole cannot be seen from inside.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Snapshot:
     own: float
 
 
-def snapshot(stat: Path = STAT) -> Snapshot:
+def take_snapshot(stat: Path = STAT) -> Snapshot:
     times = os.times()
     own = times.user + times.system
     try:
@@ -35,7 +35,7 @@ def snapshot(stat: Path = STAT) -> Snapshot:
     return Snapshot((busy + idle + wait) / second, busy / second, own)
 
 
-def used_by_others(before: Snapshot, after: Snapshot) -> float:
+def compute_others_share(before: Snapshot, after: Snapshot) -> float:
     """Share of the processors' time that this process did not use and that was used; 0 where it is not known."""
     passed = after.all - before.all
     if passed <= 0:

@@ -8,9 +8,9 @@ from typing import Any, Mapping, Optional, cast
 
 from ..errors import StartupError
 from ..profiling.report import SCHEMA, Conditions, LayerReport, ReportItem
-from .tensorrt_names import parts
-from .times import NOT_GIVEN, Side, TimedLayer, Times, added, describe_band, milliseconds, read_times
-from .trtexec_profile import trtexec_side
+from .tensorrt_names import parse_name
+from .times import NOT_GIVEN, Side, TimedLayer, Times, add_times, check_milliseconds, describe_band, read_times
+from .trtexec_profile import parse_trtexec
 
 
 def read_side(path: Path, info: Optional[Path] = None, spread: float = 0.05) -> Side:
@@ -22,28 +22,28 @@ def read_side(path: Path, info: Optional[Path] = None, spread: float = 0.05) -> 
     values = read_json(path)
     try:
         if isinstance(values, list):
-            return trtexec_side(path.name, values, None if info is None else read_json(info), spread)
+            return parse_trtexec(path.name, values, None if info is None else read_json(info), spread)
         if info is not None:
             raise ValueError(f"it is no profile of trtexec, so {info} cannot belong to it")
-        return report_side(path.name, values, spread)
+        return parse_report(path.name, values, spread)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StartupError(f"{path} cannot be compared: {_reason(error)}") from error
+        raise StartupError(f"{path} cannot be compared: {_explain(error)}") from error
 
 
 def read_report(path: Path) -> LayerReport:
     """The layer report in a file, or in an answer that has one; StartupError where there is none, or a broken one."""
     values = read_json(path)
     try:
-        report_side(path.name, values, 0.0)
+        parse_report(path.name, values, 0.0)
         report = cast(LayerReport, {"conditions": {}, **values.get("layers", values)})
         for value in (report["sum_ms"], report["unattributed_ms"], report["profiled_ms"]):
-            milliseconds(value)
+            check_milliseconds(value)
         for item in report["items"]:
             for value in (item["ms_p10"], item["ms_p90"], item["share"]):
-                milliseconds(value)
+                check_milliseconds(value)
         return report
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StartupError(f"{path} cannot be shown: {_reason(error)}") from error
+        raise StartupError(f"{path} cannot be shown: {_explain(error)}") from error
 
 
 def read_json(path: Path) -> Any:
@@ -60,16 +60,16 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def report_side(label: str, values: Any, spread: float) -> Side:
+def parse_report(label: str, values: Any, spread: float) -> Side:
     """Raises ValueError, KeyError or TypeError where it is no layer report."""
     answer: Mapping[str, Any] = {}
     if isinstance(values, dict) and isinstance(values.get("layers"), dict):
         answer, values = values, values["layers"]
-    check_kind(values)
+    check_report(values)
     report: LayerReport = values
     runs = report["runs"]
     conditions: Conditions = {
@@ -77,19 +77,19 @@ def report_side(label: str, values: Any, spread: float) -> Side:
         **report.get("conditions", {}),
     }
     on_tensorrt = conditions.get("backend") == "tensorrt"
-    layers = [_layer(item, runs, spread, on_tensorrt) for item in report["items"]]
+    layers = [_read_layer(item, runs, spread, on_tensorrt) for item in report["items"]]
     return Side(
         label=str(conditions.get("model", label)),
         source="layer report",
         layers=tuple(layers),
-        total=_total(report, spread),
-        sum=added([layer.times for layer in layers]),
+        total=_read_total(report, spread),
+        sum=add_times([layer.times for layer in layers]),
         band=describe_band(report.get("rounds", 1), runs, spread),
         conditions=conditions,
     )
 
 
-def check_kind(values: Any) -> None:
+def check_report(values: Any) -> None:
     if not isinstance(values, dict):
         raise ValueError(f"it holds a {type(values).__name__}, not a report or a profile")
     if "Layers" in values:
@@ -106,16 +106,16 @@ def check_kind(values: Any) -> None:
         raise ValueError(f"runs is {values.get('runs')!r}, it must be a whole number")
 
 
-def _total(report: LayerReport, spread: float) -> Times:
+def _read_total(report: LayerReport, spread: float) -> Times:
     p10, p90 = report.get("latency_ms_p10", NOT_GIVEN), report.get("latency_ms_p90", NOT_GIVEN)
     return read_times(report["latency_ms"], p10, p90, report.get("latency_rounds_ms", ()), report["runs"], spread)
 
 
-def _layer(item: ReportItem, runs: int, spread: float, on_tensorrt: bool) -> TimedLayer:
+def _read_layer(item: ReportItem, runs: int, spread: float, on_tensorrt: bool) -> TimedLayer:
     name, nodes = str(item["name"]), tuple(str(node) for node in item["onnx_nodes"])
     p10, p90 = item.get("ms_p10", NOT_GIVEN), item.get("ms_p90", NOT_GIVEN)
     times = read_times(item["ms"], p10, p90, item.get("rounds_ms", ()), runs, spread)
     if nodes or not on_tensorrt:
         return TimedLayer(name, str(item["op"]), nodes, times)
-    told = parts(name)
-    return TimedLayer(name, str(item["op"]), told.nodes, times, told.helper, told.block)
+    parts = parse_name(name)
+    return TimedLayer(name, str(item["op"]), parts.nodes, times, parts.helper, parts.block)

@@ -1,4 +1,4 @@
-"""Just enough SVG for the charts of layer times: rectangles and text in the page's colours, on light and on dark.
+"""SVG for the charts of layer times: rectangles and text in the page's colours, on light and on dark.
 
 Colours stand in classes, written out for both schemes; a viewer that knows no `prefers-color-scheme` shows the light.
 """
@@ -33,7 +33,7 @@ class Drawing:
         self.width = width
         self._parts: List[str] = []
 
-    def bar(
+    def add_bar(
         self, x: float, y: float, width: float, height: float, kind: str, tip: str = "", faint: bool = False
     ) -> None:
         """A rectangle; the kind "unknown" is hatched. tip: shown when pointed at."""
@@ -41,33 +41,33 @@ class Drawing:
         shape = (
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.2f}" height="{height:.1f}" class="{kind}"{opacity}'
         )
-        self._parts.append(f"{shape}><title>{text(tip)}</title></rect>" if tip else f"{shape}/>")
+        self._parts.append(f"{shape}><title>{escape_text(tip)}</title></rect>" if tip else f"{shape}/>")
 
-    def whisker(self, x: float, y: float, width: float) -> None:
+    def add_whisker(self, x: float, y: float, width: float) -> None:
         """A thin line with ends, on the middle of a bar."""
         path = f"M{x:.1f} {y - 2:.1f}v4m0 -2h{width:.1f}m0 -2v4"
         self._parts.append(f'<path d="{path}" class="whisker"/>')
 
-    def line(self, y: float) -> None:
+    def add_line(self, y: float) -> None:
         self._parts.append(f'<path d="M16 {y:.1f}h{self.width - 32}" class="rule"/>')
 
-    def words(self, x: float, y: float, said: str, style: str = "text", right: bool = False) -> None:
+    def add_text(self, x: float, y: float, said: str, style: str = "text", right: bool = False) -> None:
         """style: classes, a colour among them. right: x is where the text ends."""
         anchor = ' text-anchor="end"' if right else ""
-        self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{style}"{anchor}>{text(said)}</text>')
+        self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{style}"{anchor}>{escape_text(said)}</text>')
 
-    def clipped(self, x: float, y: float, width: float, said: str, style: str = "text", tip: str = "") -> None:
+    def add_clipped_text(self, x: float, y: float, width: float, said: str, style: str = "text", tip: str = "") -> None:
         """Text that is cut off at `width`, however wide its letters are."""
-        inner = f'<text y="14" class="{style}">{text(said)}<title>{text(tip or said)}</title></text>'
+        inner = f'<text y="14" class="{style}">{escape_text(said)}<title>{escape_text(tip or said)}</title></text>'
         self._parts.append(f'<svg x="{x:.1f}" y="{y - 14:.1f}" width="{width:.1f}" height="20">{inner}</svg>')
 
-    def document(self, height: float, title: str) -> str:
+    def to_svg(self, height: float, title: str) -> str:
         size = f'width="{self.width}" height="{height:.0f}" viewBox="0 0 {self.width} {height:.0f}"'
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{text(title)}">',
-                f"<title>{text(title)}</title>",
-                f"<style>\n{style()}\n</style>",
+                f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape_text(title)}">',
+                f"<title>{escape_text(title)}</title>",
+                f"<style>\n{make_style()}\n</style>",
                 '<defs><pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse"'
                 ' patternTransform="rotate(45)"><rect width="2" height="4" class="other"/></pattern></defs>',
                 '<rect width="100%" height="100%" class="card"/>',
@@ -77,7 +77,7 @@ class Drawing:
         )
 
 
-def style() -> str:
+def make_style() -> str:
     rules = [
         f"text {{ font: 12px {FONT}; font-variant-numeric: tabular-nums; }}",
         ".big { font-size: 16px; font-weight: 600; } .strong { font-weight: 600; } .small { font-size: 11px; }",
@@ -91,6 +91,6 @@ def style() -> str:
     return "\n".join([*rules, *light, "@media (prefers-color-scheme: dark) {", *dark, "}"])
 
 
-def text(said: str) -> str:
+def escape_text(said: str) -> str:
     """Escaped; what XML cannot hold (TensorRT separates names by control characters) becomes a blank."""
     return escape(NOT_XML.sub(" ", said), {'"': "&quot;"})

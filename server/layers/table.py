@@ -11,7 +11,7 @@ LINE = 120
 LONGEST = 48  # characters of a layer's name
 
 
-def table(rows: Sequence[Sequence[str]], alignment: str) -> str:
+def format_table(rows: Sequence[Sequence[str]], alignment: str) -> str:
     """alignment: < or > for each column."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(
@@ -19,7 +19,7 @@ def table(rows: Sequence[Sequence[str]], alignment: str) -> str:
     )
 
 
-def shortened(name: str, longest: int = LONGEST) -> str:
+def shorten(name: str, longest: int = LONGEST) -> str:
     """Both ends of a name that is too long: the layer's own part is mostly the last."""
     if len(name) <= longest:
         return name
@@ -27,11 +27,11 @@ def shortened(name: str, longest: int = LONGEST) -> str:
     return f"{name[: kept - kept * 2 // 3]}...{name[-(kept * 2 // 3) :]}"
 
 
-def report_table(report: LayerReport) -> str:
+def format_report(report: LayerReport) -> str:
     rows = [["layer", "op", "ms", "p10", "p90", "share"]]
     for item in report["items"]:
         times = [f"{ms:.3f}" for ms in (item["ms"], item["ms_p10"], item["ms_p90"])]
-        rows.append([shortened(item["name"]), item["op"], *times, f"{item['share']:.1%}"])
+        rows.append([shorten(item["name"]), item["op"], *times, f"{item['share']:.1%}"])
     rounds = f" in {report['rounds']} rounds" if "rounds" in report else ""
     sums = (
         f"sum_ms {report['sum_ms']:.3f}, unattributed_ms {report['unattributed_ms']:.3f}, profiled_ms"
@@ -40,9 +40,9 @@ def report_table(report: LayerReport) -> str:
     noisy = report["conditions"].get("noisy")
     notes = [f"NOISY: {noisy}"] if noisy else []
     notes += [report["note"]] if "note" in report else []
-    return "\n".join([table(rows, "<<>>>>"), "", *map(wrapped, [sums, *notes])])
+    return "\n".join([format_table(rows, "<<>>>>"), "", *map(wrap, [sums, *notes])])
 
 
-def wrapped(said: str) -> str:
+def wrap(said: str) -> str:
     """Sentences in lines; a table is left alone."""
     return said if "\n" in said else textwrap.fill(said, LINE)

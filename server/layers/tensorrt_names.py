@@ -33,7 +33,7 @@ METADATA = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f\[]|$)")
 
 
 @dataclass(frozen=True)
-class Parts:
+class NameParts:
     """What a layer's name tells. nodes: ONNX names, weights among them. helper: it moves data for them. block: the ends
     ("a...b") or the name of a block, whose nodes are not named."""
 
@@ -42,22 +42,22 @@ class Parts:
     block: Optional[str] = None
 
 
-def parts(name: str) -> Parts:
+def parse_name(name: str) -> NameParts:
     name = PROFILE.sub("", name).strip()
     helper = HELPER.fullmatch(name)
     if helper:
-        of = parts(helper["of"])
-        return Parts(of.nodes, True, of.block)
+        of = parse_name(helper["of"])
+        return NameParts(of.nodes, True, of.block)
     block = BLOCK.search(name)
     if block:
         ends = block["ends"]
-        return Parts((), block=ends) if "..." in ends else Parts((ends,))
+        return NameParts((), block=ends) if "..." in ends else NameParts((ends,))
     if KERNEL.search(name):
-        return Parts((), block=name)
-    return Parts(tuple(dict.fromkeys(_leaves(name))))
+        return NameParts((), block=name)
+    return NameParts(tuple(dict.fromkeys(_find_leaves(name))))
 
 
-def metadata_nodes(text: str) -> Tuple[str, ...]:
+def parse_metadata(text: str) -> Tuple[str, ...]:
     """The nodes that a layer's "Metadata" lists; none where it lists none."""
     return tuple(dict.fromkeys(METADATA.findall(text)))
 
@@ -67,21 +67,21 @@ def is_numbered(name: str) -> bool:
     return NUMBERED.fullmatch(name) is not None
 
 
-def number(name: str) -> Optional[Tuple[int, str]]:
+def parse_number(name: str) -> Optional[Tuple[int, str]]:
     """The 9 and the "Conv" of "Conv_9", None for other names."""
     found = NUMBERED.fullmatch(name)
     return (int(found["number"]), found["op"]) if found and found["op"] else None
 
 
-def _leaves(name: str) -> List[str]:
+def _find_leaves(name: str) -> List[str]:
     if CHAIN.match(name):
-        return [leaf for part in CHAIN.sub("", name).split(" -> ") for leaf in _leaves(part)]
+        return [leaf for part in CHAIN.sub("", name).split(" -> ") for leaf in _find_leaves(part)]
     leaves: List[str] = []
     for part in _split(name, (" + ", " || ")):
         if part.startswith("PWN(") and part.endswith(")"):
-            leaves += [leaf for inner in _split(part[4:-1], (", ", " + ", " || ")) for leaf in _leaves(inner)]
+            leaves += [leaf for inner in _split(part[4:-1], (", ", " + ", " || ")) for leaf in _find_leaves(inner)]
         elif HELPER.fullmatch(part):
-            leaves += parts(part).nodes
+            leaves += parse_name(part).nodes
         elif part and not MADE_UP.search(part):
             leaves.append(part)
     return leaves

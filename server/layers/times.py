@@ -60,7 +60,7 @@ class Side:
         return self.conditions.get("noisy")
 
 
-def added(parts: Sequence[Times]) -> Times:
+def add_times(parts: Sequence[Times]) -> Times:
     """Of several layers together; their bands add up unless the rounds tell how they moved together."""
     ms = sum(part.ms for part in parts)
     if parts and parts[0].rounds and len({len(part.rounds) for part in parts}) == 1:
@@ -69,7 +69,7 @@ def added(parts: Sequence[Times]) -> Times:
     return Times(ms, sum(part.low for part in parts), sum(part.high for part in parts))
 
 
-def assumed(ms: float, spread: float) -> Times:
+def assume_band(ms: float, spread: float) -> Times:
     return Times(ms, ms * (1 - spread), ms * (1 + spread))
 
 
@@ -78,14 +78,14 @@ def read_times(median: Any, p10: Any, p90: Any, round_medians: Iterable[Any], ru
 
     Raises ValueError where one of them is no time.
     """
-    ms = milliseconds(median)
-    low, high = (None if value is NOT_GIVEN else milliseconds(value) for value in (p10, p90))
-    rounds = tuple(map(milliseconds, round_medians))
+    ms = check_milliseconds(median)
+    low, high = (None if value is NOT_GIVEN else check_milliseconds(value) for value in (p10, p90))
+    rounds = tuple(map(check_milliseconds, round_medians))
     if len(rounds) >= ENOUGH_ROUNDS:
         return Times(ms, min(ms, *rounds), max(ms, *rounds), rounds)
     if runs >= ENOUGH_RUNS and low is not None and high is not None:
         return Times(ms, min(low, ms), max(high, ms))
-    return assumed(ms, spread)
+    return assume_band(ms, spread)
 
 
 def describe_band(rounds: int, runs: int, spread: float) -> str:
@@ -96,7 +96,7 @@ def describe_band(rounds: int, runs: int, spread: float) -> str:
     return f"{runs} runs, too few for a band of their own: {spread:.0%} either way is assumed"
 
 
-def milliseconds(value: Any) -> float:
+def check_milliseconds(value: Any) -> float:
     """Raises ValueError unless it is a time."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
         raise ValueError(f"{value!r} is no time in milliseconds")

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from .tensorrt_names import metadata_nodes, parts
-from .times import Side, TimedLayer, added, assumed, milliseconds
+from .tensorrt_names import parse_metadata, parse_name
+from .times import Side, TimedLayer, add_times, assume_band, check_milliseconds
 
 
-def trtexec_side(label: str, profile: Sequence[Any], info: Any, spread: float) -> Side:
+def parse_trtexec(label: str, profile: Sequence[Any], info: Any, spread: float) -> Side:
     """info: None where there is no layer list. Raises ValueError or KeyError where one of them is something else."""
-    runs, rows = _checked(profile)
+    runs, rows = _check_profile(profile)
     key = "medianMs" if all("medianMs" in row for row in rows) else "averageMs"
-    told = _by_name(info) if info is not None else {}
-    layers = [_layer(row, key, told, spread) for row in rows]
+    listed = _index_by_name(info) if info is not None else {}
+    layers = [_read_layer(row, key, listed, spread) for row in rows]
     notes = ["trtexec writes no machine, version or batch: see to it that they are what you mean to compare"]
     notes += ["no medians in it, so means are compared"] if key == "averageMs" else []
     if info is not None and not any(layer.nodes for layer in layers):
@@ -30,13 +30,13 @@ def trtexec_side(label: str, profile: Sequence[Any], info: Any, spread: float) -
         source="trtexec profile",
         layers=tuple(layers),
         total=None,
-        sum=added([layer.times for layer in layers]),
+        sum=add_times([layer.times for layer in layers]),
         band=f"{runs} run{'s' if runs > 1 else ''}; trtexec writes no spread: {spread:.0%} either way is assumed",
         notes=tuple(notes),
     )
 
 
-def _checked(profile: Sequence[Any]) -> Tuple[int, List[Mapping[str, Any]]]:
+def _check_profile(profile: Sequence[Any]) -> Tuple[int, List[Mapping[str, Any]]]:
     rows: List[Mapping[str, Any]] = [row for row in profile if isinstance(row, dict) and "name" in row]
     heads = [row for row in profile if isinstance(row, dict) and "name" not in row]
     if not rows or len(rows) + len(heads) < len(profile):
@@ -47,22 +47,24 @@ def _checked(profile: Sequence[Any]) -> Tuple[int, List[Mapping[str, Any]]]:
     return runs, rows
 
 
-def _layer(row: Mapping[str, Any], key: str, told: Mapping[str, List[Mapping[str, Any]]], spread: float) -> TimedLayer:
+def _read_layer(
+    row: Mapping[str, Any], key: str, listed: Mapping[str, List[Mapping[str, Any]]], spread: float
+) -> TimedLayer:
     name = str(row["name"])
-    entries = told.get(name, [])
+    entries = listed.get(name, [])
     entry = entries.pop(0) if entries else {}
-    of_name, listed = parts(name), metadata_nodes(str(entry.get("Metadata", "")))
+    parts, nodes = parse_name(name), parse_metadata(str(entry.get("Metadata", "")))
     return TimedLayer(
         name=name,
         op=str(entry.get("LayerType", "")),
-        nodes=listed or of_name.nodes,
-        times=assumed(milliseconds(row[key]), spread),
-        helper=of_name.helper,
-        block=None if listed else of_name.block,
+        nodes=nodes or parts.nodes,
+        times=assume_band(check_milliseconds(row[key]), spread),
+        helper=parts.helper,
+        block=None if nodes else parts.block,
     )
 
 
-def _by_name(info: Any) -> Dict[str, List[Mapping[str, Any]]]:
+def _index_by_name(info: Any) -> Dict[str, List[Mapping[str, Any]]]:
     """The layers of the list; those of one name in their order."""
     layers = info.get("Layers") if isinstance(info, dict) else None
     if not isinstance(layers, list):

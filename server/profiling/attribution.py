@@ -23,7 +23,7 @@ from .build_report import ACTIVATIONS, ReportLayer
 MOVES = ("ReorderInput", "ReorderOutput", "MemcpyFromHost", "MemcpyToHost", "Transpose")
 
 
-def attribute(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[ReportLayer]:
+def attribute_nodes(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[ReportLayer]:
     """The layer of each node of the optimised graph, in its order.
 
     An exported node that no optimised node stands for was fused into another: it is added to that one's `nodes`.
@@ -46,8 +46,8 @@ def attribute(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> List[Rep
         if owners[i] is None and node.op_type in MOVES and before[i] == after[i] and len(after[i]) == 1:
             (owners[i],) = after[i]
     origins.add_fused(owners)
-    between = _Between()
-    return [owner or between.layer(optimised.node[i], before[i], after[i]) for i, owner in enumerate(owners)]
+    between = _LayersBetween()
+    return [owner or between.find_or_make(optimised.node[i], before[i], after[i]) for i, owner in enumerate(owners)]
 
 
 class _Graph:
@@ -114,13 +114,13 @@ class _Origins:
             holder[layer].nodes += layer.nodes
 
 
-class _Between:
+class _LayersBetween:
     """Layers made up for nodes that belong to none; nodes of one op between the same layers share one."""
 
     def __init__(self) -> None:
         self._made: Dict[str, ReportLayer] = {}
 
-    def layer(self, node: onnx.NodeProto, before: Set[ReportLayer], after: Set[ReportLayer]) -> ReportLayer:
+    def find_or_make(self, node: onnx.NodeProto, before: Set[ReportLayer], after: Set[ReportLayer]) -> ReportLayer:
         sides = [", ".join(sorted(layer.name for layer in side)) for side in (before, after)]
         name = f"{sides[0] or 'input'} -> {sides[1] or 'output'}"
         return self._made.setdefault(f"{node.op_type} {name}", ReportLayer(name, node.op_type, []))

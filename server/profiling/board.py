@@ -1,6 +1,6 @@
-"""What a Jetson tells of itself in files that anybody may read, without tools and without root.
+"""What a Jetson says about itself in files that any user may read, without tools and without root.
 
-Paths are below `root`, so that tests can lay out a board. A fact that a file does not tell is None; on another machine
+Paths are below `root`, so that tests can lay out a board. A fact that no file has is None; on another machine
 that is nearly all of them. Sources: the L4T developer guides, on nvpmodel, devfreq and the thermal framework.
 """
 
@@ -45,41 +45,41 @@ JETPACK = {  # by L4T
 }
 
 
-def board_facts(root: Path = ROOT) -> Dict[str, Any]:
+def read_board_facts(root: Path = ROOT) -> Dict[str, Any]:
     """What does not change while a program runs: `model`, `l4t`, `jetpack`, `power_mode`, `memory_bytes`."""
-    l4t = _l4t(root)
+    l4t = _read_l4t(root)
     return {
-        "model": _text(root / "proc/device-tree/model"),
+        "model": _read_text(root / "proc/device-tree/model"),
         "l4t": l4t,
         "jetpack": JETPACK.get(l4t or ""),
-        "power_mode": _power_mode(root) or (_jtop_power_mode() if l4t else None),
-        "memory_bytes": _memory(root),
+        "power_mode": _read_power_mode(root) or (_ask_jtop() if l4t else None),
+        "memory_bytes": _read_memory(root),
     }
 
 
-def board_state(root: Path = ROOT) -> Dict[str, Any]:
+def read_board_state(root: Path = ROOT) -> Dict[str, Any]:
     """What may change: power mode, clocks in Hz, temperatures in degrees Celsius, and whether something throttles.
     Empty where this is no board with an integrated GPU.
 
     power_mode: by files alone, jtop is too slow to ask here. throttling: the cooling devices that are at work, other
     than fans. over_current_events: how often each limit on the current was hit since the board started.
     """
-    gpu = _gpu(root)
+    gpu = _find_gpu(root)
     if gpu is None:
         return {}
     return {
-        "power_mode": _power_mode(root),
-        "gpu_hz": _number(gpu / "cur_freq"),
-        "gpu_max_hz": _number(gpu / "max_freq"),
-        "gpu_min_hz": _number(gpu / "min_freq"),  # equal to the largest where jetson_clocks has locked it
-        "cpu_max_hz": _cpu_limits(root),
-        "temperatures_c": _temperatures(root),
-        "throttling": _throttling(root),
-        "over_current_events": _over_current(root),
+        "power_mode": _read_power_mode(root),
+        "gpu_hz": _read_number(gpu / "cur_freq"),
+        "gpu_max_hz": _read_number(gpu / "max_freq"),
+        "gpu_min_hz": _read_number(gpu / "min_freq"),  # equal to the largest where jetson_clocks has locked it
+        "cpu_max_hz": _read_cpu_limits(root),
+        "temperatures_c": _read_temperatures(root),
+        "throttling": _find_throttling(root),
+        "over_current_events": _count_over_current(root),
     }
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any], on_gpu: bool = True) -> Optional[str]:
+def why_noisy(before: Mapping[str, Any], after: Mapping[str, Any], on_gpu: bool = True) -> Optional[str]:
     """Why times taken between the two states are not to be trusted, in words; None where nothing says so.
 
     on_gpu: whether the GPU was timed; the clock of one that has nothing to do goes up and down.
@@ -88,10 +88,8 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any], on_gpu: bool = 
     if before.get("power_mode") != after.get("power_mode"):
         reasons.append(f"the power mode went from {before.get('power_mode')} to {after.get('power_mode')}")
     if on_gpu and before.get("gpu_hz") != after.get("gpu_hz"):
-        reasons.append(
-            f"the GPU's clock went from {_mhz(before.get('gpu_hz'))} to {_mhz(after.get('gpu_hz'))} (sudo jetson_clocks"
-            " locks it)"
-        )
+        clock, other = _format_mhz(before.get("gpu_hz")), _format_mhz(after.get("gpu_hz"))
+        reasons.append(f"the GPU's clock went from {clock} to {other} (sudo jetson_clocks locks it)")
     for key, what in (("gpu_max_hz", "the limit of the GPU's clock"), ("cpu_max_hz", "the limits of the CPUs' clocks")):
         if before.get(key) != after.get(key):
             reasons.append(f"{what} changed from {before.get(key)} to {after.get(key)}")
@@ -103,11 +101,11 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any], on_gpu: bool = 
     return "; ".join(reasons) or None
 
 
-def _mhz(hertz: Optional[int]) -> str:
+def _format_mhz(hertz: Optional[int]) -> str:
     return "unknown" if hertz is None else f"{hertz / 1e6:g} MHz"
 
 
-def _text(path: Path) -> Optional[str]:
+def _read_text(path: Path) -> Optional[str]:
     """None where it cannot be read; some of these files exist and answer with an error."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ") or None
@@ -115,32 +113,32 @@ def _text(path: Path) -> Optional[str]:
         return None
 
 
-def _number(path: Path) -> Optional[int]:
+def _read_number(path: Path) -> Optional[int]:
     try:
-        return int(_text(path) or "")
+        return int(_read_text(path) or "")
     except ValueError:
         return None
 
 
-def _l4t(root: Path) -> Optional[str]:
-    found = RELEASE.search(_text(root / "etc/nv_tegra_release") or "")
+def _read_l4t(root: Path) -> Optional[str]:
+    found = RELEASE.search(_read_text(root / "etc/nv_tegra_release") or "")
     if not found:
         return None
     revision = found[2] if "." in found[2] else f"{found[2]}.0"
     return f"{found[1]}.{revision}"
 
 
-def _power_mode(root: Path) -> Optional[str]:
+def _read_power_mode(root: Path) -> Optional[str]:
     """As in "MAXN" or, where the names are not told, "mode 0"."""
-    found = re.search(r"pmode:(\d+)", _text(root / "var/lib/nvpmodel/status") or "")
+    found = re.search(r"pmode:(\d+)", _read_text(root / "var/lib/nvpmodel/status") or "")
     if not found:
         return None
-    modes: List[Tuple[str, str]] = MODE.findall(_text(root / "etc/nvpmodel.conf") or "")
+    modes: List[Tuple[str, str]] = MODE.findall(_read_text(root / "etc/nvpmodel.conf") or "")
     names = {int(number): name for number, name in modes}
     return names.get(int(found[1]), f"mode {int(found[1])}")
 
 
-def _jtop_power_mode() -> Optional[str]:
+def _ask_jtop() -> Optional[str]:
     """By jtop's service, where it is installed: a container is often given its socket and none of the files above."""
     if find_spec("jtop") is None:
         return None
@@ -154,51 +152,51 @@ def _jtop_power_mode() -> Optional[str]:
         return None
 
 
-def _memory(root: Path) -> Optional[int]:
-    found = re.search(r"MemTotal:\s+(\d+) kB", _text(root / "proc/meminfo") or "")
+def _read_memory(root: Path) -> Optional[int]:
+    found = re.search(r"MemTotal:\s+(\d+) kB", _read_text(root / "proc/meminfo") or "")
     return int(found[1]) * 1024 if found else None
 
 
-def _gpu(root: Path) -> Optional[Path]:
+def _find_gpu(root: Path) -> Optional[Path]:
     """The integrated GPU among the devices whose clocks are scaled."""
     for device in sorted((root / "sys/class/devfreq").glob("*")):
-        if GPU.search(device.name) or GPU.search(_text(device / "device/of_node/name") or ""):
+        if GPU.search(device.name) or GPU.search(_read_text(device / "device/of_node/name") or ""):
             return device
     return None
 
 
-def _cpu_limits(root: Path) -> List[int]:
+def _read_cpu_limits(root: Path) -> List[int]:
     limits = sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_max_freq"))
-    return sorted({1000 * number for number in map(_number, limits) if number is not None})
+    return sorted({1000 * number for number in map(_read_number, limits) if number is not None})
 
 
-def _temperatures(root: Path) -> Dict[str, float]:
+def _read_temperatures(root: Path) -> Dict[str, float]:
     """By zone; without the power chip's, which is a constant, and sensors that are off."""
     found = {}
-    for zone, name in _thermal(root, "thermal_zone*"):
-        milli = _number(zone / "temp")
+    for zone, name in _list_thermal(root, "thermal_zone*"):
+        milli = _read_number(zone / "temp")
         if milli is not None and milli > -100_000 and "PMIC" not in name:
             found[name] = milli / 1000
     return found
 
 
-def _throttling(root: Path) -> List[str]:
+def _find_throttling(root: Path) -> List[str]:
     return sorted(
         {
             name
-            for device, name in _thermal(root, "cooling_device*")
-            if "fan" not in name and _number(device / "cur_state")
+            for device, name in _list_thermal(root, "cooling_device*")
+            if "fan" not in name and _read_number(device / "cur_state")
         }
     )
 
 
-def _thermal(root: Path, pattern: str) -> List[Tuple[Path, str]]:
+def _list_thermal(root: Path, pattern: str) -> List[Tuple[Path, str]]:
     """Folders with the type that each has."""
     folders = sorted((root / "sys/class/thermal").glob(pattern))
-    return [(folder, name) for folder, name in ((folder, _text(folder / "type")) for folder in folders) if name]
+    return [(folder, name) for folder, name in ((folder, _read_text(folder / "type")) for folder in folders) if name]
 
 
-def _over_current(root: Path) -> Dict[str, int]:
+def _count_over_current(root: Path) -> Dict[str, int]:
     counters = sorted((root / "sys/class/hwmon").glob("hwmon*/oc*_event_cnt"))
-    counted = {path.name.partition("_")[0]: _number(path) for path in counters}
+    counted = {path.name.partition("_")[0]: _read_number(path) for path in counters}
     return {name: number for name, number in counted.items() if number is not None}

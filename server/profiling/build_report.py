@@ -54,7 +54,7 @@ def build_report(
     columns: Dict[ReportLayer, List[int]] = {}
     for column, layer in enumerate(layers):
         columns.setdefault(layer, []).append(column)
-    items = [_item(layer, kernel_ms[:, chosen].sum(axis=1)) for layer, chosen in columns.items()]
+    items = [_make_item(layer, kernel_ms[:, chosen].sum(axis=1)) for layer, chosen in columns.items()]
     attributed = sum(item["ms"] for item in items if item["onnx_nodes"])
     unattributed = sum(item["ms"] for item in items if not item["onnx_nodes"])
     kernels = attributed + unattributed
@@ -64,12 +64,12 @@ def build_report(
     low, high = np.percentile(latency_ms, (10, 90))
     report: LayerReport = {
         "schema": SCHEMA,
-        "latency_ms": _rounded(np.median(latency_ms)),
-        "latency_ms_p10": _rounded(low),
-        "latency_ms_p90": _rounded(high),
-        "sum_ms": _rounded(attributed),
-        "unattributed_ms": _rounded(unattributed),
-        "profiled_ms": _rounded(total),
+        "latency_ms": _round_ms(np.median(latency_ms)),
+        "latency_ms_p10": _round_ms(low),
+        "latency_ms_p90": _round_ms(high),
+        "sum_ms": _round_ms(attributed),
+        "unattributed_ms": _round_ms(unattributed),
+        "profiled_ms": _round_ms(total),
         "runs": len(kernel_ms),
         "conditions": conditions,
         "items": items,
@@ -78,8 +78,8 @@ def build_report(
     noisy = conditions.get("noisy")
     notes = [
         f"These times are not to be trusted: {noisy}." if noisy else "",
-        _gap_note(kernels, total, between),
-        _profiler_note(latency_ms, profiled_ms, len(layers)),
+        _explain_gap(kernels, total, between),
+        _explain_slowdown(latency_ms, profiled_ms, len(layers)),
     ]
     note = " ".join(filter(None, notes))
     if note:
@@ -87,21 +87,21 @@ def build_report(
     return report
 
 
-def _item(layer: ReportLayer, samples: np.ndarray) -> ReportItem:
+def _make_item(layer: ReportLayer, samples: np.ndarray) -> ReportItem:
     """All but the share, of which the sum of all items must be known."""
     p10, median, p90 = np.percentile(samples, (10, 50, 90))
     return {
         "name": layer.name,
         "onnx_nodes": list(layer.nodes),
         "op": layer.op,
-        "ms": _rounded(median),
-        "ms_p10": _rounded(p10),
-        "ms_p90": _rounded(p90),
+        "ms": _round_ms(median),
+        "ms_p10": _round_ms(p10),
+        "ms_p90": _round_ms(p90),
         "share": 0.0,
     }
 
 
-def _gap_note(kernels: float, total: float, between: float) -> str:
+def _explain_gap(kernels: float, total: float, between: float) -> str:
     """Where the profiled total is not the sum of the kernels; empty where they agree."""
     gap = total - kernels
     if abs(gap) <= AGREEMENT * total:
@@ -114,7 +114,7 @@ def _gap_note(kernels: float, total: float, between: float) -> str:
     )
 
 
-def _profiler_note(latency_ms: np.ndarray, profiled_ms: np.ndarray, kernels: int) -> str:
+def _explain_slowdown(latency_ms: np.ndarray, profiled_ms: np.ndarray, kernels: int) -> str:
     """What the profiler costs, by the quickest tenth of the runs, which nothing interrupted; empty if it is little."""
     latency, profiled = np.percentile(latency_ms, 10), np.percentile(profiled_ms, 10)
     if profiled <= (1 + AGREEMENT) * latency:
@@ -126,5 +126,5 @@ def _profiler_note(latency_ms: np.ndarray, profiled_ms: np.ndarray, kernels: int
     )
 
 
-def _rounded(milliseconds: float) -> float:
+def _round_ms(milliseconds: float) -> float:
     return round(float(milliseconds), 4)

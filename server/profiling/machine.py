@@ -12,34 +12,34 @@ CPUS = Path("/proc/cpuinfo")
 TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
-def machine() -> Dict[str, Any]:
+def describe_machine() -> Dict[str, Any]:
     """Processor (or board), number of usable cores, operating system and Python version."""
     return {
-        "cpu": _cpu(),
-        "cores": len(cpus()),
+        "cpu": _read_cpu(),
+        "cores": len(list_cpus()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
     }
 
 
-def cpus() -> Set[int]:
+def list_cpus() -> Set[int]:
     """The logical processors that this process may use, by their numbers."""
     return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
-def physical_cores(topology: str = TOPOLOGY) -> int:
+def count_physical_cores(topology: str = TOPOLOGY) -> int:
     """How many cores the processors of this process belong to; where the system does not tell, each counts as one."""
-    return len({_siblings(Path(topology.format(cpu))) or str(cpu) for cpu in cpus()})
+    return len({_read_siblings(Path(topology.format(cpu))) or str(cpu) for cpu in list_cpus()})
 
 
-def _siblings(path: Path) -> str:
+def _read_siblings(path: Path) -> str:
     try:
         return path.read_text().strip()
     except OSError:
         return ""
 
 
-def _cpu() -> str:
+def _read_cpu() -> str:
     try:
         if BOARD.is_file():
             return BOARD.read_text(errors="replace").strip("\0\n ")

@@ -80,7 +80,7 @@ def test_a_profile_that_fails_leaves_the_server_running(opened: Open, gpu: FakeG
 
 def test_a_clock_that_changes_marks_the_report(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter([{"gpu_hz": 921_600_000}, {"gpu_hz": 614_400_000}])
-    monkeypatch.setattr("server.profiling.board.board_state", lambda: next(states))
+    monkeypatch.setattr("server.profiling.board.read_board_state", lambda: next(states))
     report = opened().profile(images(1), runs=1)
     told = report["conditions"]
     assert "from 921.6 MHz to 614.4 MHz" in told["noisy"]

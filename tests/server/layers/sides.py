@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from server.layers.read_side import report_side
+from server.layers.read_side import parse_report
 from server.layers.times import Side
 from server.profiling.report import LayerReport, ReportItem
 
@@ -43,4 +43,4 @@ def report(*items: ReportItem, runs: int = 50, **values: Any) -> LayerReport:
 
 
 def side(*items: ReportItem, **values: Any) -> Side:
-    return report_side("made", report(*items, **values), 0.05)
+    return parse_report("made", report(*items, **values), 0.05)

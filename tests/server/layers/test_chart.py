@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from server.layers.chart import BARS, END, KINDS, report_chart
+from server.layers.chart import BARS, END, KINDS, draw_report
 from server.layers.diff import diff
-from server.layers.diff_chart import diff_chart
-from server.layers.svg import COLOURS, text
+from server.layers.diff_chart import draw_diff
+from server.layers.svg import COLOURS, escape_text
 
 from .sides import item, report, side
 
@@ -42,7 +42,7 @@ def words(svg: str) -> str:
 
 
 def test_bars_are_as_long_as_their_times_and_coloured_by_kind() -> None:
-    chart = report_chart(report(*ITEMS))
+    chart = draw_report(report(*ITEMS))
     found = bars(chart, "11.0")[4:]  # after the legend's squares
     assert [kind for kind, _ in found] == ["other", "unknown", "fwht", "mf"]
     assert [width for _, width in found] == pytest.approx(
@@ -57,7 +57,7 @@ def test_bars_are_as_long_as_their_times_and_coloured_by_kind() -> None:
 
 def test_noise_is_written_on_the_chart() -> None:
     conditions = {"model": "tiny", "backend": "onnxruntime", "precision": "fp32", "batch": 4, "noisy": "too <warm>"}
-    said = words(report_chart(report(*ITEMS, conditions=conditions, rounds=10)))
+    said = words(draw_report(report(*ITEMS, conditions=conditions, rounds=10)))
     assert "Layer times of tiny" in said and "onnxruntime, fp32, batch 4" in said
     assert "Noisy: too <warm>" in said and "50 profiled runs in 10 rounds" in said
 
@@ -65,7 +65,7 @@ def test_noise_is_written_on_the_chart() -> None:
 def test_two_bars_for_each_group() -> None:
     a = side(item("stem", 0.02), item("blocks.1.expand", 0.05), item("old", 0.01))
     b = side(*ITEMS)
-    chart = diff_chart(diff(a, b, 0.10))
+    chart = draw_diff(diff(a, b, 0.10))
     groups = bars(chart, "11.0")
     kinds = [kind for kind, _ in groups]
     assert kinds[-7:] == ["other", "other", "other", "fwht", "other", "unknown", "mf"]
@@ -80,15 +80,15 @@ def test_two_bars_for_each_group() -> None:
 @pytest.mark.parametrize("name", ['<b>&"x"', "a\x1fb\x00c\ud800", "x" * 500, "层 + 层", ""])
 def test_any_name_can_be_drawn(name: str) -> None:
     one = item(name, nodes=[name])
-    for chart in (report_chart(report(one)), diff_chart(diff(side(one), side(one)))):
+    for chart in (draw_report(report(one)), draw_diff(diff(side(one), side(one)))):
         drawn(chart.encode("utf-8").decode("utf-8"))
-    assert not re.search("[\x00-\x08\x0e-\x1f]", text(name))
+    assert not re.search("[\x00-\x08\x0e-\x1f]", escape_text(name))
 
 
 def test_nothing_took_time() -> None:
     one = item("stem", 0.0)
-    drawn(report_chart(report(one)))
-    drawn(diff_chart(diff(side(one), side(one))))
+    drawn(draw_report(report(one)))
+    drawn(draw_diff(diff(side(one), side(one))))
 
 
 @pytest.mark.parametrize(("scheme", "place"), [("light", 0), ("dark", 1)])

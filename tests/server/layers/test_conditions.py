@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from server.layers.conditions import differing, other_speed
+from server.layers.conditions import find_differences, why_other_speed
 
 
 def test_conditions_that_differ() -> None:
     a = {"started": 1, "precision": "fp32", "board": {"power_mode": "MAXN", "l4t": "36.4"}, "model": "x", "cores": 2}
     b = {"started": 2, "precision": "fp16", "board": {"power_mode": "5W", "l4t": "36.4"}, "model": "y"}
     b["board_before"] = {"gpu_hz": 1, "temperatures_c": {"GPU": 40.0}}
-    assert differing(a, b) == {
+    assert find_differences(a, b) == {
         "precision": ("fp32", "fp16"),
         "board.power_mode": ("MAXN", "5W"),
         "cores": (2, None),
@@ -37,5 +37,5 @@ SLOW = {**ORIN, "board_before": {"gpu_hz": 306_000_000}}
     ],
 )
 def test_one_board_at_two_speeds(a: dict[str, Any], b: dict[str, Any], said: str | None) -> None:
-    found = other_speed(a, b)
+    found = why_other_speed(a, b)
     assert found is None if said is None else said in str(found)

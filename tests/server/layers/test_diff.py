@@ -9,8 +9,8 @@ from typing import Any, Sequence
 import numpy as np
 import pytest
 
-from server.layers.diff import FASTER, SAME, SLOWER, diff, difference
-from server.layers.diff_json import as_json
+from server.layers.diff import FASTER, SAME, SLOWER, compare_times, diff
+from server.layers.diff_json import diff_to_json
 from server.layers.times import Times
 
 from .sides import item, side
@@ -39,7 +39,7 @@ def of_rounds(rounds: Sequence[float] | np.ndarray) -> Times:
     ],
 )
 def test_verdicts(a: Times, b: Times, verdict: str, above: bool) -> None:
-    found = difference(a, b, 0.10, paired=False)
+    found = compare_times(a, b, 0.10, paired=False)
     assert (found.verdict, found.above) == (verdict, above)
     assert found.ms == pytest.approx(b.ms - a.ms)
 
@@ -47,20 +47,20 @@ def test_verdicts(a: Times, b: Times, verdict: str, above: bool) -> None:
 def test_rounds_in_turns_share_the_machines_moods() -> None:
     mood = np.linspace(1, 3, 10)  # the machine slows down to a third while both are measured
     a, b = of_rounds(mood), of_rounds(1.3 * mood)
-    assert difference(a, b, 0.10, paired=False).verdict == SAME
-    together = difference(a, b, 0.10, paired=True)
+    assert compare_times(a, b, 0.10, paired=False).verdict == SAME
+    together = compare_times(a, b, 0.10, paired=True)
     assert together.verdict == SLOWER and together.above
     assert (together.low, together.high) == pytest.approx((0.3 * mood[1] - 0.001, 0.3 * mood[-2] + 0.001))
 
 
 def test_one_bad_round_neither_makes_nor_hides_a_difference() -> None:
     good, worse, bad = of_rounds([1.0] * 10), of_rounds([1.2] * 10), of_rounds([1.0] * 9 + [5.0])
-    assert difference(good, bad, 0.10, paired=True).verdict == SAME
-    assert difference(bad, worse, 0.10, paired=True).above
+    assert compare_times(good, bad, 0.10, paired=True).verdict == SAME
+    assert compare_times(bad, worse, 0.10, paired=True).above
 
 
 def test_without_enough_rounds_nothing_is_paired() -> None:
-    assert difference(times(0.9, 1, 1.1), times(1.15, 1.2, 1.3), 0.1, paired=True).low == pytest.approx(0.049)
+    assert compare_times(times(0.9, 1, 1.1), times(1.15, 1.2, 1.3), 0.1, paired=True).low == pytest.approx(0.049)
 
 
 def reports(**changes: Any) -> tuple[Any, Any]:
@@ -113,7 +113,7 @@ def test_a_slower_machine_is_suspected_where_everything_is_slower() -> None:
 def test_json_has_everything() -> None:
     a, b = reports()
     b.conditions["noisy"] = "a reason"
-    found = json.loads(json.dumps(as_json(diff(a, b, 0.10)), allow_nan=False))
+    found = json.loads(json.dumps(diff_to_json(diff(a, b, 0.10)), allow_nan=False))
     stem, head = found["groups"]
     assert head["above"] and head["verdict"] == SLOWER and head["ratio"] == 2.0
     assert head["a"] == {"ms": 1.0, "low": 0.9, "high": 1.1} and head["b"]["low"] == 1.8

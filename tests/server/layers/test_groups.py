@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.layers.groups import Matching, match, numbering_problem
+from server.layers.groups import Matching, match, why_other_numbering
 from server.layers.times import Side
-from server.layers.trtexec_profile import trtexec_side
+from server.layers.trtexec_profile import parse_trtexec
 
 from . import trtexec_files as files
 from .sides import item, side
@@ -16,7 +16,7 @@ from .sides import item, side
 def trtexec(rows: list[tuple[str, float]], listed: bool = False) -> Side:
     profile = [{"count": 9}, *({"name": name, "medianMs": ms} for name, ms in rows)]
     info = {"Layers": [{"Name": name, "Metadata": files.METADATA.get(name, "")} for name, _ in rows]}
-    return trtexec_side("made", profile, info if listed else None, 0.05)
+    return parse_trtexec("made", profile, info if listed else None, 0.05)
 
 
 def names(matching: Matching) -> list[tuple[list[str], list[str]]]:
@@ -126,10 +126,10 @@ def test_numbered_names_of_two_files_are_not_used() -> None:
 
 def test_more_numbers_on_one_side() -> None:
     short, long = counted("Conv", "Relu") * 1, counted("Conv", "Relu", "Conv", "Relu")
-    problem = numbering_problem(trtexec(short), trtexec(long))
+    problem = why_other_numbering(trtexec(short), trtexec(long))
     assert problem == "2 of 4 such names, as Conv_2, are on one side only"
-    assert numbering_problem(trtexec([*short, files.BLOCK[1]]), trtexec(long)) is None  # they may be in the block
-    assert numbering_problem(trtexec(files.APART), trtexec(long)) is None  # one side does not number at all
+    assert why_other_numbering(trtexec([*short, files.BLOCK[1]]), trtexec(long)) is None  # they may be in the block
+    assert why_other_numbering(trtexec(files.APART), trtexec(long)) is None  # one side does not number at all
 
 
 SIDES = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=3), min_size=1, max_size=8)

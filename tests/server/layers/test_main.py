@@ -203,5 +203,5 @@ def test_an_engine_that_breaks_is_not_called_slower(monkeypatch: pytest.MonkeyPa
     def breaks(*arguments: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(commands, "measured", breaks)
+    monkeypatch.setattr(commands, "measure_rounds", breaks)
     assert layers.main(["compare", "mobilenet_v2,fwht_mobilenet_v2", "--fail-above", "10%"]) == 2

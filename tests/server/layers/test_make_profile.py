@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server.layers.__main__ import parser
+from server.layers.__main__ import make_parser
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def dry(*arguments: str) -> list[str]:
 
 def parsed(words: list[str]) -> dict[str, object]:
     """What `server.layers` takes the words of its command line for."""
-    return vars(parser().parse_args(words[words.index("server.layers") + 1 :]))
+    return vars(make_parser().parse_args(words[words.index("server.layers") + 1 :]))
 
 
 def test_defaults() -> None:
@@ -88,6 +88,6 @@ def test_options_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(options) >= 6
     for command in ("profile", "compare", "diff"):
         with pytest.raises(SystemExit):
-            parser().parse_args([command, "--help"])
+            make_parser().parse_args([command, "--help"])
     usage = capsys.readouterr().out
     assert [option for option in options if f" {option}" not in usage] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.layers.tensorrt_names import Parts, is_numbered, metadata_nodes, number, parts
+from server.layers.tensorrt_names import NameParts, is_numbered, parse_metadata, parse_name, parse_number
 
 FULLY_CONNECTED = (
     "fc.weight + QuantizeLinear_30 + Gemm_35 + fc.bias + (Unnamed Layer* 354) [Shuffle] + unsqueeze_node_after_fc.bias"
@@ -38,7 +38,7 @@ FULLY_CONNECTED = (
     ],
 )
 def test_fused(name: str, nodes: list[str]) -> None:
-    assert parts(name) == Parts(tuple(nodes))
+    assert parse_name(name) == NameParts(tuple(nodes))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_fused(name: str, nodes: list[str]) -> None:
     ],
 )
 def test_work_that_was_added_for_a_layer(name: str, nodes: list[str]) -> None:
-    assert parts(name) == Parts(tuple(nodes), helper=True)
+    assert parse_name(name) == NameParts(tuple(nodes), helper=True)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +65,21 @@ def test_work_that_was_added_for_a_layer(name: str, nodes: list[str]) -> None:
     ],
 )
 def test_a_block_tells_no_nodes(name: str, block: str) -> None:
-    assert parts(name) == Parts((), block=block)
-    assert parts(f"Reformatting CopyNode for Output Tensor 0 to {name}") == Parts((), True, block)
+    assert parse_name(name) == NameParts((), block=block)
+    assert parse_name(f"Reformatting CopyNode for Output Tensor 0 to {name}") == NameParts((), True, block)
 
 
 @pytest.mark.parametrize("separator", ["\x1e", "\x1f", ""])
 def test_metadata(separator: str) -> None:
     told = separator.join(["[ONNX Layer: stem]", "[ONNX Layer: /m.0/cv1/Conv]", "[ONNX Layer: x [Shuffle]]"])
-    assert metadata_nodes(told) == ("stem", "/m.0/cv1/Conv", "x [Shuffle]")
-    assert metadata_nodes("") == metadata_nodes("[aten_ops.conv]") == ()
+    assert parse_metadata(told) == ("stem", "/m.0/cv1/Conv", "x [Shuffle]")
+    assert parse_metadata("") == parse_metadata("[aten_ops.conv]") == ()
 
 
 def test_numbered_names() -> None:
     numbered = ["Conv_9", "Conv__435", "QuantizeLinear_101", "node_conv2d", "node_conv2d_3"]
     spoken = ["stem", "blocks.0.expand", "/m.0/cv1/Conv", "resnet50/conv2_block1_1_conv/Conv2D", "conv_9.weight"]
     assert all(map(is_numbered, numbered)) and not any(map(is_numbered, spoken))
-    assert number("Conv_9") == (9, "Conv") and number("node_conv2d_3") is None and number("stem") is None
+    assert (
+        parse_number("Conv_9") == (9, "Conv") and parse_number("node_conv2d_3") is None and parse_number("stem") is None
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.layers.times import NOT_GIVEN, Times, added, describe_band, milliseconds, read_times
+from server.layers.times import NOT_GIVEN, Times, add_times, check_milliseconds, describe_band, read_times
 
 
 @pytest.mark.parametrize(
@@ -28,17 +28,17 @@ def test_the_band_is_of_what_there_is(entry: dict[str, Any], runs: int, low: flo
 
 def test_rounds_tell_how_layers_moved_together() -> None:
     up, down = Times(2, 1, 3, (1.0, 2.0, 3.0)), Times(2, 1, 3, (3.0, 2.0, 1.0))
-    assert added([up, down]) == Times(4, 4, 4, (4.0, 4.0, 4.0))
-    assert added([up, up]) == Times(4, 2, 6, (2.0, 4.0, 6.0))
-    assert added([up, Times(2, 1, 3)]) == Times(4, 2, 6)  # no rounds on one side: the bands add up
-    assert added([Times(1, 0.5, 2)]) == Times(1, 0.5, 2)
-    assert added([]) == Times(0, 0, 0)
+    assert add_times([up, down]) == Times(4, 4, 4, (4.0, 4.0, 4.0))
+    assert add_times([up, up]) == Times(4, 2, 6, (2.0, 4.0, 6.0))
+    assert add_times([up, Times(2, 1, 3)]) == Times(4, 2, 6)  # no rounds on one side: the bands add up
+    assert add_times([Times(1, 0.5, 2)]) == Times(1, 0.5, 2)
+    assert add_times([]) == Times(0, 0, 0)
 
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", None, True, [1.0]])
 def test_no_time(value: Any) -> None:
     with pytest.raises(ValueError, match="is no time in milliseconds"):
-        milliseconds(value)
+        check_milliseconds(value)
 
 
 def test_the_band_in_words() -> None:

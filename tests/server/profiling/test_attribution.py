@@ -7,7 +7,7 @@ from typing import Tuple
 import onnx
 from onnx import helper
 
-from server.profiling.attribution import attribute
+from server.profiling.attribution import attribute_nodes
 from server.profiling.build_report import ReportLayer
 
 Node = Tuple[str, str, str, str]  # op, name, inputs and outputs, separated by blanks
@@ -38,7 +38,7 @@ def nodes_of(layers: list[ReportLayer]) -> dict[str, list[str]]:
 
 
 def test_the_exported_graph_is_its_own_optimised_graph() -> None:
-    layers = attribute(EXPORTED, EXPORTED)
+    layers = attribute_nodes(EXPORTED, EXPORTED)
     assert (
         [layer.name for layer in layers]
         == [
@@ -59,7 +59,7 @@ def test_blocked_convolutions_and_what_was_fused_into_them() -> None:
         ("FWHTLayer", "blocks.10.project", "blocks.10.expand_out t", "blocks.10.project_out"),
         ("Gemm", "classifier", "blocks.10.project_out w2", "logits"),
     )
-    layers = attribute(EXPORTED, optimised)
+    layers = attribute_nodes(EXPORTED, optimised)
     assert summary(layers)[:3] == [
         ("stem", "Conv"),
         ("blocks.1.project", "Conv"),
@@ -75,7 +75,7 @@ def test_a_fused_convolution_that_writes_the_sum_stays_a_convolution() -> None:
         ("FusedConv", "blocks.1.project", "stem_relu6_out w1 b stem_relu6_out", "blocks.1.add_out"),
         *((node.op_type, node.name, " ".join(node.input), " ".join(node.output)) for node in EXPORTED.node[4:]),
     )
-    layers = attribute(EXPORTED, optimised)
+    layers = attribute_nodes(EXPORTED, optimised)
     assert summary(layers)[1] == ("blocks.1.project", "Conv")
     assert layers[1].nodes == ["blocks.1.project", "blocks.1.add"]
 
@@ -100,7 +100,7 @@ def test_inlined_functions_by_their_outer_tensors() -> None:
         *inlined("_inlfunc_FWHTLayer_token_0", "blocks.10.expand_out", "blocks.10.project_out"),
         ("Gemm", "classifier", "blocks.10.project_out w2", "logits"),
     )
-    names = [layer.name for layer in attribute(EXPORTED, optimised)]
+    names = [layer.name for layer in attribute_nodes(EXPORTED, optimised)]
     assert names == [
         "stem",
         "blocks.1.project",
@@ -118,7 +118,7 @@ def test_a_node_that_two_layers_share_belongs_to_neither() -> None:
         ("Reshape", "", "blocks.10.expand_out shared", "blocks.10.project_out"),
         ("Gemm", "classifier", "blocks.10.project_out w2", "logits"),
     )
-    layers = attribute(EXPORTED, optimised)
+    layers = attribute_nodes(EXPORTED, optimised)
     assert summary(layers)[4] == ("input -> blocks.10.expand, blocks.10.project", "Shape")
     assert layers[4].nodes == []
 
@@ -130,18 +130,18 @@ def test_copies_between_devices_stand_for_themselves() -> None:
         ("Gemm", "classifier", "blocks.10.project_out w2", "logits_CUDAExecutionProvider"),
         ("MemcpyToHost", "Memcpy_token_1", "logits_CUDAExecutionProvider", "logits"),
     )
-    layers = attribute(EXPORTED, optimised)
+    layers = attribute_nodes(EXPORTED, optimised)
     assert summary(layers)[0] == ("input -> output", "MemcpyFromHost")
     assert summary(layers)[-1] == ("classifier -> output", "MemcpyToHost")
 
 
 def test_every_exported_node_is_listed_once() -> None:
     optimised = graph(("Gemm", "classifier", "image w2", "logits"))
-    layers = attribute(EXPORTED, optimised)
+    layers = attribute_nodes(EXPORTED, optimised)
     assert sorted(layers[0].nodes) == sorted(node.name for node in EXPORTED.node)
 
 
 def test_nodes_without_names_go_by_their_output() -> None:
     nameless = graph(("Conv", "", "image w", "features"), ("Relu", "", "features", "features_relu"))
-    (first, second) = attribute(nameless, nameless)
+    (first, second) = attribute_nodes(nameless, nameless)
     assert first is second and first.name == "features" and first.nodes == ["features", "features_relu"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from server.profiling.board import board_facts, board_state, changed
+from server.profiling.board import read_board_facts, read_board_state, why_noisy
 
 NANO = {
     "proc/device-tree/model": "NVIDIA Jetson Nano Developer Kit\0",
@@ -49,7 +49,7 @@ def laid_out(root: Path, files: dict[str, str]) -> Path:
 
 
 def test_facts_of_a_nano(tmp_path: Path) -> None:
-    assert board_facts(laid_out(tmp_path, NANO)) == {
+    assert read_board_facts(laid_out(tmp_path, NANO)) == {
         "model": "NVIDIA Jetson Nano Developer Kit",
         "l4t": "32.7.1",
         "jetpack": "4.6.1",
@@ -59,7 +59,7 @@ def test_facts_of_a_nano(tmp_path: Path) -> None:
 
 
 def test_state_of_a_nano(tmp_path: Path) -> None:
-    assert board_state(laid_out(tmp_path, NANO)) == {
+    assert read_board_state(laid_out(tmp_path, NANO)) == {
         "power_mode": "5W",
         "gpu_hz": 614_400_000,
         "gpu_max_hz": 640_000_000,
@@ -73,31 +73,31 @@ def test_state_of_a_nano(tmp_path: Path) -> None:
 
 def test_an_orin(tmp_path: Path) -> None:
     root = laid_out(tmp_path, ORIN)
-    facts, state = board_facts(root), board_state(root)
+    facts, state = read_board_facts(root), read_board_state(root)
     assert (facts["l4t"], facts["jetpack"], facts["power_mode"]) == ("36.4.3", "6.2", None)
     assert state["gpu_hz"] == 1_020_000_000 and state["over_current_events"] == {"oc1": 0, "oc3": 2}
 
 
 def test_a_gpu_that_only_its_device_tree_names(tmp_path: Path) -> None:
     files = {"sys/class/devfreq/1.x/device/of_node/name": "ga10b\0", "sys/class/devfreq/1.x/cur_freq": "306000000"}
-    assert board_state(laid_out(tmp_path, files))["gpu_hz"] == 306_000_000
+    assert read_board_state(laid_out(tmp_path, files))["gpu_hz"] == 306_000_000
 
 
 def test_a_mode_without_a_name(tmp_path: Path) -> None:
     root = laid_out(tmp_path, {"var/lib/nvpmodel/status": "pmode:0003\n"})
-    assert board_facts(root)["power_mode"] == "mode 3"
+    assert read_board_facts(root)["power_mode"] == "mode 3"
 
 
 def test_another_machine_tells_nothing(tmp_path: Path) -> None:
-    assert set(board_facts(tmp_path).values()) == {None} and board_state(tmp_path) == {}
+    assert set(read_board_facts(tmp_path).values()) == {None} and read_board_state(tmp_path) == {}
 
 
 def test_files_that_answer_nonsense(tmp_path: Path) -> None:
     broken = dict.fromkeys(NANO, "ÿ")
     broken["sys/class/devfreq/57000000.gpu/cur_freq"] = ""
-    state = board_state(laid_out(tmp_path, broken))
+    state = read_board_state(laid_out(tmp_path, broken))
     assert state["gpu_hz"] is None and state["temperatures_c"] == {}
-    assert board_facts(tmp_path)["jetpack"] is None
+    assert read_board_facts(tmp_path)["jetpack"] is None
 
 
 STATE: dict[str, Any] = {"gpu_hz": 921_600_000, "gpu_max_hz": 921_600_000, "throttling": [], "over_current_events": {}}
@@ -116,20 +116,20 @@ STATE: dict[str, Any] = {"gpu_hz": 921_600_000, "gpu_max_hz": 921_600_000, "thro
     ],
 )
 def test_what_makes_times_untrustworthy(after: dict[str, Any], words: str) -> None:
-    assert words in str(changed(STATE, {**STATE, **after}))
+    assert words in str(why_noisy(STATE, {**STATE, **after}))
 
 
 def test_warmth_alone_is_no_reason() -> None:
-    assert changed(STATE, {**STATE, "temperatures_c": {"GPU-therm": 50.0}}) is None
+    assert why_noisy(STATE, {**STATE, "temperatures_c": {"GPU-therm": 50.0}}) is None
 
 
 def test_the_clock_of_a_gpu_that_was_not_timed() -> None:
-    assert changed(STATE, {**STATE, "gpu_hz": 614_400_000}, on_gpu=False) is None
+    assert why_noisy(STATE, {**STATE, "gpu_hz": 614_400_000}, on_gpu=False) is None
 
 
 def test_throttling_all_along_is_one() -> None:
     hot = {**STATE, "throttling": ["cpu-balanced"]}
-    assert "cpu-balanced" in str(changed(hot, hot))
+    assert "cpu-balanced" in str(why_noisy(hot, hot))
 
 
 class Jtop:
@@ -158,4 +158,4 @@ def test_jtop_where_the_files_are_not_there(
     module.jtop = Jtop(says)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "jtop", module)
     monkeypatch.setattr("server.profiling.board.find_spec", lambda name: object())
-    assert board_facts(laid_out(tmp_path, ORIN))["power_mode"] == found
+    assert read_board_facts(laid_out(tmp_path, ORIN))["power_mode"] == found

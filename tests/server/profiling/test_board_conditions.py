@@ -10,7 +10,7 @@ import pytest
 from benchmarks.harness.fake_gpu import images
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.profiling import board
-from server.profiling.board_conditions import board_conditions, state_conditions
+from server.profiling.board_conditions import describe_board, describe_board_states
 
 from .test_board import NANO, laid_out
 
@@ -22,29 +22,29 @@ SLOWER = {**MAXN, "gpu_hz": 614_400_000}
 def nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root of a Nano laid out as files, which is where the board is looked for."""
     root = laid_out(tmp_path, NANO)
-    facts, state = board.board_facts, board.board_state
-    monkeypatch.setattr(board, "board_facts", lambda: facts(root))
-    monkeypatch.setattr(board, "board_state", lambda: state(root))
+    facts, state = board.read_board_facts, board.read_board_state
+    monkeypatch.setattr(board, "read_board_facts", lambda: facts(root))
+    monkeypatch.setattr(board, "read_board_state", lambda: state(root))
     return root
 
 
 def test_a_board_and_another_machine(nano: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = board_conditions()["board"]
+    facts = describe_board()["board"]
     assert (facts["power_mode"], facts["jetpack"]) == ("5W", "4.6.1")
-    monkeypatch.setattr(board, "board_facts", lambda: {"memory_bytes": 1, "model": "a laptop", "l4t": None})
-    assert board_conditions() == {} and state_conditions({}, {}, on_gpu=True) == {}
+    monkeypatch.setattr(board, "read_board_facts", lambda: {"memory_bytes": 1, "model": "a laptop", "l4t": None})
+    assert describe_board() == {} and describe_board_states({}, {}, on_gpu=True) == {}
 
 
 def test_before_and_after() -> None:
-    found = state_conditions(MAXN, SLOWER, on_gpu=True)
+    found = describe_board_states(MAXN, SLOWER, on_gpu=True)
     assert (found["board_before"], found["board_after"]) == (MAXN, SLOWER)
     assert "from 921.6 MHz to 614.4 MHz" in found["noisy"]
-    assert "noisy" not in state_conditions(MAXN, MAXN, on_gpu=True)
+    assert "noisy" not in describe_board_states(MAXN, MAXN, on_gpu=True)
 
 
 def test_the_clock_of_a_gpu_that_was_not_timed() -> None:
-    assert "noisy" not in state_conditions(MAXN, SLOWER, on_gpu=False)
-    assert "MAXN to 5W" in state_conditions(MAXN, {**SLOWER, "power_mode": "5W"}, on_gpu=False)["noisy"]
+    assert "noisy" not in describe_board_states(MAXN, SLOWER, on_gpu=False)
+    assert "MAXN to 5W" in describe_board_states(MAXN, {**SLOWER, "power_mode": "5W"}, on_gpu=False)["noisy"]
 
 
 def test_onnx_runtime_on_a_board(nano: Path, tiny: Path) -> None:
