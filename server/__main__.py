@@ -9,8 +9,9 @@ import sys
 from typing import List, Optional
 
 from . import __version__
+from .commands.read_settings import add_flags, read_settings
+from .commands.show_settings import format_settings
 from .errors import StartupError
-from .settings import add_flags, printed, read_settings
 
 EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
 The other commands: `python -m server classify --help`, labels of image files without a server,
@@ -51,7 +52,7 @@ def serve_command(arguments: List[str]) -> int:
     print_config = flags.pop("print_config")
     settings, sources = read_settings(flags, os.environ)
     if print_config:
-        print(printed(settings, sources))
+        print(format_settings(settings, sources))
         return 0
     from .commands.serve import serve  # loads FastAPI and ONNX Runtime, which the lines above do not need
 

@@ -12,11 +12,11 @@ from . import __version__
 from .http.access import Access
 from .http.app_context import AppContext
 from .http.body_limit import BodyLimit
-from .http.cors import cors
-from .http.keys import KeyCheck, keys_from
-from .http.openapi import describe
+from .http.cors import make_cors
+from .http.keys import KeyCheck, read_keys
+from .http.openapi import correct_description
 from .http.problems import add_handlers
-from .http.tracing import tracing
+from .http.tracing import make_tracing
 from .inference.catalogue import Catalogue
 from .inference.dispatcher import Dispatcher
 from .inference.workers import Workers
@@ -36,9 +36,9 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     """The application; it answers 503 until `catalogue` is loaded, and closes it when it stops."""
     metrics = Metrics()
     catalogue.count_run = metrics.count_run
-    keys = keys_from(settings)
+    keys = read_keys(settings)
     workers = Workers(settings.concurrency, settings.max_waiting)
-    traces = tracing(settings)
+    traces = make_tracing(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,8 +58,8 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         middleware=[
             *(traces.middleware if traces else []),
             Middleware(Access, metrics=metrics),
-            *cors(settings),
-            *([Middleware(KeyCheck, keys=keys)] if keys.asked_for else []),
+            *make_cors(settings),
+            *([Middleware(KeyCheck, keys=keys)] if keys.are_required else []),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
@@ -68,5 +68,5 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     for part in (models, probes, openinference, repository, page):
         app.include_router(part.router)
     add_handlers(app)
-    describe(app)
+    correct_description(app)
     return app

@@ -16,10 +16,10 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"server": "the version, and nothing else", "export": "nothing", "benchmarks": "nothing"},
     {
         "server.errors": "every error that is answered",
-        "server.stage_times": "the clock of a request",
+        "server.stage_times": "the times of a request's stages",
         "server.files": "writing files",
     },
-    {"server.settings": "every setting, read once"},
+    {"server.settings": "the table of settings"},
     {"server.profiling": "the layer report, and the machine it was measured on"},
     {"server.backends": "one engine: ONNX Runtime or TensorRT"},
     {"server.models": "what belongs to one model: its files, images in, scores out"},
@@ -109,12 +109,12 @@ def test_imports_go_down(module: str) -> None:
         )
 
 
-def test_no_circle_within_a_room() -> None:
+def test_no_import_cycle_within_a_room() -> None:
     done: set[str] = set()
 
     def visit(module: str, way: tuple[str, ...]) -> None:
         assert module not in way, (
-            f"a circle: {' > '.join((*way[way.index(module) :], module))}: one of them holds too much"
+            f"an import cycle: {' > '.join((*way[way.index(module) :], module))}: one of them holds too much"
         )
         if module in done:
             return

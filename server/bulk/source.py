@@ -28,7 +28,7 @@ class Folder:
     """Every file below `root` is an image, whatever its name, unless the name of it or of its folder begins with a dot.
 
     A name is the path relative to `root`, with /, as os.fsdecode gives it. Links to files are followed, links to
-    folders are not: they could lead in a circle.
+    folders are not: they could lead in a loop.
     """
 
     def __init__(self, root: Path) -> None:

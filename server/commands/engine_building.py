@@ -76,7 +76,7 @@ class EngineBuilding:
         name = file.stem
         began = time.monotonic()
         self._tell(f"building the engine of {name}")
-        child = self._start(arguments_of(self._settings.engine_command, name, file, self._precision()))
+        child = self._start(split_command(self._settings.engine_command, name, file, self._precision()))
         said: Deque[str] = deque(maxlen=SAID_LAST)
         assert child.stdout is not None
         for line in child.stdout:
@@ -88,7 +88,7 @@ class EngineBuilding:
         if self._stopped:
             return
         if status != 0:
-            raise StartupError(" | ".join([f"the engine of {name} was not built: {reason(status)}", *said]))
+            raise StartupError(" | ".join([f"the engine of {name} was not built: {explain_status(status)}", *said]))
         LOG.info("the engine of %s is there after %.0f s", name, time.monotonic() - began)
 
     def _precision(self) -> str:
@@ -117,7 +117,7 @@ class EngineBuilding:
         return child
 
 
-def arguments_of(command: str, name: str, file: Path, precision: str) -> List[str]:
+def split_command(command: str, name: str, file: Path, precision: str) -> List[str]:
     """The command as the list of a program and its arguments. Raises StartupError where it is none."""
     try:
         parts = shlex.split(command)
@@ -131,7 +131,7 @@ def arguments_of(command: str, name: str, file: Path, precision: str) -> List[st
         ) from error
 
 
-def reason(status: int) -> str:
+def explain_status(status: int) -> str:
     """What a process's exit status, not 0, tells its owner."""
     if status == -signal.SIGKILL:
         return (

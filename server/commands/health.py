@@ -10,7 +10,8 @@ import ssl
 import sys
 from typing import List, Tuple
 
-from ..settings import Settings, add_flags, read_settings
+from ..settings import Settings
+from .read_settings import add_flags, read_settings
 
 TIMEOUT_S = 4.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -24,12 +25,12 @@ def main(arguments: List[str]) -> int:
     )
     add_flags(parser)
     settings, _ = read_settings(vars(parser.parse_args(arguments)), os.environ)
-    ready, said = readiness(settings)
+    ready, said = ask_readiness(settings)
     print(said, file=sys.stdout if ready else sys.stderr)
     return 0 if ready else 1
 
 
-def readiness(settings: Settings) -> Tuple[bool, str]:
+def ask_readiness(settings: Settings) -> Tuple[bool, str]:
     host = EVERYWHERE.get(settings.host, settings.host)
     try:
         connection = connect(settings, host)

@@ -17,8 +17,8 @@ import uvicorn
 from ..app import make_app
 from ..errors import StartupError
 from ..http.draining import DrainingServer
-from ..http.request_head import limited
-from ..http.tls import refuse_old_versions, tls_options
+from ..http.request_head import make_protocol
+from ..http.tls import make_tls_options, refuse_old_versions
 from ..inference.catalogue import Catalogue
 from ..settings import Settings
 from .engine_building import EngineBuilding
@@ -36,11 +36,11 @@ def serve(settings: Settings) -> None:
     /readyz says no.
     """
     start_log(settings.log_level, settings.log_format)
-    tls = tls_options(settings)  # before the port: what is wrong with it needs no network
+    tls = make_tls_options(settings)  # before the port: what is wrong with it needs no network
     listener = listen(settings.host, settings.port)
     catalogue = Catalogue(settings)
     app = make_app(settings, catalogue)
-    protocol = limited(settings, app.state.context.metrics.count_error)
+    protocol = make_protocol(settings, app.state.context.metrics.count_error)
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -59,7 +59,7 @@ def serve(settings: Settings) -> None:
 
     def drain() -> None:
         catalogue.stopping = protocol.closing = True
-        supervisor.stopping()
+        supervisor.notify_stopping()
 
     server = DrainingServer(config, settings.drain_delay, drain, supervisor.tick)
     failures: List[Exception] = []
@@ -75,7 +75,8 @@ def serve(settings: Settings) -> None:
                 time.sleep(0.01)
             server.fail()
 
-    signal.signal(signal.SIGTERM, leave)  # uvicorn handles it while it runs, and raises it once more at its end
+    # uvicorn handles it while it runs, and raises it once more at its end
+    signal.signal(signal.SIGTERM, exit_on_signal)
     threading.Thread(target=load, daemon=True).start()
     try:
         with suppress(KeyboardInterrupt):  # uvicorn has finished what was in flight and passes the signal on
@@ -86,7 +87,7 @@ def serve(settings: Settings) -> None:
         raise failures[0]
 
 
-def leave(number: int, frame: Any) -> None:
+def exit_on_signal(number: int, frame: Any) -> None:
     """Being told to stop is no failure: supervisors read the exit status."""
     raise SystemExit(0)
 
@@ -101,11 +102,11 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
-        raise StartupError(f"cannot listen on {host} port {port} ({error.strerror}): {cure(error)}") from error
+        raise StartupError(f"cannot listen on {host} port {port} ({error.strerror}): {suggest_cure(error)}") from error
     return listener
 
 
-def cure(error: OSError) -> str:
+def suggest_cure(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "stop the process that uses it, or choose another with --port or FWHT_PORT"
     if error.errno == errno.EACCES:

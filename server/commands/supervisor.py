@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import List, Mapping, Optional, Protocol
 
 
-class Watched(Protocol):
+class WatchedModels(Protocol):
     """What is reported on: a catalogue of models."""
 
     @property
@@ -28,10 +28,10 @@ class Supervisor:
     The signs of life follow neither load nor the models' state: a restart would mend neither.
     """
 
-    def __init__(self, watched: Watched, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, watched: WatchedModels, environment: Mapping[str, str] = os.environ) -> None:
         self._watched = watched
         self._address = environment.get("NOTIFY_SOCKET", "")
-        self._every_s = watchdog_s(environment)
+        self._every_s = read_watchdog_s(environment)
         self._ready = False
         self._said = ""
         self._next_sign = 0.0  # of time.monotonic
@@ -46,7 +46,7 @@ class Supervisor:
             lines.append("WATCHDOG=1")
         self._send(lines)
 
-    def stopping(self) -> None:
+    def notify_stopping(self) -> None:
         self._send(["STOPPING=1", "STATUS=stopping"])
 
     def _news(self) -> List[str]:
@@ -69,7 +69,7 @@ class Supervisor:
             sender.sendto("\n".join(lines).encode(), address)
 
 
-def watchdog_s(environment: Mapping[str, str]) -> float:
+def read_watchdog_s(environment: Mapping[str, str]) -> float:
     """Seconds between two signs of life, 0 where none is asked for: a third of the time allowed."""
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0  # meant for another process

@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..metrics.metrics import Metrics
-from .problems import internal_error
-from .response_headers import completed
+from .problems import answer_internal_error
+from .response_headers import complete_headers
 
 LOG = logging.getLogger("server.access")
 LONGEST_ID = 128
@@ -32,7 +32,7 @@ class Access:
             await self.app(scope, receive, send)
             return
         start = time.perf_counter()
-        request_id = scope["request_id"] = request_id_of(scope)
+        request_id = scope["request_id"] = find_request_id(scope)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -40,7 +40,7 @@ class Access:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 seconds = time.perf_counter() - start
-                message["headers"] = completed(message["headers"], scope["path"], request_id, seconds)
+                message["headers"] = complete_headers(message["headers"], scope["path"], request_id, seconds)
             await send(message)
 
         try:
@@ -51,7 +51,7 @@ class Access:
             LOG.exception("request %s failed", request_id)
             if status:  # half an answer is out: the server must break the connection off
                 raise
-            await internal_error(scope)(scope, receive, send_with_id)
+            await answer_internal_error(scope)(scope, receive, send_with_id)
         finally:
             self._record(scope, status or 500, time.perf_counter() - start)
 
@@ -74,7 +74,7 @@ class Access:
             LOG.log(level, "%(method)s %(path)s %(status)d %(ms).1f ms id=%(id)s", fields, extra={"fields": fields})
 
 
-def request_id_of(scope: Scope) -> str:
+def find_request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and 0 < len(value) <= LONGEST_ID and all(33 <= byte <= 126 for byte in value):
             return str(value.decode("ascii"))

@@ -15,7 +15,7 @@ from ..inference.workers import Workers
 from ..metrics.metrics import Metrics
 from ..models.model import Model
 from ..settings import Settings
-from .keys import HOW, Keys, key_of
+from .keys import HOW, Keys, read_key
 from .tracing import Tracing
 
 
@@ -47,7 +47,7 @@ class AppContext:
         """Raise NotFound where no admin key is set, Unauthorized where the request does not bring it."""
         if not self.keys.has_admin:
             raise NotFound("this route is off: the server has no admin key (FWHT_ADMIN_KEY)")
-        if not self.keys.is_admin(key_of(request.scope)):
+        if not self.keys.is_admin(read_key(request.scope)):
             raise Unauthorized(f"this needs the admin key: {HOW}")
 
 

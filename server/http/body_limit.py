@@ -8,7 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import TooLarge
-from .problems import from_server_error
+from .problems import answer_server_error
 
 LINGER_S = 1.0  # how long the rest of a refused body is thrown away, so that a client which only writes still reads 413
 
@@ -27,9 +27,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if declared_length(scope) > self.max_bytes:
-            refusal = from_server_error(scope, self._too_large(f"{declared_length(scope)} bytes"))
-            await refusal(scope, receive, closing(receive, send))
+        if read_content_length(scope) > self.max_bytes:
+            refusal = answer_server_error(scope, self._too_large(f"{read_content_length(scope)} bytes"))
+            await refusal(scope, receive, close_connection_after(receive, send))
             return
         seen = 0
 
@@ -42,7 +42,7 @@ class BodyLimit:
             return message
 
         async def send_after_count(message: Message) -> None:
-            await (closing(receive, send) if seen > self.max_bytes else send)(message)
+            await (close_connection_after(receive, send) if seen > self.max_bytes else send)(message)
 
         await self.app(scope, counted, send_after_count)
 
@@ -50,7 +50,7 @@ class BodyLimit:
         return TooLarge(f"the body may have {self.max_bytes} bytes and is {found}: send a smaller or fewer images")
 
 
-def declared_length(scope: Scope) -> int:
+def read_content_length(scope: Scope) -> int:
     """Content-Length in bytes; 0 where there is none (the HTTP parser has refused anything but digits)."""
     for name, value in scope["headers"]:
         if name == b"content-length":
@@ -58,7 +58,7 @@ def declared_length(scope: Scope) -> int:
     return 0
 
 
-def closing(receive: Receive, send: Send) -> Send:
+def close_connection_after(receive: Receive, send: Send) -> Send:
     """`send` with Connection: close, which reads the body to its end, or for LINGER_S, before it lets go."""
 
     async def wrapped(message: Message) -> None:

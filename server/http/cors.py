@@ -13,7 +13,7 @@ ASKED = ("Authorization", "Content-Type", "Inference-Header-Content-Length", "X-
 SHOWN = ("Inference-Header-Content-Length", "Retry-After", "Server-Timing", "X-Request-ID")
 
 
-def cors(settings: Settings) -> List[Middleware]:
+def make_cors(settings: Settings) -> List[Middleware]:
     """Nothing, or the middleware that answers a browser's question before the keys are asked for.
 
     Cookies and the browser's own passwords are never allowed: this server knows keys in headers alone.

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import StartupError, Unauthorized
 from ..settings import Settings
-from .problems import from_server_error
+from .problems import answer_server_error
 
 HOW = "send it as X-API-Key or as a Bearer token"
 # What needs no key: machines that watch the process, and the pages, which hold nothing but this project's own text.
@@ -24,11 +24,11 @@ class Keys:
     """The keys of one server. Only digests are kept and compared: all of one length, and in constant time."""
 
     def __init__(self, clients: Iterable[str], admin: str) -> None:
-        self._clients = [digest(key.encode()) for key in clients]
-        self._admin = [digest(admin.encode())] if admin else []
+        self._clients = [hash_key(key.encode()) for key in clients]
+        self._admin = [hash_key(admin.encode())] if admin else []
 
     @property
-    def asked_for(self) -> bool:
+    def are_required(self) -> bool:
         """Whether clients need a key at all."""
         return bool(self._clients)
 
@@ -38,22 +38,22 @@ class Keys:
 
     def is_client(self, key: bytes) -> bool:
         """The admin key opens all that a client's does."""
-        return one_of(digest(key), self._clients + self._admin)
+        return is_one_of(hash_key(key), self._clients + self._admin)
 
     def is_admin(self, key: bytes) -> bool:
-        return one_of(digest(key), self._admin)
+        return is_one_of(hash_key(key), self._admin)
 
 
-def digest(key: bytes) -> bytes:
+def hash_key(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-def one_of(given: bytes, known: Sequence[bytes]) -> bool:
+def is_one_of(given: bytes, known: Sequence[bytes]) -> bool:
     """Compares with every one, so that the time does not tell which was nearest."""
     return sum([hmac.compare_digest(given, key) for key in known]) > 0
 
 
-def key_of(scope: Scope) -> bytes:
+def read_key(scope: Scope) -> bytes:
     """The key that a request brought: X-API-Key, else the Bearer token, else nothing."""
     bearer = b""
     for name, value in scope["headers"]:
@@ -65,9 +65,9 @@ def key_of(scope: Scope) -> bytes:
     return bearer
 
 
-def keys_from(settings: Settings) -> Keys:
+def read_keys(settings: Settings) -> Keys:
     """The keys of the environment and of the file together. Raises StartupError where one of them cannot be used."""
-    clients = list(settings.api_keys) + keys_in_file(settings.api_key_file)
+    clients = list(settings.api_keys) + read_key_file(settings.api_key_file)
     for place, key in [("FWHT_API_KEYS or its file", key) for key in clients] + [
         ("FWHT_ADMIN_KEY", settings.admin_key)
     ]:
@@ -76,7 +76,7 @@ def keys_from(settings: Settings) -> Keys:
     return Keys(clients, settings.admin_key)
 
 
-def keys_in_file(path: str) -> List[str]:
+def read_key_file(path: str) -> List[str]:
     """One key a line; empty lines and those that begin with # are none."""
     if not path:
         return []
@@ -98,8 +98,8 @@ class KeyCheck:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN or self.keys.is_client(key_of(scope)):
+        if scope["type"] != "http" or scope["path"] in OPEN or self.keys.is_client(read_key(scope)):
             await self.app(scope, receive, send)
             return
-        refusal = from_server_error(scope, Unauthorized(f"this server asks for an API key: {HOW}"))
+        refusal = answer_server_error(scope, Unauthorized(f"this server asks for an API key: {HOW}"))
         await refusal(scope, receive, send)

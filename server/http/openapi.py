@@ -66,24 +66,24 @@ TENSOR_BODY: Dict[str, Any] = {
 }
 
 
-def problems(*statuses: int) -> Dict[Any, Dict[str, Any]]:
+def describe_problems(*statuses: int) -> Dict[Any, Dict[str, Any]]:
     """Entries of a route's `responses`, one per status."""
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
-def describe(app: FastAPI) -> None:
+def correct_description(app: FastAPI) -> None:
     """Have /openapi.json tell problem answers by their media type, and drop FastAPI's 422, which is a 400 here."""
     plain = app.openapi
 
     def corrected() -> Dict[str, Any]:
         if app.openapi_schema is None:
-            correct(plain())
+            correct_schema(plain())
         return plain()
 
     app.openapi = corrected  # type: ignore[method-assign]
 
 
-def correct(schema: Dict[str, Any]) -> None:
+def correct_schema(schema: Dict[str, Any]) -> None:
     for path in schema["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)

@@ -23,7 +23,7 @@ class Problem(JSONResponse):
     media_type = MEDIA_TYPE
 
 
-def problem(
+def make_problem(
     scope: Scope, status: int, title: str, detail: str, headers: Optional[Mapping[str, str]] = None, **more: Any
 ) -> Response:
     """One error answer; `more` are members beside those of the RFC. Leaves its reason in `scope` for the metrics."""
@@ -44,7 +44,7 @@ def problem(
     return Problem(body, status_code=status, headers=dict(headers or {}))
 
 
-def from_server_error(scope: Scope, error: ServerError) -> Response:
+def answer_server_error(scope: Scope, error: ServerError) -> Response:
     headers: Dict[str, str] = {}
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after)
@@ -53,17 +53,17 @@ def from_server_error(scope: Scope, error: ServerError) -> Response:
     if isinstance(error, SlowUpload):
         headers["Connection"] = "close"  # what is still to come of the body must not be read as the next request
     if error.index is None:
-        return problem(scope, error.status, error.title, error.detail, headers)
+        return make_problem(scope, error.status, error.title, error.detail, headers)
     detail = f"image {error.index} (counted from 0): {error.detail}"
-    return problem(scope, error.status, error.title, detail, headers, index=error.index)
+    return make_problem(scope, error.status, error.title, detail, headers, index=error.index)
 
 
-def internal_error(scope: Scope) -> Response:
+def answer_internal_error(scope: Scope) -> Response:
     detail = f"the server failed on this request; its log says why under the id {scope.get('request_id')}"
-    return problem(scope, ServerError.status, ServerError.title, detail)
+    return make_problem(scope, ServerError.status, ServerError.title, detail)
 
 
-def from_http_exception(scope: Scope, error: HTTPException) -> Response:
+def answer_http_exception(scope: Scope, error: HTTPException) -> Response:
     """Errors of the framework itself: no such route, another method, an unreadable form."""
     title = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
@@ -72,17 +72,17 @@ def from_http_exception(scope: Scope, error: HTTPException) -> Response:
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
         detail = f"{scope['path']} does not answer {scope['method']}: use {allowed}"
-    return problem(scope, error.status_code, title, detail, error.headers)
+    return make_problem(scope, error.status_code, title, detail, error.headers)
 
 
 def add_handlers(app: FastAPI) -> None:
     async def server_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServerError)
-        return from_server_error(request.scope, error)
+        return answer_server_error(request.scope, error)
 
     async def http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return from_http_exception(request.scope, error)
+        return answer_http_exception(request.scope, error)
 
     app.add_exception_handler(ServerError, server_error)
     app.add_exception_handler(HTTPException, http_exception)

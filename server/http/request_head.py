@@ -89,7 +89,7 @@ class LimitedProtocol(HttpToolsProtocol):
         status, request_id = self._refusal, uuid.uuid4().hex
         self.refused(status.phrase.lower().replace(" ", "-"))
         LOG.info("a connection's head was answered %d (%s) id=%s", status, self._detail, request_id)
-        self.transport.write(answer(status, self._detail, request_id))
+        self.transport.write(encode_refusal(status, self._detail, request_id))
         self.transport.close()
 
     def _close_with_answer(self) -> None:
@@ -132,7 +132,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.send_400_response("")
 
 
-def limited(settings: Settings, refused: Callable[[str], None]) -> Type[LimitedProtocol]:
+def make_protocol(settings: Settings, refused: Callable[[str], None]) -> Type[LimitedProtocol]:
     """The protocol with these settings; uvicorn makes one object of it for each connection."""
     limits = {
         "refused": staticmethod(refused),
@@ -143,7 +143,7 @@ def limited(settings: Settings, refused: Callable[[str], None]) -> Type[LimitedP
     return type("Protocol", (LimitedProtocol,), limits)
 
 
-def answer(status: HTTPStatus, detail: str, request_id: str) -> bytes:
+def encode_refusal(status: HTTPStatus, detail: str, request_id: str) -> bytes:
     """A whole HTTP answer with the members of problems.py; there is no scope yet to make one from."""
     reason = status.phrase.lower().replace(" ", "-")
     body = json.dumps(

@@ -22,7 +22,7 @@ FIXED: Headers = [
 ]
 
 
-def completed(headers: Headers, path: str, request_id: str, seconds: float) -> Headers:
+def complete_headers(headers: Headers, path: str, request_id: str, seconds: float) -> Headers:
     """`headers` with those that every answer has; what a route says itself stays. seconds: since the request's head."""
     said = {name for name, _ in headers}
     whole = [*headers, (b"x-request-id", request_id.encode("ascii"))]

@@ -14,7 +14,7 @@ from ..settings import Settings
 OLDEST = ssl.TLSVersion.TLSv1_2
 
 
-def tls_options(settings: Settings) -> Dict[str, Any]:
+def make_tls_options(settings: Settings) -> Dict[str, Any]:
     """What uvicorn.Config is told; nothing where TLS is off. Raises StartupError for files that do not fit."""
     if not settings.tls_certificate:
         return {}

@@ -63,6 +63,6 @@ class Tracing:
         self._provider.shutdown()
 
 
-def tracing(settings: Settings) -> Optional[Tracing]:
+def make_tracing(settings: Settings) -> Optional[Tracing]:
     """None where it is off."""
     return Tracing() if settings.traces == "otlp" else None

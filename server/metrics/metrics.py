@@ -16,7 +16,7 @@ from prometheus_client import (
 
 from .. import __version__
 from ..models.model import Model
-from .model_metrics import models_text
+from .model_metrics import render_models
 from .model_statistics import ModelStatistics
 
 # A second series beside each counter and histogram, which nothing here needs.
@@ -111,4 +111,4 @@ class Metrics:
         self._depths = {**dict.fromkeys(self._depths, 0), **depths}
         for name, depth in self._depths.items():
             self._depth.labels(name).set(depth)
-        return generate_latest(self.registry) + models_text(models, layers)
+        return generate_latest(self.registry) + render_models(models, layers)

@@ -14,7 +14,7 @@ READY = ("model", "version", "backend", "precision", "provider")
 INFO = ("model", "version", "backend", "precision", "sha256", "engine_sha256")
 
 
-class Now(Collector):
+class ModelCollector(Collector):
     """Made for one answer, so that a model which was unloaded leaves no series behind."""
 
     def __init__(self, models: Sequence[Model], layers: bool) -> None:
@@ -49,8 +49,8 @@ class Now(Collector):
         return seconds
 
 
-def models_text(models: Sequence[Model], layers: bool) -> bytes:
+def render_models(models: Sequence[Model], layers: bool) -> bytes:
     """The text format of Prometheus. layers: also the last layer reports, a series for each layer."""
     registry = CollectorRegistry()
-    registry.register(Now(models, layers))
+    registry.register(ModelCollector(models, layers))
     return generate_latest(registry)

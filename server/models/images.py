@@ -19,9 +19,7 @@ from ..errors import BadRequest, ServerError, TooLarge, UnsupportedMedia
 
 ALLOWED = "JPEG, PNG, WebP, BMP or GIF"
 MAX_PIXELS = 64_000_000  # a 50-megapixel phone photo passes; decoded to RGBA it takes 256 MB
-MAX_JPEG_SCANS = (
-    100  # a progressive JPEG has about ten; each one costs a pass over all pixels, even if it holds nothing
-)
+MAX_JPEG_SCANS = 100  # a progressive JPEG has about ten; each costs a pass over all pixels, even an empty one
 MAX_RLE_BYTES = 1_000_000  # Pillow decodes run-length encoded BMP in Python, at about 5 MB/s
 
 # decode() has its own limit, which refuses. Pillow's would warn, and refuse only at twice its number.

@@ -24,7 +24,7 @@ def encode_answer(asked: InferRequest, model: Model, logits: np.ndarray, request
     """logits: float32 (N, classes). Raises BadRequest where they are not finite, which JSON could not say."""
     if not np.isfinite(logits).all():
         raise BadRequest("the logits overflow: the input must be normalised as GET /v1/models describes")
-    output, binary = class_output(asked, model, logits) if asked.classes else logits_output(asked, logits)
+    output, binary = encode_classes(asked, model, logits) if asked.classes else encode_logits(asked, logits)
     text = json.dumps(  # ASCII: an id may hold half a surrogate pair, which UTF-8 cannot
         {
             "model_name": model.name,
@@ -40,7 +40,7 @@ def encode_answer(asked: InferRequest, model: Model, logits: np.ndarray, request
     return Answer(text + binary, headers)
 
 
-def logits_output(asked: InferRequest, logits: np.ndarray) -> Tuple[Dict[str, Any], bytes]:
+def encode_logits(asked: InferRequest, logits: np.ndarray) -> Tuple[Dict[str, Any], bytes]:
     output = {"name": OUTPUT, "datatype": DATATYPE, "shape": list(logits.shape)}
     if not asked.binary:
         return {**output, "data": logits.ravel().tolist()}, b""
@@ -48,16 +48,16 @@ def logits_output(asked: InferRequest, logits: np.ndarray) -> Tuple[Dict[str, An
     return {**output, "parameters": {"binary_data_size": len(binary)}}, binary
 
 
-def class_output(asked: InferRequest, model: Model, logits: np.ndarray) -> Tuple[Dict[str, Any], bytes]:
-    names = class_names(logits, asked.classes, model.labels)
+def encode_classes(asked: InferRequest, model: Model, logits: np.ndarray) -> Tuple[Dict[str, Any], bytes]:
+    names = format_classes(logits, asked.classes, model.labels)
     output = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(logits), asked.classes]}
     if not asked.binary:
         return {**output, "data": names}, b""
-    binary = binary_tensors.texts(names)
+    binary = binary_tensors.encode_texts(names)
     return {**output, "parameters": {"binary_data_size": len(binary)}}, binary
 
 
-def class_names(logits: np.ndarray, count: int, labels: List[str]) -> List[str]:
+def format_classes(logits: np.ndarray, count: int, labels: List[str]) -> List[str]:
     """ "value:index:label" of each image's `count` highest logits, the highest first (Triton's classification)."""
     best = np.argsort(-logits, axis=1, kind="stable")[:, :count]
     return [f"{row[index]:f}:{index}:{labels[index]}" for row, chosen in zip(logits, best) for index in chosen]

@@ -20,17 +20,17 @@ LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 FP32 = np.dtype("<f4")
 
 
-class Split(NamedTuple):
+class SplitBody(NamedTuple):
     """A body in two: `binary` is None where no header says that there is any."""
 
     json: bytes
     binary: Optional[memoryview]
 
 
-def split(body: bytes, lengths: Sequence[str]) -> Split:
+def split_body(body: bytes, lengths: Sequence[str]) -> SplitBody:
     """Cut a body where the header says. lengths: the values of all headers of that name. Raises BadRequest."""
     if not lengths:
-        return Split(body, None)
+        return SplitBody(body, None)
     if len(lengths) > 1 or not LENGTH.fullmatch(lengths[0]):
         raise BadRequest(f"{HEADER} is {', '.join(lengths)[:80]!r}, it must be the length of the JSON in bytes")
     length = int(lengths[0])
@@ -40,10 +40,10 @@ def split(body: bytes, lengths: Sequence[str]) -> Split:
         raise BadRequest(
             f"{HEADER} is {length}, the JSON before binary tensors may have {LONGEST_JSON}: send the data as bytes"
         )
-    return Split(body[:length], memoryview(body)[length:])
+    return SplitBody(body[:length], memoryview(body)[length:])
 
 
-def fp32(binary: memoryview, declared: Any, shape: Tuple[int, ...]) -> np.ndarray:
+def decode_fp32(binary: memoryview, declared: Any, shape: Tuple[int, ...]) -> np.ndarray:
     """The float32 tensor of `shape` that the bytes are. declared: binary_data_size, in bytes. Raises BadRequest."""
     wanted = FP32.itemsize * int(np.prod(shape, dtype=np.int64))
     if type(declared) is not int or declared != wanted:
@@ -56,7 +56,7 @@ def fp32(binary: memoryview, declared: Any, shape: Tuple[int, ...]) -> np.ndarra
     return aligned
 
 
-def texts(values: Iterable[str]) -> bytes:
+def encode_texts(values: Iterable[str]) -> bytes:
     """A BYTES tensor: before each element its length, as four bytes."""
     encoded = [value.encode("utf-8", "replace") for value in values]
     return b"".join(struct.pack("<I", len(value)) + value for value in encoded)

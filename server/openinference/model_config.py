@@ -11,7 +11,7 @@ from .request import DATATYPE, INPUT, OUTPUT
 PLATFORMS = {"onnxruntime": "onnxruntime_onnx", "tensorrt": "tensorrt_plan"}  # as Triton names them
 
 
-def metadata(model: Model) -> Dict[str, Any]:
+def describe_model(model: Model) -> Dict[str, Any]:
     size = model.preprocessing.size
     return {
         "name": model.name,
@@ -22,7 +22,7 @@ def metadata(model: Model) -> Dict[str, Any]:
     }
 
 
-def configuration(model: Model, settings: Settings) -> Dict[str, Any]:
+def describe_config(model: Model, settings: Settings) -> Dict[str, Any]:
     """The fields of Triton's ModelConfig that clients read; `dims` are those of one image."""
     size = model.preprocessing.size
     kind = "KIND_GPU" if model.backend.provider == "cuda" else "KIND_CPU"
@@ -36,11 +36,11 @@ def configuration(model: Model, settings: Settings) -> Dict[str, Any]:
         "output": [{"name": OUTPUT, "data_type": f"TYPE_{DATATYPE}", "dims": [len(model.labels)]}],
         "instance_group": [{"name": model.name, "kind": kind, "count": settings.parallel_batches}],
         "dynamic_batching": {"max_queue_delay_microseconds": round(1000 * settings.batch_delay_ms)},
-        "parameters": {name: {"string_value": value} for name, value in parameters(model).items()},
+        "parameters": {name: {"string_value": value} for name, value in describe_parameters(model).items()},
     }
 
 
-def parameters(model: Model) -> Dict[str, str]:
+def describe_parameters(model: Model) -> Dict[str, str]:
     known = {"precision": model.backend.precision, "onnx_sha256": model.card.get("file_sha256", "")}
     if model.engine:
         known.update(engine_sha256=model.engine.engine_sha256, tensorrt=model.engine.tensorrt)

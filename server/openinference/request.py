@@ -30,16 +30,16 @@ class InferRequest:
 
 def read_request(body: bytes, lengths: Sequence[str], model: Model, max_images: int) -> InferRequest:
     """lengths: values of the header that says where the JSON ends. Raises BadRequest or TooLarge."""
-    text, binary = binary_tensors.split(body, lengths)
+    text, binary = binary_tensors.split_body(body, lengths)
     size = model.preprocessing.size
     if binary is not None and not text:  # bytes alone are one image, answered in bytes
-        tensor = binary_tensors.fp32(binary, len(binary), (1, 3, size, size))
-        return InferRequest(None, finite(tensor), True, 0)
+        tensor = binary_tensors.decode_fp32(binary, len(binary), (1, 3, size, size))
+        return InferRequest(None, check_finite(tensor), True, 0)
     check_length(text, max_images, size)
-    asked = parsed(text)
-    as_bytes, classes = wanted_output(asked)
-    tensor = tensor_of(asked["inputs"][0], binary, size, max_images)
-    return InferRequest(id_of(asked), finite(tensor), as_bytes, min(classes, len(model.labels)))
+    asked = parse_body(text)
+    as_bytes, classes = read_output(asked)
+    tensor = read_tensor(asked["inputs"][0], binary, size, max_images)
+    return InferRequest(read_id(asked), check_finite(tensor), as_bytes, min(classes, len(model.labels)))
 
 
 def check_length(text: bytes, max_images: int, size: int) -> None:
@@ -52,7 +52,7 @@ def check_length(text: bytes, max_images: int, size: int) -> None:
         raise BadRequest(f"the JSON has {brackets} lists and objects, a nested tensor has at most {most}")
 
 
-def parsed(text: bytes) -> Dict[str, Any]:
+def parse_body(text: bytes) -> Dict[str, Any]:
     try:
         asked = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -64,51 +64,51 @@ def parsed(text: bytes) -> Dict[str, Any]:
     return asked
 
 
-def id_of(asked: Dict[str, Any]) -> Optional[str]:
+def read_id(asked: Dict[str, Any]) -> Optional[str]:
     value = asked.get("id")
     if value is not None and (not isinstance(value, str) or len(value) > LONGEST_ID):
         raise BadRequest(f"id is {str(value)[:80]!r}, it must be text of at most {LONGEST_ID} characters")
     return value or None
 
 
-def wanted_output(asked: Dict[str, Any]) -> Tuple[bool, int]:
+def read_output(asked: Dict[str, Any]) -> Tuple[bool, int]:
     """Whether the output is wanted as bytes, and how many classes of it (0: the logits themselves)."""
-    default = truth(parameters_of(asked), "binary_data_output", False)
+    default = read_flag(read_parameters(asked), "binary_data_output", False)
     outputs = asked.get("outputs")
     if outputs is None or outputs == []:
         outputs = [{"name": OUTPUT}]
     if not isinstance(outputs, list) or len(outputs) != 1 or not isinstance(outputs[0], dict):
         raise BadRequest(f"outputs must be a list of one object, {OUTPUT!r}, or be left out")
     check_name("output", outputs[0].get("name"), OUTPUT)
-    parameters = parameters_of(outputs[0])
+    parameters = read_parameters(outputs[0])
     refuse_shared_memory(parameters)
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise BadRequest(f"classification is {classes!r}, it must be the number of classes to name")
-    return truth(parameters, "binary_data", default), classes
+    return read_flag(parameters, "binary_data", default), classes
 
 
-def tensor_of(tensor: Dict[str, Any], binary: Optional[memoryview], size: int, max_images: int) -> np.ndarray:
+def read_tensor(tensor: Dict[str, Any], binary: Optional[memoryview], size: int, max_images: int) -> np.ndarray:
     """The request's one input as float32 (N, 3, size, size). Raises BadRequest."""
     check_name("input", tensor.get("name"), INPUT)
     if tensor.get("datatype") != DATATYPE:
         raise BadRequest(f"the input's datatype is {tensor.get('datatype')!r}, it must be {DATATYPE!r}")
-    shape = shape_of(tensor.get("shape"), size, max_images)
-    parameters = parameters_of(tensor)
+    shape = read_shape(tensor.get("shape"), size, max_images)
+    parameters = read_parameters(tensor)
     refuse_shared_memory(parameters)
     declared = parameters.get("binary_data_size")
     if declared is None:
         if binary:
             raise BadRequest(f"{len(binary)} bytes follow the JSON and the input has no binary_data_size")
-        return from_json(tensor.get("data"), shape)
+        return decode_json(tensor.get("data"), shape)
     if "data" in tensor:
         raise BadRequest("the input has both data and binary_data_size: send one of them")
     if binary is None:
         raise BadRequest(f"binary_data_size needs the header {binary_tensors.HEADER}: the length of the JSON in bytes")
-    return binary_tensors.fp32(binary, declared, shape)
+    return binary_tensors.decode_fp32(binary, declared, shape)
 
 
-def shape_of(shape: Any, size: int, max_images: int) -> Tuple[int, int, int, int]:
+def read_shape(shape: Any, size: int, max_images: int) -> Tuple[int, int, int, int]:
     if not isinstance(shape, list) or [type(side) for side in shape] != [int] * 4 or shape[1:] != [3, size, size]:
         raise BadRequest(f"the input's shape is {shape!r}, it must be [N, 3, {size}, {size}] with N of at least 1")
     if shape[0] < 1:
@@ -118,7 +118,7 @@ def shape_of(shape: Any, size: int, max_images: int) -> Tuple[int, int, int, int
     return shape[0], 3, size, size
 
 
-def from_json(data: Any, shape: Tuple[int, ...]) -> np.ndarray:
+def decode_json(data: Any, shape: Tuple[int, ...]) -> np.ndarray:
     """The numbers of a list, nested as the shape says or flat."""
     try:
         values: np.ndarray = np.asarray(data, dtype=np.float32)
@@ -129,20 +129,20 @@ def from_json(data: Any, shape: Tuple[int, ...]) -> np.ndarray:
     return values.reshape(shape)
 
 
-def finite(values: np.ndarray) -> np.ndarray:
+def check_finite(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         raise BadRequest("the input's data must be finite numbers")
     return values
 
 
-def parameters_of(owner: Dict[str, Any]) -> Dict[str, Any]:
+def read_parameters(owner: Dict[str, Any]) -> Dict[str, Any]:
     parameters = owner.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         raise BadRequest(f"parameters is {str(parameters)[:80]!r}, it must be an object")
     return parameters or {}
 
 
-def truth(parameters: Dict[str, Any], name: str, default: bool) -> bool:
+def read_flag(parameters: Dict[str, Any], name: str, default: bool) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
         raise BadRequest(f"{name} is {str(value)[:80]!r}, it must be true or false")

@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, Response
 from .. import __version__
 from ..errors import Busy
 from ..http.app_context import get_context
-from ..http.openapi import TENSOR_BODY, problems
+from ..http.openapi import TENSOR_BODY, describe_problems
 from ..http.uploads import limit_upload_time
 from ..stage_times import server_timing
 from .answer import encode_answer
-from .model_config import configuration, metadata
+from .model_config import describe_config, describe_model
 from .tensor_request import TensorRequest
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
@@ -37,7 +37,7 @@ async def live() -> Response:
     return JSONResponse({"live": True})
 
 
-@router.get("/health/ready", summary="All models are ready", responses=problems(503))
+@router.get("/health/ready", summary="All models are ready", responses=describe_problems(503))
 async def ready(request: Request) -> Response:
     reason = get_context(request).catalogue.problem
     if reason:
@@ -45,8 +45,8 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"ready": True, "live": True})
 
 
-@router.get("/models/stats", summary="Statistics of all models", responses=problems(404, 503))
-@router.get("/models/{name}/stats", summary="Statistics of a model", responses=problems(404, 503))
+@router.get("/models/stats", summary="Statistics of all models", responses=describe_problems(404, 503))
+@router.get("/models/{name}/stats", summary="Statistics of a model", responses=describe_problems(404, 503))
 @router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
 async def stats(request: Request, name: Optional[str] = None, version: Optional[str] = None) -> Response:
     """Sums since the server has started; durations in nanoseconds, `last_inference` in milliseconds since 1970."""
@@ -59,20 +59,22 @@ async def stats(request: Request, name: Optional[str] = None, version: Optional[
     return JSONResponse({"model_stats": known})
 
 
-@router.get("/models/{name}", summary="A model's tensors", responses=problems(404, 503))
+@router.get("/models/{name}", summary="A model's tensors", responses=describe_problems(404, 503))
 @router.get("/models/{name}/versions/{version}", include_in_schema=False)
 async def model_metadata(request: Request, name: str, version: Optional[str] = None) -> Response:
-    return JSONResponse(metadata(get_context(request).catalogue.get(name, version)))
+    return JSONResponse(describe_model(get_context(request).catalogue.get(name, version)))
 
 
-@router.get("/models/{name}/config", summary="A model's configuration in Triton's words", responses=problems(404, 503))
+@router.get(
+    "/models/{name}/config", summary="A model's configuration in Triton's words", responses=describe_problems(404, 503)
+)
 @router.get("/models/{name}/versions/{version}/config", include_in_schema=False)
 async def model_config(request: Request, name: str, version: Optional[str] = None) -> Response:
     context = get_context(request)
-    return JSONResponse(configuration(context.catalogue.get(name, version), context.settings))
+    return JSONResponse(describe_config(context.catalogue.get(name, version), context.settings))
 
 
-@router.get("/models/{name}/ready", summary="A model is ready", responses=problems(404, 503))
+@router.get("/models/{name}/ready", summary="A model is ready", responses=describe_problems(404, 503))
 @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
 async def model_ready(request: Request, name: str, version: Optional[str] = None) -> Response:
     model = get_context(request).catalogue.get(name, version)
@@ -86,7 +88,7 @@ async def model_ready(request: Request, name: str, version: Optional[str] = None
     summary="Infer normalised tensors",
     responses={
         200: {"content": {"application/json": {}, "application/octet-stream": {}}},
-        **problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
+        **describe_problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
     },
     openapi_extra={"requestBody": TENSOR_BODY},
 )

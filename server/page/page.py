@@ -28,16 +28,16 @@ FIXED_HEADERS = {
 }
 
 
-def assembled() -> str:
+def assemble_page() -> str:
     """page.html with its parts in their places; the nonce is still to be put in."""
     text = (FOLDER / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{(page\w*\.(?:css|js))\}", lambda name: (FOLDER / name[1]).read_text(encoding="utf-8"), text)
 
 
-HTML = assembled()
+HTML = assemble_page()
 
 
-def policy(nonce: str) -> str:
+def make_policy(nonce: str) -> str:
     """Content-Security-Policy: scripts and styles that carry `nonce`, and requests to this server; no other host."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
@@ -46,11 +46,11 @@ def policy(nonce: str) -> str:
     )
 
 
-def headers(nonce: str) -> Dict[str, str]:
-    return {"Content-Security-Policy": policy(nonce), **FIXED_HEADERS}
+def make_headers(nonce: str) -> Dict[str, str]:
+    return {"Content-Security-Policy": make_policy(nonce), **FIXED_HEADERS}
 
 
 @router.get("/", include_in_schema=False)
 async def page() -> Response:
     nonce = secrets.token_urlsafe(16)
-    return HTMLResponse(HTML.replace(NONCE, nonce), headers=headers(nonce))
+    return HTMLResponse(HTML.replace(NONCE, nonce), headers=make_headers(nonce))

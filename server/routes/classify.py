@@ -12,7 +12,7 @@ from starlette.routing import request_response
 
 from ..errors import ServerError
 from ..http.app_context import get_context
-from ..http.openapi import IMAGE_BODY, problems
+from ..http.openapi import IMAGE_BODY, describe_problems
 from ..http.query import parse_flag, parse_whole_number
 from ..http.schemas import ClassifyAnswer
 from ..http.uploads import limit_upload_time, read_images
@@ -118,6 +118,6 @@ route = DirectRoute(
     summary="Classify one image or a batch",
     response_model=ClassifyAnswer,
     response_model_exclude_unset=True,
-    responses=problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
+    responses=describe_problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
     openapi_extra={"parameters": [TOP_K, MODEL, LAYERS], "requestBody": IMAGE_BODY},
 )

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from ..backends.engine_card import EngineCard
 from ..errors import NotFound
 from ..http.app_context import get_context
-from ..http.openapi import problems
+from ..http.openapi import describe_problems
 from ..http.schemas import LayerReport, ModelList
 from ..models.model import Model
 
@@ -24,14 +24,14 @@ CARD = ("architecture", "labels", "parameters", "accuracy", "checkpoint_sha256")
 
 @router.get("/v1/models", summary="The models served, the default first", response_model=ModelList)
 async def models(request: Request) -> Response:
-    return JSONResponse({"models": [description(model) for model in get_context(request).catalogue.models]})
+    return JSONResponse({"models": [describe_model(model) for model in get_context(request).catalogue.models]})
 
 
 @router.get(
     "/v1/models/{name}/layers",
     summary="The last layer report of a model",
     response_model=LayerReport,
-    responses=problems(401, 404),
+    responses=describe_problems(401, 404),
 )
 async def last_layers(request: Request, name: str) -> Response:
     context = get_context(request)
@@ -42,11 +42,11 @@ async def last_layers(request: Request, name: str) -> Response:
     return JSONResponse(model.last_layers)
 
 
-def engine_description(card: Optional[EngineCard]) -> Optional[Dict[str, Any]]:
+def describe_engine(card: Optional[EngineCard]) -> Optional[Dict[str, Any]]:
     return {key: getattr(card, key) for key in ENGINE} if card else None
 
 
-def description(model: Model) -> Dict[str, Any]:
+def describe_model(model: Model) -> Dict[str, Any]:
     """One entry of GET /v1/models; what the ONNX file does not say is null."""
     backend = model.backend
     return {
@@ -58,7 +58,7 @@ def description(model: Model) -> Dict[str, Any]:
         "precision": backend.precision,
         "provider": backend.provider,
         "onnx_sha256": model.card.get("file_sha256"),
-        "engine": engine_description(model.engine),
+        "engine": describe_engine(model.engine),
         "not_tensorrt": model.card.get("not_tensorrt"),
         "ready": model.problem is None,
         "problem": model.problem,

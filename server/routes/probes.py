@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import Busy
 from ..http.app_context import get_context
-from ..http.openapi import problems
+from ..http.openapi import describe_problems
 from ..http.query import parse_flag
 from ..http.schemas import Live, Ready
 
@@ -23,7 +23,10 @@ async def livez() -> Response:
 
 
 @router.get(
-    "/readyz", summary="The models are loaded and run where they should", response_model=Ready, responses=problems(503)
+    "/readyz",
+    summary="The models are loaded and run where they should",
+    response_model=Ready,
+    responses=describe_problems(503),
 )
 @router.get("/healthz", include_in_schema=False)
 async def readyz(request: Request) -> Response:
@@ -46,7 +49,7 @@ LAYERS = {
     "/metrics",
     summary="Prometheus metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **problems(400, 401, 404)},
+    responses={200: {"content": {"text/plain": {}}}, **describe_problems(400, 401, 404)},
     openapi_extra={"parameters": [LAYERS]},
 )
 async def metrics(request: Request) -> Response:

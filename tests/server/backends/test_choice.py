@@ -13,11 +13,11 @@ import pytest
 from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.tiny_models import write_tiny_model
 from server.backends.choice import Choice, find_engine_names
+from server.commands.read_settings import read_settings
 from server.errors import StartupError
 from server.models import model_files
 from server.models.model import Model, load_model
 from server.models.model_files import model_names
-from server.settings import read_settings
 
 
 @pytest.fixture

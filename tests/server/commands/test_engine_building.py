@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from benchmarks.harness.server_process import make_command
-from server.commands.engine_building import EngineBuilding, arguments_of
+from server.commands.engine_building import EngineBuilding, split_command
 from server.errors import StartupError
 from server.models import model_files
 from server.settings import Settings
@@ -157,12 +157,12 @@ def test_progress_bars_that_return_to_the_line_start(tiny: Path, tmp_path: Path)
 @pytest.mark.parametrize("text", ["build 'unclosed", "   ", "build {nome}", "build {"])
 def test_what_is_no_command(text: str) -> None:
     with pytest.raises(StartupError, match="FWHT_ENGINE_COMMAND is"):
-        arguments_of(text, "name", Path("name.onnx"), "fp16")
+        split_command(text, "name", Path("name.onnx"), "fp16")
 
 
 def test_arguments_of_a_command() -> None:
     text = "{python} -m build '{file}' --name={name} {precision}"
-    found = arguments_of(text, "cat", Path("my models/cat.onnx"), "fp32")
+    found = split_command(text, "cat", Path("my models/cat.onnx"), "fp32")
     assert found == [sys.executable, "-m", "build", "my models/cat.onnx", "--name=cat", "fp32"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from server.commands.health import main, readiness
+from server.commands.health import ask_readiness, main
 from server.settings import Settings
 from tests.server.http.test_tls import certificate, needs_openssl
 from tests.server.support.http_server import ROOT, make_environment, run_http_server
@@ -33,7 +33,7 @@ def test_another_program_on_the_port(answer: bytes) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        ready, said = readiness(Settings(port=listener.getsockname()[1]))
+        ready, said = ask_readiness(Settings(port=listener.getsockname()[1]))
         thread.join()
     assert not ready and "no answer" in said
 
@@ -51,7 +51,7 @@ def test_wrong_settings_are_told_as_by_the_server() -> None:
 
 def test_the_address_everywhere_is_asked_at_home(tiny: Path, tmp_path: Path) -> None:
     with run_http_server(tmp_path / "log", "--models", str(tiny), "--host", "0.0.0.0") as server:
-        assert readiness(Settings(host="0.0.0.0", port=server.port)) == (True, "ready")
+        assert ask_readiness(Settings(host="0.0.0.0", port=server.port)) == (True, "ready")
 
 
 @needs_openssl
@@ -60,4 +60,4 @@ def test_https(tiny: Path, tmp_path: Path) -> None:
     flags = [part for pair in zip(both, map(str, certificate(tmp_path))) for part in pair]
     with run_http_server(tmp_path / "log", "--models", str(tiny), *flags) as server:
         settings = Settings(port=server.port, tls_certificate=flags[1], tls_key=flags[3])
-        assert readiness(settings) == (True, "ready")
+        assert ask_readiness(settings) == (True, "ready")

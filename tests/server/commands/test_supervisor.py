@@ -11,7 +11,7 @@ from typing import Iterator, Optional
 
 import pytest
 
-from server.commands.supervisor import Supervisor, watchdog_s
+from server.commands.supervisor import Supervisor, read_watchdog_s
 from tests.server.support.http_server import run_http_server
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX") or sys.platform == "win32", reason="needs Unix sockets")
@@ -72,7 +72,7 @@ def test_ready_once_the_models_are_there(systemd: Socket) -> None:
     watched.problem = "cat: fell back to the CPU"
     supervisor.tick()
     assert systemd.lines() == ["STATUS=cat: fell back to the CPU"]
-    supervisor.stopping()
+    supervisor.notify_stopping()
     assert systemd.lines() == ["STOPPING=1", "STATUS=stopping"]
 
 
@@ -102,14 +102,14 @@ def test_signs_of_life_come_only_from_ticks(systemd: Socket, monkeypatch: pytest
     ],
 )
 def test_watchdog_interval(environment: dict[str, str], seconds: float) -> None:
-    assert watchdog_s(environment) == seconds
+    assert read_watchdog_s(environment) == seconds
 
 
 def test_nobody_to_tell() -> None:
     Supervisor(Watched(), {}).tick()
     supervisor = Supervisor(Watched(), {"NOTIFY_SOCKET": "/nowhere/at/all"})
     supervisor.tick()
-    supervisor.stopping()
+    supervisor.notify_stopping()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract sockets")

@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from server.errors import StartupError
-from server.http.keys import OPEN, Keys, keys_from
+from server.http.keys import OPEN, Keys, read_keys
 from server.settings import Settings
 from tests.server.support.app_client import AppClient
 
@@ -88,7 +88,7 @@ def test_a_clients_key_is_not_the_admins(make_client: MakeClient) -> None:
 
 def test_nobody_is_admin_without_an_admin_key() -> None:
     keys = Keys([], "")
-    assert not keys.is_admin(b"") and not keys.has_admin and not keys.asked_for and not keys.is_client(b"")
+    assert not keys.is_admin(b"") and not keys.has_admin and not keys.are_required and not keys.is_client(b"")
 
 
 @pytest.mark.parametrize("content", [None, "", "# none\n"])
@@ -97,11 +97,11 @@ def test_a_file_without_a_key_opens_nothing(tmp_path: Path, content: str | None)
     if content is not None:
         file.write_text(content, encoding="utf-8")
     with pytest.raises(StartupError, match="FWHT_API_KEY_FILE"):
-        keys_from(Settings(api_key_file=str(file)))
+        read_keys(Settings(api_key_file=str(file)))
 
 
 @pytest.mark.parametrize("settings", [{"api_keys": ("two words",)}, {"admin_key": "schl\xfcssel"}])
 def test_a_key_that_no_header_carries(settings: dict[str, Any]) -> None:
     with pytest.raises(StartupError, match="key") as refusal:
-        keys_from(Settings(**settings))
+        read_keys(Settings(**settings))
     assert "two" not in str(refusal.value) and "schl" not in str(refusal.value)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server.errors import StartupError
-from server.http.tls import tls_options
+from server.http.tls import make_tls_options
 from server.settings import Settings
 from tests.server.support.http_server import run_http_server
 
@@ -49,12 +49,12 @@ def test_https_and_nothing_older_than_tls_1_2(tmp_path: Path, tiny: Path, cat: b
 
 
 def test_off_by_default() -> None:
-    assert tls_options(Settings()) == {}
+    assert make_tls_options(Settings()) == {}
 
 
 def test_missing_file() -> None:
     with pytest.raises(StartupError, match="FWHT_TLS_CERTIFICATE is '/missing.pem'"):
-        tls_options(Settings(tls_certificate="/missing.pem"))
+        make_tls_options(Settings(tls_certificate="/missing.pem"))
 
 
 @needs_openssl
@@ -62,14 +62,14 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     public, private = certificate(tmp_path)
     _, others = certificate(tmp_path / "other")
-    tls_options(Settings(tls_certificate=str(public), tls_key=str(private)))
+    make_tls_options(Settings(tls_certificate=str(public), tls_key=str(private)))
     for key in (others, public):
         with pytest.raises(StartupError, match="do not work together"):
-            tls_options(Settings(tls_certificate=str(public), tls_key=str(key)))
+            make_tls_options(Settings(tls_certificate=str(public), tls_key=str(key)))
 
 
 @needs_openssl
 def test_a_key_with_a_password_is_refused_and_not_asked_for(tmp_path: Path) -> None:
     public, private = certificate(tmp_path, "-passout", "pass:hush")
     with pytest.raises(StartupError, match="without a password"):
-        tls_options(Settings(tls_certificate=str(public), tls_key=str(private)))
+        make_tls_options(Settings(tls_certificate=str(public), tls_key=str(private)))

@@ -24,7 +24,7 @@ def traced(monkeypatch: pytest.MonkeyPatch, make_client: Callable[..., AppClient
     """A client of an app whose spans stay in memory, and a function that returns those that ended so far."""
     exporter = InMemorySpanExporter()
     made = Tracing(exporter)
-    monkeypatch.setattr(server_app, "tracing", lambda settings: made)
+    monkeypatch.setattr(server_app, "make_tracing", lambda settings: made)
     yield make_client(), lambda: made._provider.force_flush() and exporter.get_finished_spans()
     made.close()
 

@@ -6,8 +6,10 @@ import argparse
 
 import pytest
 
+from server.commands.read_settings import NOT_OURS, add_flags, read_settings
+from server.commands.show_settings import format_markdown, format_settings
 from server.errors import StartupError
-from server.settings import NOT_OURS, TABLE, Settings, add_flags, flag, markdown, printed, read_settings, variable
+from server.settings import TABLE, Settings, name_flag, name_variable
 from tests.server.support.http_server import ROOT
 
 
@@ -57,7 +59,7 @@ def test_secret_is_neither_a_flag_nor_printed() -> None:
     given = {"FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "hush", "FWHT_API_KEYS": "mum, dumb"}
     settings, sources = read_settings({}, given)
     assert settings.admin_key == "hush" and settings.api_keys == ("mum", "dumb")
-    assert not any(word in printed(settings, sources) for word in ("hush", "mum", "dumb"))
+    assert not any(word in format_settings(settings, sources) for word in ("hush", "mum", "dumb"))
     parser = argparse.ArgumentParser()
     add_flags(parser)
     assert "--admin-key" not in parser.format_help() and "--api-keys" not in parser.format_help()
@@ -65,13 +67,13 @@ def test_secret_is_neither_a_flag_nor_printed() -> None:
 
 def test_printed_settings_read_back_as_the_same() -> None:
     settings, sources = read_settings({"port": "81", "models": "a,b"}, {})
-    lines = [line for line in printed(settings, sources).splitlines() if not line.startswith("#")]
+    lines = [line for line in format_settings(settings, sources).splitlines() if not line.startswith("#")]
     assert read_settings({}, dict(line.split("=", 1) for line in lines))[0] == settings
 
 
 def test_documentation_is_up_to_date() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert page == markdown(), "run `python -m server.settings > docs/settings.md`"
+    assert page == format_markdown(), "run `python -m server.commands.show_settings > docs/settings.md`"
 
 
 def test_a_list_may_be_empty_where_it_is_by_default() -> None:
@@ -81,4 +83,4 @@ def test_a_list_may_be_empty_where_it_is_by_default() -> None:
 def test_every_setting_is_explained() -> None:
     for row in TABLE:
         assert row.metadata["help"].endswith((".", "503.", "413.")), row.name
-        assert variable(row.name) == "FWHT_" + row.name.upper() and flag(row.name).startswith("--")
+        assert name_variable(row.name) == "FWHT_" + row.name.upper() and name_flag(row.name).startswith("--")
