@@ -5,9 +5,9 @@
     with Stream(library) as stream, Bound(engine, library) as bound:
         bound.run({"image": x}, stream)["logits"]
 
-Built by what `make engine` builds with (export/engine/build.py), here with layouts and types of inputs and outputs, and
-batch sizes, that serving does not need. Run by feature tests: TensorRT 8.5 brought tensors by name, 10 dropped bindings
-by number.
+Built by what `make engine` builds with (export/engine/builder.py), here with layouts and types of inputs and outputs,
+and batch sizes, that serving does not need. Run by feature tests: TensorRT 8.5 brought tensors by name, 10 dropped
+bindings by number.
 """
 
 from __future__ import annotations
@@ -34,9 +34,16 @@ from benchmarks.harness.kernels import (
     stored,
     stored_shape,
 )
-from export.engine.build import add_profile, configured, new_builder, serialised, timings, use_timings
-from export.engine.network import parsed
-from export.engine.onnx_wire import nodes
+from export.engine.builder import (
+    add_profile,
+    build_plan,
+    make_builder,
+    make_config,
+    read_timing_cache,
+    use_timing_cache,
+)
+from export.engine.network import parse_network
+from export.engine.onnx_wire import read_nodes
 from server.backends.tensorrt_engine import get_logger
 
 WORKSPACE = 1 << 30
@@ -51,9 +58,9 @@ def build(proto: onnx.ModelProto, batch: Batch, half: bool = False, half_io: boo
 
     Raises BuildError with TensorRT's words, or where a node of ours did not become a plugin.
     """
-    builder = new_builder()
-    network = parsed(builder, proto.SerializeToString(), half)
-    config = configured(builder, half, WORKSPACE, tf32)
+    builder = make_builder()
+    network = parse_network(builder, proto.SerializeToString(), half)
+    config = make_config(builder, half, WORKSPACE, tf32)
     inputs = [network.get_input(i) for i in range(network.num_inputs)]
     if isinstance(batch, int):  # needs no profile, so several contexts may run one engine
         for tensor in inputs:
@@ -64,14 +71,14 @@ def build(proto: onnx.ModelProto, batch: Batch, half: bool = False, half_io: boo
         for tensor in inputs + [network.get_output(i) for i in range(network.num_outputs)]:
             tensor.dtype = trt.float16
             tensor.allowed_formats = 1 << int(trt.TensorFormat.LINEAR) | 1 << int(trt.TensorFormat.HWC8)
-    use_timings(config, bytes(TIMINGS))
-    plan = serialised(builder, network, config)
-    TIMINGS[:] = timings(config)
+    use_timing_cache(config, bytes(TIMINGS))
+    plan = build_plan(builder, network, config)
+    TIMINGS[:] = read_timing_cache(config)
     return plan
 
 
 def custom_nodes(proto: onnx.ModelProto) -> list[str]:
-    return sorted(node.name for node in nodes(proto.SerializeToString()) if node.is_custom)
+    return sorted(node.name for node in read_nodes(proto.SerializeToString()) if node.is_custom)
 
 
 class Engine:

@@ -9,13 +9,13 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from export.engine.onnx_half import in_half_precision
+from export.engine.onnx_half import convert_to_float16
 
 
 def half_model(path: Path) -> onnx.ModelProto:
     """The ONNX file as `make engine PRECISION=fp16` types it for TensorRT 11. Our own nodes, whose function bodies are
     float32's, get a Cast before and one behind, so that their inputs and outputs are rounded to float16."""
-    model = onnx.load_from_string(in_half_precision(path.read_bytes()))
+    model = onnx.load_from_string(convert_to_float16(path.read_bytes()))
     nodes = [typed for node in model.graph.node for typed in (_between_casts(node) if node.domain else [node])]
     copied = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del model.graph.node[:]

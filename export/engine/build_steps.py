@@ -11,19 +11,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from export.engine.build import (
+from export.engine.builder import (
     Batch,
     Report,
     add_profile,
-    configured,
-    new_builder,
-    serialised,
-    timings,
-    use_timings,
-    watched,
+    build_plan,
+    make_builder,
+    make_config,
+    make_progress_monitor,
+    read_timing_cache,
+    use_timing_cache,
 )
-from export.engine.network import BuildError, parsed, plugin_names, require_plugins
-from export.engine.onnx_wire import metadata, nodes
+from export.engine.network import BuildError, find_plugin_nodes, parse_network, require_plugins
+from export.engine.onnx_wire import read_metadata, read_nodes
 from server.backends import cuda
 from server.backends.engine_card import EngineCard, Machine, engine_name, file_sha256
 from server.backends.tensorrt_engine import Engine, current_machine, load_plugin
@@ -38,62 +38,62 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildRequest:
     """What to build. onnx: the file, of the hash `onnx_sha256`. plugin: the library. workspace: in MiB, None for as
-    much as the board bears. timings: folder of the timing caches. folder: where the engine goes."""
+    much as suits the board. timing_caches: their folder. folder: where the engine goes."""
 
     onnx: Path
     onnx_sha256: str
     precision: str
     batch: Batch
     plugin: Path
-    timings: Path
+    timing_caches: Path
     folder: Path
     workspace: Optional[int] = None
     verbose: bool = False
 
 
-def survey(plugin: Path, report: Report) -> Machine:
+def identify_machine(plugin: Path, report: Report) -> Machine:
     """What engines of this machine are built for. Raises StartupError: no TensorRT, no pycuda, no GPU, no plugin."""
     report("looking for TensorRT and the GPU")
     return current_machine(plugin)
 
 
-def build(order: Order, report: Report) -> EngineCard:
-    """Write the engine into the order's folder; return its card, with no parity yet.
+def build_engine(request: BuildRequest, report: Report) -> EngineCard:
+    """Write the engine into the request's folder; return its card, with no parity yet.
 
-    Raises StartupError, BuildError (NoMemory among them), OSError: the disk is full.
+    Raises StartupError, BuildError (OutOfMemoryError among them), OSError: the disk is full.
     """
-    logging.basicConfig(level=logging.DEBUG if order.verbose else logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.DEBUG if request.verbose else logging.WARNING, format="%(message)s")
     started, moment = time.monotonic(), datetime.now(timezone.utc)
-    onnx = order.onnx.read_bytes()
-    if hashlib.sha256(onnx).hexdigest() != order.onnx_sha256:
-        raise BuildError(f"{order.onnx} was changed while the engine was about to be built: start again")
-    machine, board = current_machine(order.plugin), read_board_facts()
-    workspace = order.workspace or fitting_workspace(board.get("memory_bytes"))
-    cache = order.timings / timings_name(machine)
+    onnx = request.onnx.read_bytes()
+    if hashlib.sha256(onnx).hexdigest() != request.onnx_sha256:
+        raise BuildError(f"{request.onnx} was changed while the engine was about to be built: start again")
+    machine, board = current_machine(request.plugin), read_board_facts()
+    workspace = request.workspace or choose_workspace(board.get("memory_bytes"))
+    cache = request.timing_caches / timing_cache_name(machine)
     context = cuda.Context()
     try:
-        load_plugin(order.plugin)
-        plan = engine_plan(order, onnx, workspace * MIB, cache, report)
-        layers = engine_layers(plan, onnx)
+        load_plugin(request.plugin)
+        plan = build_plan_from_onnx(request, onnx, workspace * MIB, cache, report)
+        layers = read_engine_layers(plan, onnx)
     finally:
         context.close()
-    path = order.folder / engine_name(order.onnx.stem, order.precision, order.onnx_sha256)
+    path = request.folder / engine_name(request.onnx.stem, request.precision, request.onnx_sha256)
     path.write_bytes(plan)
     return EngineCard(
-        name=order.onnx.stem,
-        precision=order.precision,
+        name=request.onnx.stem,
+        precision=request.precision,
         engine=path.name,
         engine_sha256=file_sha256(path),
-        onnx_sha256=order.onnx_sha256,
+        onnx_sha256=request.onnx_sha256,
         plugin_sha256=machine.plugin_sha256,
         tensorrt=machine.tensorrt,
         cuda=cuda.cuda_version(),
         gpu=machine.gpu,
         compute_capability=machine.compute_capability,
-        profile=profile_of(order.batch),
-        metadata=metadata(onnx),
+        profile=dict(zip(("min", "opt", "max"), request.batch)),
+        metadata=read_metadata(onnx),
         layers=layers,
         parity={},
         built={
@@ -105,38 +105,38 @@ def build(order: Order, report: Report) -> EngineCard:
     )
 
 
-def engine_plan(order: Order, onnx: bytes, workspace: int, cache: Path, report: Report) -> bytes:
-    """The engine. What was measured is kept in the file `cache`."""
-    builder = new_builder()
-    half = order.precision == "fp16"
+def build_plan_from_onnx(request: BuildRequest, onnx: bytes, workspace: int, cache: Path, report: Report) -> bytes:
+    """The engine. What TensorRT measured is kept in the file `cache`."""
+    builder = make_builder()
+    half = request.precision == "fp16"
     report("reading the ONNX file")
-    network = parsed(builder, onnx, half)
-    config = configured(builder, half, workspace, tf32=half)  # TF32 rounds as float16 does
-    add_profile(builder, config, network, order.batch)
-    use_timings(config, cache.read_bytes() if cache.is_file() else b"")
-    monitor = watched(report)
+    network = parse_network(builder, onnx, half)
+    config = make_config(builder, half, workspace, tf32=half)  # TF32 rounds as float16 does
+    add_profile(builder, config, network, request.batch)
+    use_timing_cache(config, cache.read_bytes() if cache.is_file() else b"")
+    monitor = make_progress_monitor(report)
     if monitor is not None:
         config.progress_monitor = monitor
     report("building")
-    plan = serialised(builder, network, config)
+    plan = build_plan(builder, network, config)
     try:
-        write_atomically(cache, timings(config))
+        write_atomically(cache, read_timing_cache(config))
     except OSError as error:
         LOG.warning("the timings were not kept, the next build takes as long (%s)", error)
     return plan
 
 
-def engine_layers(plan: bytes, onnx: bytes) -> List[Dict[str, Any]]:
+def read_engine_layers(plan: bytes, onnx: bytes) -> List[Dict[str, Any]]:
     """Of the finished engine. Raises BuildError where a custom node is not a plugin layer in it."""
     engine = Engine(plan)
-    told = engine.inspect_layers()
+    inspected = engine.inspect_layers()
     engine.close()
-    graph = nodes(onnx)
-    require_plugins(graph, plugin_names(told, graph))
-    return make_card_layers(told, {node.name: node.op_type for node in graph})
+    graph = read_nodes(onnx)
+    require_plugins(graph, find_plugin_nodes(inspected, graph))
+    return make_card_layers(inspected, {node.name: node.op_type for node in graph})
 
 
-def fitting_workspace(memory: Optional[int]) -> int:
+def choose_workspace(memory: Optional[int]) -> int:
     """MiB, by the bytes of memory that GPU and CPU share on a board."""
     for gib, mib in WORKSPACES:
         if memory is not None and memory <= gib * 1024 * MIB:
@@ -144,12 +144,7 @@ def fitting_workspace(memory: Optional[int]) -> int:
     return LARGEST_WORKSPACE
 
 
-def profile_of(batch: Batch) -> Dict[str, int]:
-    """As the card has it."""
-    return dict(zip(("min", "opt", "max"), batch))
-
-
-def timings_name(machine: Machine) -> str:
+def timing_cache_name(machine: Machine) -> str:
     """One cache per TensorRT and GPU: timings of another are worth nothing here."""
     gpu = re.sub(r"[^A-Za-z0-9]+", "-", machine.gpu).strip("-")
     return f"tensorrt-{machine.tensorrt}-{gpu}-sm{machine.compute_capability.replace('.', '')}.timings"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import signal
 
-from export.engine.build import OUT_OF_MEMORY, NoMemory
+from export.engine.builder import OUT_OF_MEMORY, OutOfMemoryError
 from export.engine.network import BuildError
 from export.engine.parity import GoldenError
 from export.engine.parity_verdict import ParityError
-from export.engine.process import Died, Failed
+from export.engine.process import ProcessDied, ProcessFailed
 from server.errors import StartupError
 
 EXPECTED = (StartupError, BuildError, ParityError, GoldenError, OSError)  # of the processes that build and prove
-FAILURES = (*EXPECTED, Died, Failed, MemoryError, ValueError)
+FAILURES = (*EXPECTED, ProcessDied, ProcessFailed, MemoryError, ValueError)
 
 MORE_MEMORY = (
     "close other programs, on a Jetson the desktop, too (sudo systemctl isolate multi-user.target), add 4 GB of swap"
@@ -21,25 +21,30 @@ MORE_MEMORY = (
 )
 
 
-def explained(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """What is wrong, and how to mend it."""
-    if isinstance(error, Died):
-        return _died(error)
-    if isinstance(error, (NoMemory, MemoryError)) or (isinstance(error, Failed) and OUT_OF_MEMORY.search(str(error))):
+    if isinstance(error, ProcessDied):
+        return _explain_death(error)
+    if _is_lack_of_memory(error):
         return f"there was not enough memory ({str(error) or 'none was left for Python'}): {MORE_MEMORY}"
     if isinstance(error, ParityError):
         return (
             f"{error}. It was thrown away. Build the plugin again with `make plugin`; where that does not help, try"
             " PRECISION=fp32, and report it with the lines above"
         )
-    if isinstance(error, Failed):
+    if isinstance(error, ProcessFailed):
         return f"the build failed ({error}; where, is said above)"
     if isinstance(error, OSError):
-        return _of_the_system(error)
+        return _explain_os_error(error)
     return str(error)
 
 
-def _died(error: Died) -> str:
+def _is_lack_of_memory(error: BaseException) -> bool:
+    failed = isinstance(error, ProcessFailed) and OUT_OF_MEMORY.search(str(error)) is not None
+    return failed or isinstance(error, (OutOfMemoryError, MemoryError))
+
+
+def _explain_death(error: ProcessDied) -> str:
     if error.status == -signal.SIGKILL:
         return f"the build was killed, as Linux does where memory runs out (`dmesg` says so): {MORE_MEMORY}"
     return (
@@ -48,7 +53,7 @@ def _died(error: Died) -> str:
     )
 
 
-def _of_the_system(error: OSError) -> str:
+def _explain_os_error(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"there is no room for the engine ({error}): free some on that disk, or use another: ARGS='--out FOLDER'"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

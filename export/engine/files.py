@@ -33,7 +33,7 @@ PREFIX = ".engine-"
 
 
 @contextmanager
-def workshop(out: Path, waiting: Callable[[], None]) -> Iterator[Path]:
+def open_build_folder(out: Path, waiting: Callable[[], None]) -> Iterator[Path]:
     """A folder in `out` for one build; gone afterwards, whatever happens. Waits for another build to end.
 
     What builds that were killed left behind is removed first. waiting: called where it has to wait.
@@ -54,7 +54,7 @@ def workshop(out: Path, waiting: Callable[[], None]) -> Iterator[Path]:
             shutil.rmtree(str(folder), ignore_errors=True)
 
 
-def reason_to_build(path: Path, machine: Machine, onnx_sha256: str, batch: Sequence[int]) -> Optional[str]:
+def why_build(path: Path, machine: Machine, onnx_sha256: str, batch: Sequence[int]) -> Optional[str]:
     """None where the engine of this card is as it should be. Raises StartupError where it is another machine's."""
     if not path.is_file():
         return "there was none"
@@ -96,13 +96,13 @@ def publish(folder: Path, card: EngineCard, out: Path) -> Path:
     (folder / card.engine).replace(out / card.engine)
     kept = card_path(out, card.name, card.precision)
     made.replace(kept)
-    for old in engines_of(out, card.name, card.precision):
+    for old in list_engines(out, card.name, card.precision):
         if old.name != card.engine:
             old.unlink()
     return kept
 
 
-def engines_of(out: Path, name: str, precision: str) -> Iterator[Path]:
+def list_engines(out: Path, name: str, precision: str) -> Iterator[Path]:
     """The engines of a name and a precision, of whichever ONNX file."""
     pattern = re.compile(re.escape(f"{name}-{precision}-") + rf"[0-9a-f]{{{HASH_DIGITS}}}\.engine")
     return (path for path in sorted(out.iterdir()) if pattern.fullmatch(path.name))

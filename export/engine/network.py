@@ -4,7 +4,7 @@
     function bodies     dropped: from 9.0 to 10.6 the parser takes them in place of the plugins, and says nothing
     types               the builder's choice up to 10, from 11 on those of the ONNX file (export/engine/onnx_half.py)
 
-What there is is asked, not the version. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1, and
+Features are asked for, not versions. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1, and
 ModelImporter.cpp of onnx-tensorrt.
 """
 
@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any, List, Sequence
 
-from export.engine.onnx_half import in_half_precision
-from export.engine.onnx_wire import Node, nodes, without_functions
+from export.engine.onnx_half import convert_to_float16
+from export.engine.onnx_wire import Node, read_nodes, remove_functions
 from server.backends.tensorrt_engine import get_logger, import_tensorrt, take_trt_errors
 
 REBUILD_PLUGIN = "build it again with `make plugin`"
@@ -24,33 +24,33 @@ class BuildError(Exception):
     """Why there is no engine, and the cure."""
 
 
-def parsed(builder: Any, onnx: bytes, half: bool) -> Any:
+def parse_network(builder: Any, onnx: bytes, half: bool) -> Any:
     """The network of an ONNX file, every custom node of it a plugin layer. Raises BuildError, in the parser's words."""
     trt = import_tensorrt()
     explicit = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
     network = builder.create_network(0 if explicit is None else 1 << int(explicit))
-    known = nodes(onnx)
-    bare = without_functions(onnx)
-    if half and not types_are_chosen():
+    known = read_nodes(onnx)
+    bare = remove_functions(onnx)
+    if half and not builder_chooses_types():
         try:
-            bare = in_half_precision(bare)
+            bare = convert_to_float16(bare)
         except ValueError as error:
             raise BuildError(f"{error}: build it with PRECISION=fp32") from error
     parser = trt.OnnxParser(network, get_logger())
     if not parser.parse(bare):
-        raise BuildError(parser_error(parser, nodes(bare)))
+        raise BuildError(describe_parser_errors(parser, read_nodes(bare)))
     layers = [network.get_layer(i) for i in range(network.num_layers)]
     plugins = {layer.name for layer in layers if str(layer.type).rpartition(".")[2].startswith("PLUGIN")}
     require_plugins(known, plugins)
     return network
 
 
-def types_are_chosen() -> bool:
+def builder_chooses_types() -> bool:
     """Whether the builder chooses the types inside an engine, and not the ONNX file, as from TensorRT 11 on."""
     return hasattr(import_tensorrt().BuilderFlag, "FP16")
 
 
-def parser_error(parser: Any, graph: Sequence[Node]) -> str:
+def describe_parser_errors(parser: Any, graph: Sequence[Node]) -> str:
     """What it said of each node it could not take, and the cure."""
     reasons = []
     for error in (parser.get_error(i) for i in range(parser.num_errors)):
@@ -78,10 +78,10 @@ def require_plugins(graph: Sequence[Node], plugins: Any) -> None:
         )
 
 
-def plugin_names(told: Sequence[Any], graph: Sequence[Node]) -> List[str]:
-    """Custom nodes that the inspector shows as plugin layers of a finished engine. told: see Engine.inspect_layers."""
+def find_plugin_nodes(inspected: Sequence[Any], graph: Sequence[Node]) -> List[str]:
+    """Custom nodes that are plugin layers of a finished engine. inspected: what Engine.inspect_layers returned."""
     names = []
-    for layer in told:
+    for layer in inspected:
         if isinstance(layer, dict) and "plugin" in str(layer.get("LayerType", "")).lower():
             words = {str(layer["Name"]), *re.split(r"\s*[+|]+\s*", str(layer["Name"]))}
             listed = str(layer.get("Metadata", ""))

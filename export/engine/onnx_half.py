@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Mapping, Set
 
-from export.engine.onnx_wire import GRAPH_NODE, LENGTH_DELIMITED, MODEL_GRAPH, Field, fields, nodes
+from export.engine.onnx_wire import GRAPH_NODE, LENGTH_DELIMITED, MODEL_GRAPH, Field, read_fields, read_nodes
 
 GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 5, 11, 12
 NODE_INPUT, NODE_OUTPUT, NODE_NAME, NODE_OP_TYPE, NODE_ATTRIBUTE, NODE_DOMAIN = 1, 2, 3, 4, 5, 7
@@ -21,23 +21,23 @@ FLOAT, FLOAT16 = 1, 10
 OWN_TYPES = {"Cast", "Constant", "ConstantOfShape", "EyeLike", "QuantizeLinear", "DequantizeLinear"}
 
 
-def in_half_precision(data: bytes) -> bytes:
+def convert_to_float16(data: bytes) -> bytes:
     """The same model with float16 between its input and its output.
 
     Raises ValueError where the data is no ONNX file, or an operator in it has a type of its own.
     """
-    typed = [f"{node.name} ({node.op_type})" for node in nodes(data) if node.op_type in OWN_TYPES]
+    typed = [f"{node.name} ({node.op_type})" for node in read_nodes(data) if node.op_type in OWN_TYPES]
     if typed:
         raise ValueError(f"operators with a type of their own cannot be put into float16 here: {', '.join(typed)}")
     parts = []
-    for field in fields(data):
+    for field in read_fields(data):
         whole = data[field.start : field.end]
         parts.append(_message(MODEL_GRAPH, _graph(data, field)) if field.number == MODEL_GRAPH else whole)
     return b"".join(parts)
 
 
 def _graph(data: bytes, graph: Field) -> bytes:
-    members = list(fields(data, graph.value_start, graph.end))
+    members = list(read_fields(data, graph.value_start, graph.end))
     constants = [member for member in members if member.number == GRAPH_INITIALIZER]
     weights = {_text(data, m, TENSOR_NAME) for m in constants if _number(data, m, TENSOR_TYPE) == FLOAT}
     known = {_text(data, m, TENSOR_NAME) for m in constants}
@@ -62,7 +62,7 @@ def _graph(data: bytes, graph: Field) -> bytes:
 def _renamed(data: bytes, node: Field, names: Mapping[str, str]) -> bytes:
     """The node with other inputs and outputs."""
     parts = []
-    for field in fields(data, node.value_start, node.end):
+    for field in read_fields(data, node.value_start, node.end):
         if field.number in (NODE_INPUT, NODE_OUTPUT):
             name = data[field.value_start : field.end].decode("utf-8", "replace")
             parts.append(_message(field.number, names.get(name, name).encode()))
@@ -97,7 +97,7 @@ def _varint(value: int) -> bytes:
 
 
 def _texts(data: bytes, message: Field, number: int) -> Iterable[str]:
-    for field in fields(data, message.value_start, message.end):
+    for field in read_fields(data, message.value_start, message.end):
         if field.number == number:
             yield data[field.value_start : field.end].decode("utf-8", "replace")
 
@@ -108,5 +108,5 @@ def _text(data: bytes, message: Field, number: int) -> str:
 
 def _number(data: bytes, message: Field, number: int) -> int:
     """A small number: one byte. 0 where it is not there."""
-    found = [f for f in fields(data, message.value_start, message.end) if f.number == number]
+    found = [f for f in read_fields(data, message.value_start, message.end) if f.number == number]
     return data[found[-1].value_start] if found else 0

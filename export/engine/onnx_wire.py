@@ -42,31 +42,31 @@ class Node(NamedTuple):
         return self.domain not in STANDARD_DOMAINS
 
 
-def without_functions(data: bytes) -> bytes:
+def remove_functions(data: bytes) -> bytes:
     """The model without its function bodies, so that TensorRT takes the plugins; all else byte for byte.
 
     Raises ValueError where the data is no protobuf message.
     """
-    return b"".join(data[f.start : f.end] for f in fields(data) if f.number != MODEL_FUNCTIONS)
+    return b"".join(data[f.start : f.end] for f in read_fields(data) if f.number != MODEL_FUNCTIONS)
 
 
-def metadata(data: bytes) -> Dict[str, str]:
+def read_metadata(data: bytes) -> Dict[str, str]:
     """The metadata properties."""
-    return dict(_entry(data, field) for field in fields(data) if field.number == MODEL_METADATA)
+    return dict(_entry(data, field) for field in read_fields(data) if field.number == MODEL_METADATA)
 
 
-def nodes(data: bytes) -> List[Node]:
+def read_nodes(data: bytes) -> List[Node]:
     """The nodes of the graph, in their order, without those in function bodies."""
-    graphs = [field for field in fields(data) if field.number == MODEL_GRAPH]
+    graphs = [field for field in read_fields(data) if field.number == MODEL_GRAPH]
     return [
         _node(data, field)
         for graph in graphs
-        for field in fields(data, graph.value_start, graph.end)
+        for field in read_fields(data, graph.value_start, graph.end)
         if field.number == GRAPH_NODE
     ]
 
 
-def fields(data: bytes, start: int = 0, end: int = -1) -> Iterator[Field]:
+def read_fields(data: bytes, start: int = 0, end: int = -1) -> Iterator[Field]:
     """The fields of the message in data[start:end]. Raises ValueError where one is broken or reaches beyond the end."""
     end = len(data) if end < 0 else end
     at = start
@@ -101,7 +101,7 @@ def _varint(data: bytes, at: int, end: int) -> Tuple[int, int]:
 def _texts(data: bytes, message: Field) -> Dict[int, str]:
     """The length-delimited fields of a small message that are text, the last of each number."""
     found: Dict[int, str] = {}
-    for field in fields(data, message.value_start, message.end):
+    for field in read_fields(data, message.value_start, message.end):
         found[field.number] = data[field.value_start : field.end].decode("utf-8", "replace")
     return found
 
@@ -115,7 +115,7 @@ def _node(data: bytes, field: Field) -> Node:
     texts = _texts(data, field)
     integers = dict(
         found
-        for attribute in fields(data, field.value_start, field.end)
+        for attribute in read_fields(data, field.value_start, field.end)
         if attribute.number == NODE_ATTRIBUTE
         for found in _integer(data, attribute)
     )
@@ -124,7 +124,7 @@ def _node(data: bytes, field: Field) -> Node:
 
 def _integer(data: bytes, attribute: Field) -> Iterator[Tuple[str, int]]:
     """Name and value where the attribute is an integer."""
-    for field in fields(data, attribute.value_start, attribute.end):
+    for field in read_fields(data, attribute.value_start, attribute.end):
         if field.number == ATTRIBUTE_INT:
             value, _ = _varint(data, field.value_start, field.end)
             yield _texts(data, attribute).get(ATTRIBUTE_NAME, ""), value - (value >> 63 << 64)

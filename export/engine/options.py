@@ -29,8 +29,8 @@ class Options:
     rebuild: bool = False
     verbose: bool = False
 
-    def of_the_build(self) -> Dict[str, Any]:
-        """Those that the engine depends on."""
+    def build_options(self) -> Dict[str, Any]:
+        """Those that the engine depends on, as a BuildRequest names them."""
         names = ("onnx", "precision", "batch", "workspace", "plugin", "verbose")
         return {name: getattr(self, name) for name in names}
 
@@ -42,14 +42,14 @@ def read_options(arguments: Optional[List[str]], about: str) -> Options:
     parser.add_argument("--precision", choices=PRECISIONS, default="fp16", help="fp16, the default, or fp32")
     parser.add_argument(
         "--batch",
-        type=batch,
+        type=parse_batch,
         default=(1, 4, 16),
         metavar="MIN,OPT,MAX",
         help="images of one run: least, usual, most (1,4,16)",
     )
     parser.add_argument(
         "--workspace",
-        type=mebibytes,
+        type=parse_mebibytes,
         metavar="MIB",
         help="scratch memory a layer may take (256 on a Nano, 1024 at most)",
     )
@@ -63,7 +63,7 @@ def read_options(arguments: Optional[List[str]], about: str) -> Options:
     return Options(onnx=find_model(found.pop("name")), **found)
 
 
-def batch(text: str) -> Tuple[int, int, int]:
+def parse_batch(text: str) -> Tuple[int, int, int]:
     """ "1,4,16" -> (1, 4, 16)"""
     try:
         least, usual, most = (int(part) for part in text.split(","))
@@ -74,7 +74,7 @@ def batch(text: str) -> Tuple[int, int, int]:
     return least, usual, most
 
 
-def mebibytes(text: str) -> int:
+def parse_mebibytes(text: str) -> int:
     if not text.isdigit() or int(text) < SMALLEST_WORKSPACE:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number of MiB, at least {SMALLEST_WORKSPACE}")
     return int(text)

@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, Sequence
 import numpy as np
 
 from export.engine.onnx_wire import Node
-from export.engine.parity_verdict import UNIT_ROUNDOFF, Parity, ParityError, compare
+from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
 from server.backends.backend import Backend
 from server.backends.engine_card import read_card
 
@@ -73,7 +73,7 @@ def _golden(path: Path, sha256: str, shape: Sequence[int], classes: int) -> Dict
     return golden
 
 
-def tolerance(golden: Dict[str, np.ndarray], precision: str, graph: Sequence[Node]) -> float:
+def compute_tolerance(golden: Dict[str, np.ndarray], precision: str, graph: Sequence[Node]) -> float:
     """How far a logit of the engine may be from the golden one."""
     if precision == "fp32":
         return float(golden["tolerance"])
@@ -81,35 +81,37 @@ def tolerance(golden: Dict[str, np.ndarray], precision: str, graph: Sequence[Nod
     return 2 * layers * UNIT_ROUNDOFF[precision] * float(np.abs(golden["logits"]).max())
 
 
-def jumps(graph: Sequence[Node]) -> bool:
+def is_discontinuous(graph: Sequence[Node]) -> bool:
     """Whether the model holds sgn(x), as a multiplication-free layer of operator 1 does."""
     return any(node.op_type == "MFDepthwiseConv" and node.integers.get("operator") == 1 for node in graph)
 
 
-def check_engine(
+def check_parity(
     backend: Backend, golden: Dict[str, np.ndarray], batches: Sequence[int], precision: str, graph: Sequence[Node]
-) -> Parity:
+) -> ParityVerdict:
     """Compare in batches of each of these sizes; the worst comparison. Raises ParityError where one does not hold."""
-    allowed = tolerance(golden, precision, graph)
-    found = [_compared(backend, golden, size, allowed, jumps(graph)) for size in dict.fromkeys(batches)]
+    allowed, discontinuous = compute_tolerance(golden, precision, graph), is_discontinuous(graph)
+    found = [_compare_in_batches(backend, golden, size, allowed, discontinuous) for size in dict.fromkeys(batches)]
     worst = max(found, key=lambda parity: (not parity.passed, parity.largest))
     if not all(parity.passed for parity in found):
         raise ParityError(f"the engine does not compute what the ONNX file does; {worst}")
     return worst
 
 
-def _compared(backend: Backend, golden: Dict[str, np.ndarray], size: int, allowed: float, jumping: bool) -> Parity:
+def _compare_in_batches(
+    backend: Backend, golden: Dict[str, np.ndarray], size: int, allowed: float, discontinuous: bool
+) -> ParityVerdict:
     """The images over and over, until the last batch is full: an engine may have a least batch size."""
     count = len(golden["image"])
     order = np.arange(-(-count // size) * size) % count
     images = golden["image"][order]
     logits = np.concatenate([backend.infer(images[i : i + size]) for i in range(0, len(images), size)])
-    return compare(logits[:count], golden["logits"], allowed, jumping)
+    return compare_logits(logits[:count], golden["logits"], allowed, discontinuous)
 
 
-def prove(
+def prove_engine(
     card: Path, plugin: Path, golden: Dict[str, np.ndarray], graph: List[Node], report: Callable[..., Any]
-) -> Parity:
+) -> ParityVerdict:
     """In a process of its own: open the engine as the server does, and compare. Raises StartupError, ParityError."""
     from server.backends.tensorrt_backend import TensorRTBackend
 
@@ -118,6 +120,6 @@ def prove(
     backend = TensorRTBackend(card, plugin)
     try:
         sizes = (profile["min"], profile["opt"], profile["max"])
-        return check_engine(backend, golden, sizes, backend.precision, graph)
+        return check_parity(backend, golden, sizes, backend.precision, graph)
     finally:
         backend.close()

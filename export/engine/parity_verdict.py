@@ -9,7 +9,7 @@ from typing import Any, Dict
 import numpy as np
 
 UNIT_ROUNDOFF = {"fp32": 2.0**-24, "fp16": 2.0**-11}
-JUMPING_SHARE = 0.02
+DISCONTINUOUS_SHARE = 0.02
 
 
 class ParityError(Exception):
@@ -17,7 +17,7 @@ class ParityError(Exception):
 
 
 @dataclass(frozen=True)
-class Parity:
+class ParityVerdict:
     """images compared, largest absolute difference of a logit, tolerance, images beyond it and how many may be, images
     of equal label, and images whose two best classes are so close that within the tolerance either is right."""
 
@@ -50,18 +50,18 @@ class Parity:
         )
 
 
-def compare(found: np.ndarray, wanted: np.ndarray, tolerance: float, jumps: bool) -> Parity:
-    """Logits (N, K) of two runs. jumps: the model holds sgn(x), and 2 % of the images may be beyond the tolerance."""
+def compare_logits(found: np.ndarray, wanted: np.ndarray, tolerance: float, discontinuous: bool) -> ParityVerdict:
+    """Logits (N, K) of two runs. discontinuous: it holds sgn(x), and 2 % of the images may be beyond the tolerance."""
     differences = np.abs(found - wanted).max(axis=1)
     equal = found.argmax(axis=1) == wanted.argmax(axis=1)
     chosen = np.take_along_axis(wanted, found.argmax(axis=1)[:, None], axis=1)[:, 0]
     near = wanted.max(axis=1) - chosen <= 2 * tolerance  # each of the two may be off by the tolerance
-    return Parity(
+    return ParityVerdict(
         images=len(wanted),
         largest=float(differences.max()),
         tolerance=tolerance,
         beyond=int((~(differences <= tolerance)).sum()),
-        allowed_beyond=ceil(JUMPING_SHARE * len(wanted)) if jumps else 0,
+        allowed_beyond=ceil(DISCONTINUOUS_SHARE * len(wanted)) if discontinuous else 0,
         equal_labels=int(equal.sum()),
         ties=int((~equal & near).sum()),
     )

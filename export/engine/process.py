@@ -1,6 +1,6 @@
 """A function in a process of its own: what crashes, is killed or runs out of memory there leaves this one alone.
 
-The process is a fresh interpreter (no fork: CUDA does not survive one), and ends when this one does, however it ends.
+The process is a fresh interpreter (no fork: CUDA does not survive one), and ends when this one does, however that ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 TICK_S = 0.5
 
 
-class Died(Exception):
+class ProcessDied(Exception):
     """The process ended without an answer. status: its exit status, or the signal that ended it, negative."""
 
     def __init__(self, status: int) -> None:
@@ -32,11 +32,11 @@ class Died(Exception):
         return signal.Signals(-self.status).name if self.status < 0 else f"status {self.status}"
 
 
-class Failed(Exception):
+class ProcessFailed(Exception):
     """The function raised what cannot be passed on as it is; its words. The traceback is on stderr."""
 
 
-def in_own_process(
+def run_in_own_process(
     function: Callable[..., Any], arguments: Tuple[Any, ...], expected: Errors, tick: Callable[[str], None]
 ) -> Any:
     """What function(*arguments, report) returns. tick(text) is called twice a second, with the last report.
@@ -69,7 +69,7 @@ def _answer(pipe: Connection, process: Any, tick: Callable[[str], None]) -> Any:
             kind, value = pipe.recv()
         except (EOFError, OSError):
             process.join()
-            raise Died(process.exitcode) from None
+            raise ProcessDied(process.exitcode) from None
         if kind == "answer":
             return value
         if kind == "error":
@@ -80,7 +80,7 @@ def _answer(pipe: Connection, process: Any, tick: Callable[[str], None]) -> Any:
 def _run(pipe: Connection, parent: int, function: Callable[..., Any], arguments: Any, expected: Errors) -> None:
     """In the new process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both: the other one decides
-    end_with(parent)
+    die_with_parent(parent)
     sent: Any
     try:
         sent = ("answer", function(*arguments, lambda text: pipe.send(("report", text))))
@@ -90,14 +90,14 @@ def _run(pipe: Connection, parent: int, function: Callable[..., Any], arguments:
         sent = ("error", MemoryError(str(error)))
     except Exception as error:  # of any kind: the other process must hear of it
         traceback.print_exc()
-        sent = ("error", Failed(f"{type(error).__name__}: {error}"))
+        sent = ("error", ProcessFailed(f"{type(error).__name__}: {error}"))
     pipe.send(sent)
     sys.stdout.flush()
     sys.stderr.flush()
     pipe.close()
 
 
-def end_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Let the kernel kill this process when `parent` is no more. Where that is not Linux it works on to its end."""
     if not sys.platform.startswith("linux"):
         return

@@ -9,7 +9,7 @@ EVERY_S = 30.0  # where it is no terminal
 
 
 class Progress:
-    """Lines go to `stream`; `tick` is called over and over with what is being done."""
+    """Lines go to `stream`; `update` is called over and over with what is being done."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -17,11 +17,11 @@ class Progress:
         self._begun = self._shown = time.monotonic()
         self._width = 0
 
-    def say(self, text: str) -> None:
-        self.end()
+    def print_line(self, text: str) -> None:
+        self.clear()
         print(text, file=self._stream, flush=True)
 
-    def tick(self, doing: str) -> None:
+    def update(self, doing: str) -> None:
         now = time.monotonic()
         if not self._live and now - self._shown < EVERY_S:
             return
@@ -35,7 +35,7 @@ class Progress:
         else:
             print(text, file=self._stream, flush=True)
 
-    def end(self) -> None:
+    def clear(self) -> None:
         """Clear the line."""
         if self._width:
             self._stream.write("\r" + " " * self._width + "\r")

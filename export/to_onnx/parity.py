@@ -22,7 +22,7 @@ from PIL import Image
 from torch import nn
 
 from export.data.datasets import read_raw
-from export.engine.parity_verdict import UNIT_ROUNDOFF, Parity, ParityError, compare
+from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import Layer, folded_graph
 from server.models.images import decode
@@ -56,14 +56,14 @@ def run_onnx(onnx_bytes: bytes, batch: np.ndarray) -> np.ndarray:
     return logits
 
 
-def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Parity:
+def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> ParityVerdict:
     """Compare on `batch` (N, 3, S, S). Raises ParityError where the difference is beyond the tolerance."""
     with torch.inference_mode():
         wanted = model(torch.from_numpy(batch)).numpy()
     found = run_onnx(onnx_bytes, batch)
     layers = folded_graph(model)
-    jumps = any(isinstance(layer.module, MFDepthwiseConv) and layer.module.operator == 1 for layer in layers)
-    parity = compare(found, wanted, tolerance(layers, wanted), jumps)
+    discontinuous = any(isinstance(layer.module, MFDepthwiseConv) and layer.module.operator == 1 for layer in layers)
+    parity = compare_logits(found, wanted, tolerance(layers, wanted), discontinuous)
     if not parity.passed:
         raise ParityError(f"ONNX Runtime and PyTorch disagree; {parity}")
     return parity

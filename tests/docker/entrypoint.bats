@@ -47,7 +47,7 @@ good_nano() {
   rm -r "$TREE/plugin"
   start cpu
   [ "$status" = 0 ]
-  [[ $output != *engine_from_onnx* ]]
+  [[ $output != *export.engine* ]]
 }
 
 @test "no runtime nvidia" {

@@ -21,11 +21,10 @@ import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.fake_tensorrt import FakeTensorRT, Severity, engine_bytes
-from export.engine import build_steps as engine_work
-from export.engine import parity as engine_parity
-from export.engine.build_steps import Order
+from export.engine import build_steps, parity
+from export.engine.build_steps import BuildRequest
 from export.engine.from_onnx import Steps
-from export.engine.parity_verdict import Parity
+from export.engine.parity_verdict import ParityVerdict
 from server.backends.engine_card import EngineCard, Machine
 
 GUARD_S = 20.0  # only a hang takes this long
@@ -117,81 +116,81 @@ def machine(plugin: Path, patch: pytest.MonkeyPatch, refusal: str = "", **gpu: A
     return made
 
 
-def on_it(plugin: Path, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+def run_on_fake_machine(plugin: Path, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         machine(plugin, patch, **options)
         return work(*arguments)
 
 
-def survey(plugin: Path, report: Any) -> Machine:
-    return on_it(plugin, engine_work.survey, plugin, report)  # type: ignore[no-any-return]
+def identify_machine(plugin: Path, report: Any) -> Machine:
+    return run_on_fake_machine(plugin, build_steps.identify_machine, plugin, report)  # type: ignore[no-any-return]
 
 
-def build(order: Order, report: Any, **options: Any) -> EngineCard:
-    return on_it(order.plugin, engine_work.build, order, report, **options)  # type: ignore[no-any-return]
+def build_engine(request: BuildRequest, report: Any, **options: Any) -> EngineCard:
+    return run_on_fake_machine(request.plugin, build_steps.build_engine, request, report, **options)  # type: ignore[no-any-return]
 
 
-def prove(card: Path, plugin: Path, *rest: Any, **options: Any) -> Parity:
-    return on_it(plugin, engine_parity.prove, card, plugin, *rest, **options)  # type: ignore[no-any-return]
+def prove_engine(card: Path, plugin: Path, *rest: Any, **options: Any) -> ParityVerdict:
+    return run_on_fake_machine(plugin, parity.prove_engine, card, plugin, *rest, **options)  # type: ignore[no-any-return]
 
 
-STEPS = Steps(survey, build, prove)
+STEPS = Steps(identify_machine, build_engine, prove_engine)
 
 
 # What may go wrong, as steps that replace one of these.
 
 
-def survey_other_gpu(plugin: Path, report: Any) -> Machine:
-    return on_it(plugin, engine_work.survey, plugin, report, name="Xavier", capability=(7, 2))  # type: ignore[no-any-return]
+def identify_other_gpu(plugin: Path, report: Any) -> Machine:
+    return run_on_fake_machine(plugin, build_steps.identify_machine, plugin, report, name="Xavier", capability=(7, 2))  # type: ignore[no-any-return]
 
 
-def survey_no_gpu(plugin: Path, report: Any) -> Machine:
+def identify_no_gpu(plugin: Path, report: Any) -> Machine:
     with pytest.MonkeyPatch.context() as patch:
         machine(plugin, patch).cuda.gpus = 0
-        return engine_work.survey(plugin, report)
+        return build_steps.identify_machine(plugin, report)
 
 
-def survey_no_plugin(plugin: Path, report: Any) -> Machine:
+def identify_no_plugin(plugin: Path, report: Any) -> Machine:
     with pytest.MonkeyPatch.context() as patch:
         machine(plugin, patch)
         plugin.unlink()
-        return engine_work.survey(plugin, report)
+        return build_steps.identify_machine(plugin, report)
 
 
-def build_no_memory(order: Order, report: Any) -> EngineCard:
-    return build(order, report, refusal="Error Code 2: OutOfMemory (no further information)")
+def build_no_memory(request: BuildRequest, report: Any) -> EngineCard:
+    return build_engine(request, report, refusal="Error Code 2: OutOfMemory (no further information)")
 
 
-def build_no_implementation(order: Order, report: Any) -> EngineCard:
-    return build(order, report, refusal="Could not find any implementation for node head")
+def build_no_implementation(request: BuildRequest, report: Any) -> EngineCard:
+    return build_engine(request, report, refusal="Could not find any implementation for node head")
 
 
-def build_killed(order: Order, report: Any) -> EngineCard:
-    (order.folder / "half.engine").write_bytes(b"half")
+def build_killed(request: BuildRequest, report: Any) -> EngineCard:
+    (request.folder / "half.engine").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
-def build_crashed(order: Order, report: Any) -> EngineCard:
+def build_crashed(request: BuildRequest, report: Any) -> EngineCard:
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError
 
 
-def build_no_room(order: Order, report: Any) -> EngineCard:
+def build_no_room(request: BuildRequest, report: Any) -> EngineCard:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-    return build(order, report)
+    return build_engine(request, report)
 
 
-def build_broken_plugin(order: Order, report: Any) -> EngineCard:
+def build_broken_plugin(request: BuildRequest, report: Any) -> EngineCard:
     with pytest.MonkeyPatch.context() as patch:
-        machine(order.plugin, patch)
-        order.plugin.write_bytes(b"no library")
-        return engine_work.build(order, report)
+        machine(request.plugin, patch)
+        request.plugin.write_bytes(b"no library")
+        return build_steps.build_engine(request, report)
 
 
-def build_hangs(order: Order, report: Any) -> EngineCard:
-    (order.folder / "half.engine").write_bytes(b"half")
-    (order.timings / "building").touch()
+def build_hangs(request: BuildRequest, report: Any) -> EngineCard:
+    (request.folder / "half.engine").write_bytes(b"half")
+    (request.timing_caches / "building").touch()
     time.sleep(GUARD_S)
     raise AssertionError
 
@@ -200,5 +199,5 @@ def zeros(model: bytes, images: np.ndarray) -> np.ndarray:
     return np.zeros((len(images), 4), np.float32)
 
 
-def prove_wrong(card: Path, plugin: Path, *rest: Any) -> Parity:
-    return prove(card, plugin, *rest, compute=zeros)
+def prove_wrong(card: Path, plugin: Path, *rest: Any) -> ParityVerdict:
+    return prove_engine(card, plugin, *rest, compute=zeros)

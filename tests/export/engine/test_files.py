@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from export.engine.files import publish, reason_to_build, workshop, write_card
+from export.engine.files import open_build_folder, publish, why_build, write_card
 from server.backends.engine_card import EngineCard, Machine, card_path, engine_name, file_sha256, read_card
 from server.errors import StartupError
 from tests.server.backends.test_engine_card import CARD
@@ -38,7 +38,7 @@ def test_the_old_engine_goes_once_the_new_one_is_there(tmp_path: Path) -> None:
     others = [tmp_path / f"{CARD.name}-fp32-11111111.engine", tmp_path / f"{CARD.name}-fp16-mine.engine"]
     for other in others:
         other.write_bytes(b"of others")
-    with workshop(tmp_path, never) as folder:
+    with open_build_folder(tmp_path, never) as folder:
         new = made(folder, onnx_sha256="2" * 64)
         assert (tmp_path / old.engine).exists()
         path = publish(folder, new, tmp_path)
@@ -48,7 +48,7 @@ def test_the_old_engine_goes_once_the_new_one_is_there(tmp_path: Path) -> None:
 
 
 def test_what_goes_wrong_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), workshop(tmp_path, never) as folder:
+    with pytest.raises(RuntimeError), open_build_folder(tmp_path, never) as folder:
         made(folder)
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == [".engines.lock"]
@@ -57,16 +57,17 @@ def test_what_goes_wrong_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_killed_build_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".engine-abcd").mkdir()
     (tmp_path / ".engine-abcd" / "x.engine").write_bytes(b"half")
-    with workshop(tmp_path, never) as folder:
+    with open_build_folder(tmp_path, never) as folder:
         assert [path for path in tmp_path.iterdir() if path.is_dir()] == [folder]
 
 
 def test_builds_wait_for_each_other(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from export.engine.files import workshop\n"
-        "with workshop(Path(sys.argv[1]), lambda: print('waits', flush=True)) as folder: print('builds', flush=True)"
+        "import sys; from pathlib import Path; from export.engine.files import open_build_folder\n"
+        "with open_build_folder(Path(sys.argv[1]), lambda: print('waits', flush=True)):\n"
+        "    print('builds', flush=True)"
     )
-    with workshop(tmp_path, never):
+    with open_build_folder(tmp_path, never):
         command = [sys.executable, "-c", code, str(tmp_path)]
         other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert other.stdout is not None and other.stdout.readline() == "waits\n"
@@ -77,7 +78,7 @@ def test_reasons(tmp_path: Path) -> None:
     path = card_path(tmp_path, CARD.name, CARD.precision)
 
     def reason(machine: Machine = HERE, onnx: str = CARD.onnx_sha256, batch: tuple[int, int, int] = (1, 4, 16)) -> Any:
-        return reason_to_build(path, machine, onnx, batch)
+        return why_build(path, machine, onnx, batch)
 
     assert reason() == "there was none"
     path.write_text("{")
@@ -99,4 +100,4 @@ def test_a_foreign_engine_is_refused(tmp_path: Path, change: dict[str, str]) -> 
     made(tmp_path)
     path = card_path(tmp_path, CARD.name, CARD.precision)
     with pytest.raises(StartupError, match="was built .* and this is .*ARGS=--rebuild"):
-        reason_to_build(path, replace(HERE, **change), "f" * 64, (1, 4, 16))
+        why_build(path, replace(HERE, **change), "f" * 64, (1, 4, 16))

@@ -10,9 +10,9 @@ import pytest
 from onnx import TensorProto
 
 from benchmarks.harness.tiny_models import tiny_model
-from export.engine import network as engine_network
-from export.engine.network import BuildError, parsed, plugin_names, require_plugins
-from export.engine.onnx_wire import Node, nodes
+from export.engine import network as network_module
+from export.engine.network import BuildError, find_plugin_nodes, parse_network, require_plugins
+from export.engine.onnx_wire import Node, read_nodes
 from server.backends.tensorrt_engine import get_logger
 from tests.export.engine.rtx import in_tensorrts_place, plain_model
 
@@ -26,7 +26,7 @@ def trt(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_network_of_layers_named_as_the_nodes(trt: Any) -> None:
     model = plain_model()
-    network = parsed(trt.Builder(get_logger()), model.SerializeToString(), half=False)
+    network = parse_network(trt.Builder(get_logger()), model.SerializeToString(), half=False)
     names = [network.get_layer(i).name for i in range(network.num_layers)]
     assert [name for name in names if name in {node.name for node in model.graph.node}][:2] == ["stem", "stem_relu6"]
     assert tuple(network.get_input(0).shape) == (-1, 3, 16, 16)
@@ -35,20 +35,20 @@ def test_a_network_of_layers_named_as_the_nodes(trt: Any) -> None:
 def test_functions_are_dropped_so_an_operator_without_plugin_fails(trt: Any) -> None:
     """RTX would take the bodies of the functions; without them it needs plugins, and says so of each node."""
     with pytest.raises(BuildError, match="did not find the plugin.*make plugin") as caught:
-        parsed(trt.Builder(get_logger()), tiny_model().SerializeToString(), half=False)
+        parse_network(trt.Builder(get_logger()), tiny_model().SerializeToString(), half=False)
     assert all(f"{name} (" in str(caught.value) for name in CUSTOM)
 
 
 def test_an_imported_body_is_noticed(trt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As TensorRT 10.3 does it silently where the functions are left in the file."""
-    monkeypatch.setattr(engine_network, "without_functions", lambda data: data)
+    monkeypatch.setattr(network_module, "remove_functions", lambda data: data)
     with pytest.raises(BuildError, match="4 layers did not become layers of our plugin") as caught:
-        parsed(trt.Builder(get_logger()), tiny_model().SerializeToString(), half=False)
+        parse_network(trt.Builder(get_logger()), tiny_model().SerializeToString(), half=False)
     assert all(name in str(caught.value) for name in CUSTOM)
 
 
 def test_half_precision_where_the_file_has_the_types(trt: Any) -> None:
-    network = parsed(trt.Builder(get_logger()), plain_model().SerializeToString(), half=True)
+    network = parse_network(trt.Builder(get_logger()), plain_model().SerializeToString(), half=True)
     kinds = {layer.name: layer.get_output(0).dtype for layer in map(network.get_layer, range(network.num_layers))}
     assert kinds["stem"] == kinds["stem_relu6"] == kinds["pool"] == trt.float16
     assert network.get_input(0).dtype == network.get_output(0).dtype == trt.float32
@@ -58,14 +58,14 @@ def test_an_operator_nobody_knows_is_named(trt: Any) -> None:
     model = plain_model()
     model.graph.node[2].op_type = "GlobalNonsensePool"
     with pytest.raises(BuildError, match=r"pool \(GlobalNonsensePool\)"):
-        parsed(trt.Builder(get_logger()), model.SerializeToString(), half=False)
+        parse_network(trt.Builder(get_logger()), model.SerializeToString(), half=False)
 
 
 def test_types_that_float16_cannot_take(trt: Any) -> None:
     model = plain_model()
     model.graph.node.append(onnx.helper.make_node("Cast", ["logits"], ["more"], "cast", to=TensorProto.DOUBLE))
     with pytest.raises(BuildError, match=r"cast \(Cast\): build it with PRECISION=fp32"):
-        parsed(trt.Builder(get_logger()), model.SerializeToString(), half=True)
+        parse_network(trt.Builder(get_logger()), model.SerializeToString(), half=True)
 
 
 class FakeParsing:
@@ -94,12 +94,12 @@ class FakeParsing:
 @pytest.mark.parametrize("explicit_batch", [True, False])
 def test_plugin_layers_are_accepted(monkeypatch: pytest.MonkeyPatch, kind: str, explicit_batch: bool) -> None:
     fake = FakeParsing([("stem", "CONVOLUTION"), *((name, kind) for name in CUSTOM)], explicit_batch)
-    monkeypatch.setattr(engine_network, "import_tensorrt", lambda: fake)
-    monkeypatch.setattr(engine_network, "get_logger", lambda: None)
+    monkeypatch.setattr(network_module, "import_tensorrt", lambda: fake)
+    monkeypatch.setattr(network_module, "get_logger", lambda: None)
     data = tiny_model().SerializeToString()
-    assert parsed(fake, data, half=True) is fake.network
+    assert parse_network(fake, data, half=True) is fake.network
     assert fake.flags == [1 if explicit_batch else 0]
-    assert nodes(fake.seen) == nodes(data) and not onnx.load_from_string(fake.seen).functions
+    assert read_nodes(fake.seen) == read_nodes(data) and not onnx.load_from_string(fake.seen).functions
 
 
 NODES = [Node("stem", "Conv", "", {}), Node("a.expand", "FWHTLayer", "fwht", {}), Node("b", "FWHTLayer", "fwht", {})]
@@ -117,7 +117,7 @@ NODES = [Node("stem", "Conv", "", {}), Node("a.expand", "FWHTLayer", "fwht", {})
     ],
 )
 def test_plugin_layers_of_a_finished_engine(told: list[Any], found: list[str]) -> None:
-    assert plugin_names(told, NODES) == found
+    assert find_plugin_nodes(told, NODES) == found
     if len(found) < 2:
         with pytest.raises(BuildError, match="did not become layers of our plugin"):
             require_plugins(NODES, found)
@@ -127,4 +127,4 @@ def test_plugin_layers_of_a_finished_engine(told: list[Any], found: list[str]) -
 
 def test_a_custom_node_without_a_name_is_refused() -> None:
     with pytest.raises(BuildError, match=r"one without a name \(FWHTLayer\)"):
-        require_plugins([Node("", "FWHTLayer", "fwht", {})], plugin_names([], NODES))
+        require_plugins([Node("", "FWHTLayer", "fwht", {})], find_plugin_nodes([], NODES))

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from benchmarks.harness.half_model import HalfSession
-from export.engine.onnx_half import in_half_precision
+from export.engine.onnx_half import convert_to_float16
 
 ROOT = Path(__file__).parents[3]
 MODELS = sorted((ROOT / "models").glob("*.onnx"))
@@ -20,7 +20,7 @@ MODELS = sorted((ROOT / "models").glob("*.onnx"))
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_types(path: Path) -> None:
     """What is not ours is float16 throughout; ours have X in float16 and weights in float32; in and out are float32."""
-    model = onnx.load_from_string(in_half_precision(path.read_bytes()))
+    model = onnx.load_from_string(convert_to_float16(path.read_bytes()))
     kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     kinds.update({tensor.name: tensor.type.tensor_type.elem_type for tensor in model.graph.input})
     for node in model.graph.node:
@@ -52,7 +52,7 @@ def test_an_operator_with_a_type_of_its_own_is_refused() -> None:
     node = helper.make_node("Cast", ["x"], ["y"], "cast", to=TensorProto.FLOAT)
     model = helper.make_model(helper.make_graph([node], "graph", [], []))
     with pytest.raises(ValueError, match=r"type of their own.*cast \(Cast\)"):
-        in_half_precision(model.SerializeToString())
+        convert_to_float16(model.SerializeToString())
 
 
 def test_an_initializer_that_counts_stays(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_an_initializer_that_counts_stays(tmp_path: Path) -> None:
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 4])
     graph = helper.make_graph([node], "graph", [image], [logits], [shape])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    half = in_half_precision(model.SerializeToString())
+    half = convert_to_float16(model.SerializeToString())
     session = onnxruntime.InferenceSession(half)
     x = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
     np.testing.assert_array_equal(session.run(None, {"image": x})[0], x.reshape(2, 4))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.engine.onnx_wire import nodes
-from export.engine.parity import GoldenError, check_engine, jumps, read_golden, tolerance
+from export.engine.onnx_wire import read_nodes
+from export.engine.parity import GoldenError, check_parity, compute_tolerance, is_discontinuous, read_golden
 from export.engine.parity_verdict import ParityError
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 
@@ -37,7 +37,7 @@ def test_an_engine_that_is_right(path: Path, precision: str) -> None:
     """ONNX Runtime in the engine's place: in batches of 1, 3 and 16 the answers are the golden ones."""
     golden = read_golden(path, sha256(path), SHAPE, CLASSES)
     backend = OnnxRuntimeBackend(path, threads=1)
-    parity = check_engine(backend, golden, (1, 3, 16), precision, nodes(path.read_bytes()))
+    parity = check_parity(backend, golden, (1, 3, 16), precision, read_nodes(path.read_bytes()))
     print(f"{path.stem} {precision}: {parity}")
     assert parity.images == 8 and parity.equal_labels == 8
 
@@ -63,26 +63,26 @@ def golden() -> dict[str, np.ndarray]:
     return read_golden(path, sha256(path), SHAPE, CLASSES)
 
 
-GRAPH = nodes((ROOT / "models/fwht_mobilenet_v2.onnx").read_bytes())
+GRAPH = read_nodes((ROOT / "models/fwht_mobilenet_v2.onnx").read_bytes())
 
 
 def test_the_tolerance_of_float16(golden: dict[str, np.ndarray]) -> None:
     """2 L u max|logits|: 64 layers round, Clip and Flatten do not; more than float32's, less than the logits."""
     largest = float(np.abs(golden["logits"]).max())
-    assert tolerance(golden, "fp32", GRAPH) == float(golden["tolerance"])
-    assert tolerance(golden, "fp16", GRAPH) == pytest.approx(2 * 64 * 2**-11 * largest)
-    assert 100 * tolerance(golden, "fp32", GRAPH) < tolerance(golden, "fp16", GRAPH) < largest / 10
+    assert compute_tolerance(golden, "fp32", GRAPH) == float(golden["tolerance"])
+    assert compute_tolerance(golden, "fp16", GRAPH) == pytest.approx(2 * 64 * 2**-11 * largest)
+    assert 100 * compute_tolerance(golden, "fp32", GRAPH) < compute_tolerance(golden, "fp16", GRAPH) < largest / 10
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_an_engine_that_is_off(golden: dict[str, np.ndarray], precision: str) -> None:
-    allowed = tolerance(golden, precision, GRAPH)
+    allowed = compute_tolerance(golden, precision, GRAPH)
     good: Any = Rough(golden, 0.9 * allowed)
-    assert check_engine(good, golden, (1, 16), precision, GRAPH).share == pytest.approx(0.9, rel=1e-3)
+    assert check_parity(good, golden, (1, 16), precision, GRAPH).share == pytest.approx(0.9, rel=1e-3)
     assert good.batches == [1] * 8 + [16]
     bad: Any = Rough(golden, 1.1 * allowed)
     with pytest.raises(ParityError, match="8 images: largest difference"):
-        check_engine(bad, golden, (1, 16), precision, GRAPH)
+        check_parity(bad, golden, (1, 16), precision, GRAPH)
 
 
 def test_an_engine_that_is_off_in_large_batches_alone(golden: dict[str, np.ndarray]) -> None:
@@ -90,13 +90,13 @@ def test_an_engine_that_is_off_in_large_batches_alone(golden: dict[str, np.ndarr
         return logits[::-1] if len(logits) > 4 else logits
 
     engine: Any = Rough(golden, 0, exchange)
-    assert check_engine(engine, golden, (1, 4), "fp32", GRAPH).largest == 0
+    assert check_parity(engine, golden, (1, 4), "fp32", GRAPH).largest == 0
     with pytest.raises(ParityError):
-        check_engine(engine, golden, (1, 4, 16), "fp32", GRAPH)
+        check_parity(engine, golden, (1, 4, 16), "fp32", GRAPH)
 
 
 def test_which_models_jump() -> None:
-    jumping = [path.stem for path in MODELS if jumps(nodes(path.read_bytes()))]
+    jumping = [path.stem for path in MODELS if is_discontinuous(read_nodes(path.read_bytes()))]
     assert jumping == ["fwht_mf_mobilenet_v2"]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from export.engine.network import BuildError
-from export.engine.process import Died, Failed, in_own_process
+from export.engine.process import ProcessDied, ProcessFailed, run_in_own_process
 
 ROOT = Path(__file__).parents[3]
 GUARD_S = 20.0  # only a hang takes this long
@@ -22,7 +22,7 @@ Report = Callable[[str], None]
 
 
 def run(function: Callable[..., Any], *arguments: Any, ticks: list[str] | None = None) -> Any:
-    return in_own_process(function, arguments, (BuildError, OSError), (ticks if ticks is not None else []).append)
+    return run_in_own_process(function, arguments, (BuildError, OSError), (ticks if ticks is not None else []).append)
 
 
 def answer(value: int, report: Report) -> tuple[int, int]:
@@ -74,7 +74,7 @@ def test_what_was_expected_is_raised_as_it_is() -> None:
 
 
 def test_anything_else_keeps_its_words_and_shows_its_place(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(Failed, match="KeyError: 'surprise'"):
+    with pytest.raises(ProcessFailed, match="KeyError: 'surprise'"):
         run(surprise)
     assert 'in surprise\n    raise KeyError("surprise")' in capfd.readouterr().err
 
@@ -86,13 +86,13 @@ def test_no_memory_for_python() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_death_by_a_signal(number: signal.Signals) -> None:
-    with pytest.raises(Died, match=number.name) as caught:
+    with pytest.raises(ProcessDied, match=number.name) as caught:
         run(be_killed, number)
     assert caught.value.status == -number
 
 
 def test_an_exit_without_an_answer() -> None:
-    with pytest.raises(Died, match="status 7"):
+    with pytest.raises(ProcessDied, match="status 7"):
         run(leave)
 
 
@@ -111,8 +111,9 @@ def waiting(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """A process that waits for another, and the other's number."""
     file = folder / "pid"
     code = (
-        "import sys; from export.engine.process import in_own_process; from tests.export.engine.test_process import *\n"
-        "if __name__ == '__main__': in_own_process(say_and_wait, (sys.argv[1],), (), lambda text: None)"
+        "import sys; from export.engine.process import run_in_own_process\n"
+        "from tests.export.engine.test_process import *\n"
+        "if __name__ == '__main__': run_in_own_process(say_and_wait, (sys.argv[1],), (), lambda text: None)"
     )
     script = folder / "wait.py"
     script.write_text(code)

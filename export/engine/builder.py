@@ -2,10 +2,10 @@
 
     workspace           max_workspace_size up to 8.3, a memory pool from 8.4 on
     float16             a flag of the builder up to 10; from 11 on the types in the ONNX file (export/engine/network.py)
-    progress            told from 10 on
+    progress            reported from 10 on
     tactics             8 wants cuDNN and cuBLAS unless it is told otherwise
 
-What there is is asked, not the version. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1.
+Features are asked for, not versions. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
-from export.engine.network import BuildError, types_are_chosen
+from export.engine.network import BuildError, builder_chooses_types
 from server.backends.tensorrt_engine import get_logger, import_tensorrt, take_trt_errors
 
 Batch = Tuple[int, int, int]  # least, usual and largest
@@ -30,26 +30,26 @@ OUT_OF_MEMORY = re.compile(
 REPORTS_PER_S = 5
 
 
-class NoMemory(BuildError):
+class OutOfMemoryError(BuildError):
     """TensorRT, CUDA or Python had no memory left."""
 
 
-def new_builder() -> Any:
+def make_builder() -> Any:
     """Raises BuildError where there is none: TensorRT's Python then speaks of a nullptr, its log of the reason."""
     try:
         return import_tensorrt().Builder(get_logger())
     except TypeError as error:
-        raise no_engine("made no builder") from error
+        raise make_build_error("made no builder") from error
 
 
-def no_engine(what: str) -> BuildError:
-    """With TensorRT's own words; NoMemory where they are of that."""
+def make_build_error(what: str) -> BuildError:
+    """The error to raise, in TensorRT's own words; OutOfMemoryError where they speak of memory."""
     reason = take_trt_errors()
-    kind = NoMemory if OUT_OF_MEMORY.search(reason) else BuildError
+    kind = OutOfMemoryError if OUT_OF_MEMORY.search(reason) else BuildError
     return kind(f"TensorRT {import_tensorrt().__version__} {what} ({reason})")
 
 
-def configured(builder: Any, half: bool, workspace: int, tf32: bool) -> Any:
+def make_config(builder: Any, half: bool, workspace: int, tf32: bool) -> Any:
     """The builder's configuration. half: float16 is allowed inside. workspace: in bytes. tf32: float32 products may be
     rounded to 10 bits, as TensorRT allows by itself."""
     trt = import_tensorrt()
@@ -62,7 +62,7 @@ def configured(builder: Any, half: bool, workspace: int, tf32: bool) -> Any:
     if not has_external_libraries():
         sources = trt.TacticSource.__members__
         config.set_tactic_sources(sum(1 << int(sources[name]) for name in sources if name not in EXTERNAL))
-    if half and types_are_chosen():
+    if half and builder_chooses_types():
         config.set_flag(trt.BuilderFlag.FP16)
     if not tf32:
         config.clear_flag(trt.BuilderFlag.TF32)
@@ -94,9 +94,9 @@ def add_profile(builder: Any, config: Any, network: Any, batch: Batch) -> None:
     config.add_optimization_profile(profile)
 
 
-def use_timings(config: Any, known: bytes) -> None:
-    """Let the builder know what earlier builds measured, unless that is broken or another GPU's or TensorRT's; and have
-    it note what it measures."""
+def use_timing_cache(config: Any, known: bytes) -> None:
+    """Give the builder the timing cache of earlier builds, or an empty one where that is broken or another GPU's or
+    TensorRT's; it adds what it measures."""
     for data in (known, b""):
         with suppress(Exception):  # of any kind: a cache only saves time
             cache = config.create_timing_cache(data)
@@ -104,13 +104,13 @@ def use_timings(config: Any, known: bytes) -> None:
                 return
 
 
-def timings(config: Any) -> bytes:
-    """What was measured up to now; empty where nothing was noted."""
+def read_timing_cache(config: Any) -> bytes:
+    """What the builder has measured up to now; empty where it keeps no cache."""
     cache = config.get_timing_cache()
     return b"" if cache is None else bytes(cache.serialize())
 
 
-def watched(report: Report) -> Optional[Any]:
+def make_progress_monitor(report: Report) -> Optional[Any]:
     """A progress monitor, None before TensorRT 10."""
     trt = import_tensorrt()
     if not hasattr(trt, "IProgressMonitor"):
@@ -137,9 +137,9 @@ def watched(report: Report) -> Optional[Any]:
     return Monitor()
 
 
-def serialised(builder: Any, network: Any, config: Any) -> bytes:
-    """The engine. Raises BuildError with TensorRT's own words, NoMemory where they are of that."""
+def build_plan(builder: Any, network: Any, config: Any) -> bytes:
+    """The engine. Raises BuildError in TensorRT's own words, OutOfMemoryError where they speak of memory."""
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise no_engine("built no engine")
+        raise make_build_error("built no engine")
     return bytes(plan)
