@@ -46,6 +46,6 @@ class StageTimer:
         self._times.add(self._stage, time.perf_counter() - self._start)
 
 
-def server_timing(timings_ms: Mapping[str, float]) -> str:
+def format_server_timing(timings_ms: Mapping[str, float]) -> str:
     """The value of the header Server-Timing (W3C), from what `StageTimes.timings_ms` returned."""
     return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())

@@ -12,7 +12,7 @@ from typing import Callable, Dict, Iterator, List, Optional
 from ..backends.choice import Choice
 from ..errors import BadRequest, Busy, StartupError, UnknownModel
 from ..models.model import Model, load_model
-from ..models.model_files import model_names
+from ..models.model_files import list_models
 from ..settings import Settings
 from .batching import Batcher
 from .served_model import ServedModel
@@ -89,7 +89,7 @@ class Catalogue:
     def index(self) -> List[Dict[str, str]]:
         """One entry per model that is loaded or could be, by name, as Triton's repository index has them."""
         models = {model.name: model for model in self.models}
-        return [self._describe(name, models.get(name)) for name in sorted({*model_names(), *self._sources, *models})]
+        return [self._describe(name, models.get(name)) for name in sorted({*list_models(), *self._sources, *models})]
 
     @property
     def models(self) -> List[Model]:
@@ -179,8 +179,8 @@ class Catalogue:
         """What to load for a name. Only names that are listed pass, so that none of a client's can be a path."""
         if name in self._sources:
             return self._sources[name]
-        if name not in model_names():
-            known = sorted({*self._sources, *model_names()})
+        if name not in list_models():
+            known = sorted({*self._sources, *list_models()})
             raise UnknownModel(f"there is no model file {name[:80]!r}: choose from {', '.join(known)}")
         return name
 

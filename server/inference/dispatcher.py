@@ -47,7 +47,7 @@ class Dispatcher:
             with watch(request.reply.future, client, request.deadline, late):
                 return await request.reply.future
         except Exception:
-            self._metrics.statistics(request.model.name).add_failure(request.times.timings_ms()["total"])
+            self._metrics.get_statistics(request.model.name).add_failure(request.times.timings_ms()["total"])
             raise
         finally:
             request.abandon()

@@ -84,14 +84,14 @@ class Metrics:
         """Count an error; the answers to what is no HTTP at all come here directly."""
         self._errors.labels(reason).inc()
 
-    def statistics(self, model: str) -> ModelStatistics:
+    def get_statistics(self, model: str) -> ModelStatistics:
         """The sums behind Triton's statistics, kept by name so that they outlast a reload."""
         return self._statistics.get(model) or self._statistics.setdefault(model, ModelStatistics())
 
     def count_answer(self, model: str, images: int, timings_ms: Mapping[str, float]) -> None:
         """Count one request that was answered. timings_ms: see StageTimes.timings_ms."""
         self._images.labels(model).inc(images)
-        self.statistics(model).add_success(images, timings_ms)
+        self.get_statistics(model).add_success(images, timings_ms)
         for stage, milliseconds in timings_ms.items():
             series = self._stage_of.get((model, stage))
             if series is None:
@@ -101,7 +101,7 @@ class Metrics:
     def count_run(self, model: str, images: int, seconds: float) -> None:
         """Count one run of the engine, on the images of one or several requests."""
         self._batches.labels(model).observe(images)
-        self.statistics(model).add_run(images, 1000 * seconds)
+        self.get_statistics(model).add_run(images, 1000 * seconds)
 
     def render(
         self, models: Sequence[Model], taken: int, depths: Mapping[str, int] = NO_QUEUES, layers: bool = False

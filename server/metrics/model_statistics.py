@@ -26,7 +26,7 @@ class Duration:
         self.count += 1
         self.ns += round(1e6 * milliseconds)
 
-    def as_json(self) -> Dict[str, int]:
+    def to_json(self) -> Dict[str, int]:
         return {"count": self.count, "ns": self.ns}
 
 
@@ -59,20 +59,20 @@ class ModelStatistics:
         with self._lock:
             self._runs.setdefault(images, Duration()).add(milliseconds)
 
-    def as_json(self) -> Dict[str, Any]:
+    def to_json(self) -> Dict[str, Any]:
         with self._lock:
             runs = sorted(self._runs.items())
             return {
                 "last_inference": self._last_ms,
                 "inference_count": self._images,
                 "execution_count": sum(run.count for _, run in runs),
-                "inference_stats": {name: part.as_json() for name, part in self._parts.items()},
+                "inference_stats": {name: part.to_json() for name, part in self._parts.items()},
                 "batch_stats": [
                     {
                         "batch_size": images,
-                        "compute_input": Duration().as_json(),  # known of requests, not of runs
-                        "compute_infer": run.as_json(),
-                        "compute_output": Duration().as_json(),
+                        "compute_input": Duration().to_json(),  # known of requests, not of runs
+                        "compute_infer": run.to_json(),
+                        "compute_output": Duration().to_json(),
                     }
                     for images, run in runs
                 ],

@@ -24,11 +24,11 @@ def find_model(name: str) -> Path:
         if path.is_file():
             return path
     raise StartupError(
-        f"there is no model {name!r}: choose from {', '.join(model_names()) or 'none'}, or make it first"
+        f"there is no model {name!r}: choose from {', '.join(list_models()) or 'none'}, or make it first"
     )
 
 
-def model_names() -> List[str]:
+def list_models() -> List[str]:
     """Names of all models in build/ and models/: ONNX files, and engines that were brought here without theirs."""
     files = {path.stem for folder in FOLDERS for path in folder.glob("*.onnx")}
     return sorted({*files, *find_engine_names(FOLDERS)})

@@ -17,7 +17,7 @@ from ..errors import Busy
 from ..http.app_context import get_context
 from ..http.openapi import TENSOR_BODY, describe_problems
 from ..http.uploads import limit_upload_time
-from ..stage_times import server_timing
+from ..stage_times import format_server_timing
 from .answer import encode_answer
 from .model_config import describe_config, describe_model
 from .tensor_request import TensorRequest
@@ -53,7 +53,7 @@ async def stats(request: Request, name: Optional[str] = None, version: Optional[
     context = get_context(request)
     models = context.catalogue.models if name is None else [context.catalogue.get(name, version)]
     known = [
-        {"name": model.name, "version": model.version, **context.metrics.statistics(model.name).as_json()}
+        {"name": model.name, "version": model.version, **context.metrics.get_statistics(model.name).to_json()}
         for model in models
     ]
     return JSONResponse({"model_stats": known})
@@ -110,4 +110,4 @@ async def infer(request: Request, name: str, version: Optional[str] = None) -> R
             content, headers = encode_answer(tensors.details, served.model, logits, request.scope["request_id"])
         timings = tensors.times.timings_ms()
         context.count_answer(request, served.model, len(logits), timings)
-    return Response(content, headers={**headers, "Server-Timing": server_timing(timings)})
+    return Response(content, headers={**headers, "Server-Timing": format_server_timing(timings)})

@@ -18,7 +18,7 @@ from ..http.schemas import ClassifyAnswer
 from ..http.uploads import limit_upload_time, read_images
 from ..inference.request import InferenceRequest
 from ..models.model import Model
-from ..stage_times import server_timing
+from ..stage_times import format_server_timing
 
 TOP_K = {
     "name": "top_k",
@@ -81,7 +81,7 @@ async def classify(client: Request) -> Response:
             if layers:
                 answer["layers"] = await context.workers.run(served.profile, files, settings.layer_runs, big=True)
     answer = {"id": client.scope["request_id"], **answer}
-    return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timings_ms"])})
+    return JSONResponse(answer, headers={"Server-Timing": format_server_timing(answer["timings_ms"])})
 
 
 def make_answer(request: ImageRequest, logits: np.ndarray, top_k: int) -> Dict[str, Any]:

@@ -17,7 +17,7 @@ from server.commands.read_settings import read_settings
 from server.errors import StartupError
 from server.models import model_files
 from server.models.model import Model, load_model
-from server.models.model_files import model_names
+from server.models.model_files import list_models
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_an_engine_without_its_onnx_file(gpu: FakeGpu, onnx: Path, loaded: list[
     """As on a board that was given no more."""
     gpu.build(onnx)
     onnx.unlink()
-    assert model_names() == find_engine_names((gpu.folder,)) == ["tiny"]
+    assert list_models() == find_engine_names((gpu.folder,)) == ["tiny"]
     assert runs_on(loaded) == ("tensorrt", "fp16")
     with pytest.raises(StartupError, match="there is no ONNX file of 'tiny', only an engine"):
         runs_on(loaded, backend="onnxruntime")

@@ -8,7 +8,7 @@ TIMINGS = {"decode": 1.0, "preprocess": 2.0, "queue": 4.0, "inference": 8.0, "po
 
 
 def test_nothing_yet() -> None:
-    told = ModelStatistics().as_json()
+    told = ModelStatistics().to_json()
     assert told["last_inference"] == told["inference_count"] == told["execution_count"] == 0
     assert told["inference_stats"]["success"] == {"count": 0, "ns": 0} and told["batch_stats"] == []
 
@@ -19,7 +19,7 @@ def test_two_requests_in_one_run_and_one_that_failed() -> None:
     statistics.add_success(3, TIMINGS)
     statistics.add_failure(0.5)
     statistics.add_run(4, 8.0)
-    told = statistics.as_json()
+    told = statistics.to_json()
     assert (told["inference_count"], told["execution_count"]) == (4, 1)
     assert told["last_inference"] > 1_600_000_000_000  # milliseconds
     parts = {name: part["ns"] for name, part in told["inference_stats"].items()}
