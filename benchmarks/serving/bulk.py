@@ -40,7 +40,7 @@ WARM_UP = 3  # batches
 def bare(folder: Path, model: str, batch: int, cores: int, seconds: float) -> float:
     """Images a second."""
     source, loaded = Folder(folder), load_model(model, Choice("onnxruntime"))
-    files = [source.read(name) for name in source.names()[:PREPARED]]
+    files = [source.read(name) for name in source.list_names()[:PREPARED]]
     batches = [loaded.prepare(files[begin : begin + batch], StageTimes())[0] for begin in range(0, len(files), batch)]
     loaded.close()
     options = onnxruntime.SessionOptions()

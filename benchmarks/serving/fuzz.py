@@ -25,8 +25,8 @@ from typing import Any, Iterator, NamedTuple
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.serving.mutations import mutated, mutated_json, seeds
-from server.bench.connection import Connection, Target, connect, request_bytes
-from server.bench.images import form
+from server.bench.connection import Connection, Target, connect, encode_request
+from server.bench.images import encode_form
 
 WITHIN_S = 2.0
 GIVE_UP_S = 20.0
@@ -70,7 +70,7 @@ def image_cases(count: int, seed: int) -> Iterator[Case]:
         if number % 3:
             yield Case("/v1/classify", "image/jpeg", data)
         else:
-            body, media = form([data])
+            body, media = encode_form([data])
             yield Case("/v1/classify", media, mutated(body, good, chance) if number % 2 else body)
 
 
@@ -117,7 +117,7 @@ async def ask(target: Target, connection: Connection | None, case: Case, found: 
     try:
         if connection is None or not connection.alive:
             connection = await connect(target)
-        request = request_bytes(where, case.body, case.media, case.headers)
+        request = encode_request(where, case.body, case.media, case.headers)
         answer = await asyncio.wait_for(connection.ask(request), GIVE_UP_S)
     except (OSError, asyncio.TimeoutError) as error:
         found.findings.append((case, f"no answer: {error!r}"))

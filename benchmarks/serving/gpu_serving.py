@@ -33,7 +33,7 @@ from server.backends.engine_card import PRECISIONS, EngineCard, card_path, read_
 from server.backends.tensorrt_engine import Engine, EngineError, load_plugin, tensorrt_version
 from server.backends.tensorrt_execution import Execution, make_noise
 from server.backends.tensorrt_profile import measure_latency_ms
-from server.bench.connection import connect, request_bytes
+from server.bench.connection import connect, encode_request
 from server.bulk.packed_images import read_packed
 from server.profiling import board
 
@@ -66,7 +66,7 @@ async def labels_over_http(server: ServerProcess, images: list[bytes]) -> np.nda
     async def client() -> None:
         connection = await connect(server.target)
         for index, data in turns:
-            answer = await connection.ask(request_bytes(server.target, data, "image/jpeg"))
+            answer = await connection.ask(encode_request(server.target, data, "image/jpeg"))
             if answer.status != 200:
                 raise SystemExit(f"image {index} was answered {answer.status}: {answer.body!r}")
             found[index] = json.loads(answer.body)["results"][0]["predictions"][0]["class_id"]
@@ -78,7 +78,9 @@ async def labels_over_http(server: ServerProcess, images: list[bytes]) -> np.nda
 
 async def answer_with_layers(server: ServerProcess, image: bytes) -> dict[str, Any]:
     connection = await connect(server.target)
-    request = request_bytes(server.target, image, "image/jpeg").replace(b"/v1/classify", b"/v1/classify?layers=true", 1)
+    request = encode_request(server.target, image, "image/jpeg").replace(
+        b"/v1/classify", b"/v1/classify?layers=true", 1
+    )
     answer = await connection.ask(request)
     connection.close()
     if answer.status != 200:

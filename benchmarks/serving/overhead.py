@@ -24,7 +24,7 @@ from benchmarks.harness.server_process import run_server
 from benchmarks.harness.timing import summarize
 from benchmarks.serving.server import IMAGE, make_http_caller
 from server.backends.choice import BACKENDS, Choice
-from server.bench.images import form
+from server.bench.images import encode_form
 from server.models.images import decode
 from server.models.model import Model, load_model
 from server.models.preprocess import to_tensor
@@ -83,7 +83,7 @@ def make_sides(model: Model, port: int, server_cpu_s: Clock) -> dict[str, Side]:
     data = IMAGE.read_bytes()
     image = to_tensor(decode(data, model.preprocessing.size).image, model.preprocessing)[None]
     raw = make_http_caller(port, data, "image/jpeg")
-    multipart = make_http_caller(port, *form([data]))
+    multipart = make_http_caller(port, *encode_form([data]))
     return {
         "bare engine": Side(lambda: model.backend.infer(image), time.process_time, make_runner_in_engine_thread(model)),
         "in process": Side(lambda: model.classify([data], 5, StageTimes()), time.process_time),

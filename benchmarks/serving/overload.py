@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from server.bench.connection import request_bytes
-from server.bench.images import form
-from server.bench.load import Outcomes, Plan, load
-from server.bench.report import latency
+from server.bench.connection import encode_request
+from server.bench.images import encode_form
+from server.bench.load import Outcomes, Plan, generate_load
+from server.bench.report import summarise_latency
 
 IMAGE = Path("tests/data/cat.jpg")
 CLIENTS = 16
@@ -47,7 +47,7 @@ async def watched(server: ServerProcess, stop: asyncio.Event) -> list[dict[str, 
 async def overloaded(server: ServerProcess, request: bytes, plan: Plan) -> tuple[Outcomes, list[dict[str, Any]]]:
     stop = asyncio.Event()
     watcher = asyncio.create_task(watched(server, stop))
-    outcomes = await load(server.target, [request], plan)
+    outcomes = await generate_load(server.target, [request], plan)
     stop.set()
     return outcomes, await watcher
 
@@ -63,12 +63,12 @@ def slope(seen: list[dict[str, Any]]) -> float:
 
 def rate_of(server: ServerProcess, request: bytes, seconds: float) -> float:
     """Requests a second with 16 clients that ask again once they are answered."""
-    outcomes = asyncio.run(load(server.target, [request], Plan(CLIENTS, seconds=seconds)))
+    outcomes = asyncio.run(generate_load(server.target, [request], Plan(CLIENTS, seconds=seconds)))
     return len(outcomes.good) / outcomes.seconds
 
 
 def measure(server: ServerProcess, seconds: float, calm_s: float = 10.0) -> dict[str, Any]:
-    request = request_bytes(server.target, *form([IMAGE.read_bytes()]))
+    request = encode_request(server.target, *encode_form([IMAGE.read_bytes()]))
     rate_of(server, request, calm_s / 5)  # warm
     before = rate_of(server, request, calm_s)
     plan = Plan(CONNECTIONS, rate=2 * before, seconds=seconds, timeout=3 * DEADLINE_S)
@@ -80,7 +80,7 @@ def measure(server: ServerProcess, seconds: float, calm_s: float = 10.0) -> dict
         "asked_per_s": plan.rate,
         "seconds": outcomes.seconds,
         "late": outcomes.late,
-        "outcomes": {name: latency(times) for name, times in sorted(outcomes.latencies.items())},
+        "outcomes": {name: summarise_latency(times) for name, times in sorted(outcomes.latencies.items())},
         "memory_bytes_per_minute": slope(seen),
         "after_per_s": after,
         "seen": seen,

@@ -15,8 +15,8 @@ from typing import Any, Iterator
 
 from benchmarks.harness.process_tree import LoggedProcess, find_free_port, run_process
 from benchmarks.serving.rival_apps.ml_server import INPUT, write_folder
-from server.bench.connection import Target, request_bytes
-from server.bench.images import form
+from server.bench.connection import Target, encode_request
+from server.bench.images import encode_form
 from server.profiling.machine import list_cpus
 
 CORES = len(list_cpus())
@@ -72,10 +72,10 @@ class Side:
     def make_request(self, target: Target, image: bytes) -> bytes:
         """A form with the file, but for MLServer, which takes files as base64 in JSON only."""
         if self.server != "mlserver":
-            return request_bytes(target, *form([image]))
+            return encode_request(target, *encode_form([image]))
         tensor = {"name": INPUT, "datatype": "BYTES", "shape": [1, 1], "parameters": {"content_type": "base64"}}
         body = json.dumps({"inputs": [{**tensor, "data": [base64.b64encode(image).decode()]}]}).encode()
-        return request_bytes(target, body, "application/json")
+        return encode_request(target, body, "application/json")
 
     def read_best(self, body: bytes) -> tuple[str, float]:
         """The first label of an answer and its score."""

@@ -29,10 +29,10 @@ from typing import Any
 from benchmarks.harness.process_tree import LoggedProcess
 from benchmarks.harness.result_files import write_result
 from benchmarks.serving.rival_sides import PACKAGES, SERVERS, SIDES, Side
-from server.bench.command import first_answer
+from server.bench.command import ask_once
 from server.bench.connection import Answer, Target
-from server.bench.load import Plan, load
-from server.bench.report import latency
+from server.bench.load import Plan, generate_load
+from server.bench.report import summarise_latency
 from server.models.model import load_model
 from server.stage_times import StageTimes
 
@@ -64,7 +64,7 @@ def wait_until_right(
             )
         time.sleep(0.1)
         try:
-            answer = asyncio.run(first_answer(target, request))
+            answer = asyncio.run(ask_once(target, request))
         except OSError:
             continue
     label, score = side.read_best(answer.body)
@@ -76,11 +76,11 @@ def measure_turn(
     process: LoggedProcess, target: Target, request: bytes, concurrency: int, seconds: float
 ) -> dict[str, Any]:
     """One measurement. cpu_ms: processor time of all the server's processes per answered request."""
-    asyncio.run(load(target, [request], Plan(concurrency, seconds=WARM_UP_S)))
+    asyncio.run(generate_load(target, [request], Plan(concurrency, seconds=WARM_UP_S)))
     before = process.tree.read_cpu_s()
-    outcomes = asyncio.run(load(target, [request], Plan(concurrency, seconds=seconds)))
+    outcomes = asyncio.run(generate_load(target, [request], Plan(concurrency, seconds=seconds)))
     cpu_s = process.tree.read_cpu_s() - before
-    times = latency(outcomes.good)
+    times = summarise_latency(outcomes.good)
     answered = times["count"]
     return {
         "median_ms": times.get("p50"),

@@ -21,10 +21,10 @@ from typing import Any, Callable
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.serving.behind_nginx import BehindNginx, LoggedRequest, run_behind_nginx
-from server.bench.connection import request_bytes
-from server.bench.images import form
-from server.bench.load import Outcomes, Plan, load
-from server.bench.report import latency
+from server.bench.connection import encode_request
+from server.bench.images import encode_form
+from server.bench.load import Outcomes, Plan, generate_load
+from server.bench.report import summarise_latency
 
 IMAGE = Path("tests/data/cat.jpg")
 CLIENTS = 8
@@ -35,13 +35,13 @@ SETTLE_S = 0.5  # between two events, at least
 
 def act_under_load(behind: BehindNginx, seconds: float, act: Callable[[], None]) -> Outcomes:
     """Call `act` once and, for `seconds`, again and again, while clients ask."""
-    request = request_bytes(behind.target, *form([IMAGE.read_bytes()]))
+    request = encode_request(behind.target, *encode_form([IMAGE.read_bytes()]))
     end, found = time.monotonic() + seconds, []
     stop = threading.Event()
 
     def ask() -> None:
         while not stop.is_set():
-            found.append(asyncio.run(load(behind.target, [request], Plan(CLIENTS, seconds=1.0))))
+            found.append(asyncio.run(generate_load(behind.target, [request], Plan(CLIENTS, seconds=1.0))))
 
     clients = threading.Thread(target=ask)
     clients.start()
@@ -121,7 +121,7 @@ def make_report(
     return {
         "kind": kind,
         "seconds": outcomes.seconds,
-        "outcomes": {name: latency(times) for name, times in sorted(outcomes.latencies.items())},
+        "outcomes": {name: summarise_latency(times) for name, times in sorted(outcomes.latencies.items())},
         "events": len(kills) or len(ended),
         "exit_statuses": sorted(set(ended)),
         "asked": len(asked),

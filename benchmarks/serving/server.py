@@ -16,7 +16,7 @@ from typing import Any, Callable
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import run_server
 from benchmarks.harness.timing import alternate, parse_options
-from server.bench.images import form
+from server.bench.images import encode_form
 from server.models.images import decode
 from server.models.model import load_model
 from server.models.preprocess import to_tensor
@@ -75,7 +75,7 @@ def make_session_caller(name: str) -> tuple[Callable[[], Any], str]:
 def measure_model(name: str, rounds: int, seconds: float) -> dict[str, Any]:
     data = IMAGE.read_bytes()
     bodies = {
-        "form": form([data]),
+        "form": encode_form([data]),
         "raw body": (data, "image/jpeg"),
     }
     # In this session: Linux may share the processors out by sessions, which a lone client would not have measured.

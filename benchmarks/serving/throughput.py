@@ -27,10 +27,10 @@ from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
 from benchmarks.serving.fixed_speed_server import WAYS, stretch
 from server.backends.choice import Choice
-from server.bench.connection import connect, request_bytes
-from server.bench.images import form, media_type
-from server.bench.load import Plan, load
-from server.bench.report import latency
+from server.bench.connection import connect, encode_request
+from server.bench.images import encode_form, guess_media_type
+from server.bench.load import Plan, generate_load
+from server.bench.report import summarise_latency
 from server.models.model import Model, load_model
 from server.stage_times import StageTimes
 
@@ -80,8 +80,8 @@ def requests_of(server: ServerProcess, kind: str, batch: int) -> tuple[list[byte
     count = batch if kind == "form, full batches" else 1
     chosen = [[(first + step) % len(images) for step in range(count)] for first in range(len(images))]
     if kind == "raw body":
-        return [request_bytes(server.target, images[one], media_type(images[one])) for (one,) in chosen], chosen
-    return [request_bytes(server.target, *form([images[i] for i in indices])) for indices in chosen], chosen
+        return [encode_request(server.target, images[one], guess_media_type(images[one])) for (one,) in chosen], chosen
+    return [encode_request(server.target, *encode_form([images[i] for i in indices])) for indices in chosen], chosen
 
 
 async def wrong_labels(server: ServerProcess, requests: list[bytes], chosen: list[list[int]], labels: list[str]) -> int:
@@ -115,9 +115,9 @@ def batches(server: ServerProcess) -> tuple[float, float]:
 def turn(server: ServerProcess, kind: str, batch: int, labels: list[str], seconds: float) -> dict[str, Any]:
     requests, chosen = requests_of(server, kind, batch)
     wrong = asyncio.run(wrong_labels(server, requests, chosen, labels))
-    asyncio.run(load(server.target, requests, Plan(CONNECTIONS, seconds=WARM_UP_S)))
+    asyncio.run(generate_load(server.target, requests, Plan(CONNECTIONS, seconds=WARM_UP_S)))
     before, cpu_s = batches(server), server.tree.read_cpu_s()
-    outcomes = asyncio.run(load(server.target, requests, Plan(CONNECTIONS, seconds=seconds)))
+    outcomes = asyncio.run(generate_load(server.target, requests, Plan(CONNECTIONS, seconds=seconds)))
     cpu_s = server.tree.read_cpu_s() - cpu_s
     images, runs = (now - then for now, then in zip(batches(server), before))
     wrong += asyncio.run(wrong_labels(server, requests, chosen, labels))
@@ -129,7 +129,7 @@ def turn(server: ServerProcess, kind: str, batch: int, labels: list[str], second
         "cpu_ms_per_image": 1000 * cpu_s / max(1, len(outcomes.good) * per_request),
         "failed": outcomes.failed,
         "wrong_labels": wrong,
-        "latency_ms": latency(outcomes.good),
+        "latency_ms": summarise_latency(outcomes.good),
     }
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import List
 
 from ..errors import StartupError
-from .connection import Answer, Target, connect, request_bytes
-from .images import form, media_type, read_images
-from .load import Outcomes, Plan, load
-from .report import report, table
+from .connection import Answer, Target, connect, encode_request
+from .images import encode_form, guess_media_type, read_images
+from .load import Outcomes, Plan, generate_load
+from .report import format_report, make_report
 
 LONGEST_ANSWER = 300  # characters of a refusal that are shown
 
@@ -20,18 +20,18 @@ LONGEST_ANSWER = 300  # characters of a refusal that are shown
 def main(arguments: List[str]) -> int:
     """Exit status: 0, or 1 where a request failed. Raises StartupError where the load cannot begin: no such server,
     no images, or a first request that is refused."""
-    options = parser().parse_args(arguments)
-    check(options)
+    options = make_parser().parse_args(arguments)
+    check_options(options)
     target = Target.from_url(options.url)
     requests = make_requests(target, options)
     plan = Plan(options.concurrency, options.rate, options.duration, options.timeout)
-    outcomes = asyncio.run(measured(target, requests, plan, options.warm_up))
-    result = report(options.url, requests, options.batch, plan, outcomes)
-    print(json.dumps(result, indent=2) if options.json else table(result))
+    outcomes = asyncio.run(measure(target, requests, plan, options.warm_up))
+    result = make_report(options.url, requests, options.batch, plan, outcomes)
+    print(json.dumps(result, indent=2) if options.json else format_report(result))
     return 1 if outcomes.failed else 0
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m server bench", description="Put load on a running server.")
     made.add_argument("url", metavar="URL", help="Address of the server; the path is /v1/classify unless it has one.")
     made.add_argument("--concurrency", type=int, default=1, metavar="N", help="Connections (default %(default)s).")
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def check(options: argparse.Namespace) -> None:
+def check_options(options: argparse.Namespace) -> None:
     """StartupError where a number cannot be, or two options contradict."""
     for name, low in (("concurrency", 1), ("batch", 1), ("duration", 0.01), ("timeout", 0.01), ("rate", 0.01)):
         value = getattr(options, name)
@@ -79,26 +79,26 @@ def make_requests(target: Target, options: argparse.Namespace) -> List[bytes]:
     """One request per image; one of several images begins at each of them."""
     images = read_images(options.images)
     if options.raw:
-        return [request_bytes(target, data, media_type(data), options.header) for data in images]
+        return [encode_request(target, data, guess_media_type(data), options.header) for data in images]
     requests = []
     for first in range(len(images)):
         chosen = [images[(first + step) % len(images)] for step in range(options.batch)]
-        requests.append(request_bytes(target, *form(chosen), options.header))
+        requests.append(encode_request(target, *encode_form(chosen), options.header))
     return requests
 
 
-async def measured(target: Target, requests: List[bytes], plan: Plan, warm_up: float) -> Outcomes:
+async def measure(target: Target, requests: List[bytes], plan: Plan, warm_up: float) -> Outcomes:
     """Ask once to see that there is a server which takes these requests, warm up, and measure."""
-    await check_first(target, requests[0], plan.timeout)
+    await check_first_answer(target, requests[0], plan.timeout)
     if warm_up:
-        await load(target, requests, Plan(plan.concurrency, plan.rate, warm_up, plan.timeout))
-    return await load(target, requests, plan)
+        await generate_load(target, requests, Plan(plan.concurrency, plan.rate, warm_up, plan.timeout))
+    return await generate_load(target, requests, plan)
 
 
-async def check_first(target: Target, request: bytes, timeout: float) -> None:
+async def check_first_answer(target: Target, request: bytes, timeout: float) -> None:
     where = f"{target.host} port {target.port}"
     try:
-        answer = await asyncio.wait_for(first_answer(target, request), timeout)
+        answer = await asyncio.wait_for(ask_once(target, request), timeout)
     except (TimeoutError, asyncio.TimeoutError):
         raise StartupError(f"{where} does not answer within {timeout:g} s: is it the right address?") from None
     except OSError as error:
@@ -108,7 +108,7 @@ async def check_first(target: Target, request: bytes, timeout: float) -> None:
         raise StartupError(f"the first request was answered {answer.status}, so nothing was measured: {said}")
 
 
-async def first_answer(target: Target, request: bytes) -> Answer:
+async def ask_once(target: Target, request: bytes) -> Answer:
     connection = await connect(target)
     try:
         return await connection.ask(request)

@@ -116,7 +116,7 @@ async def connect(target: Target) -> Connection:
     return connection
 
 
-def request_bytes(target: Target, body: bytes, media: str, headers: Sequence[str] = ()) -> bytes:
+def encode_request(target: Target, body: bytes, media: str, headers: Sequence[str] = ()) -> bytes:
     """A complete POST. `headers` are lines of `Name: value`."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     lines = [

@@ -17,14 +17,14 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 def read_images(path: Optional[Path]) -> List[bytes]:
     """The images of a folder and its folders, sorted by name, or the one; one made here for None."""
     if path is None:
-        return [made_image()]
+        return [make_image()]
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise StartupError(f"--images is {str(path)!r}, where there is no image: name an image or a folder with some")
     return [file.read_bytes() for file in files]
 
 
-def made_image() -> bytes:
+def make_image() -> bytes:
     """A colour gradient of 32 x 32, as a JPEG."""
     buffer = io.BytesIO()
     red, blue = Image.linear_gradient("L").resize((32, 32)), Image.radial_gradient("L").resize((32, 32))
@@ -32,15 +32,15 @@ def made_image() -> bytes:
     return buffer.getvalue()
 
 
-def media_type(data: bytes) -> str:
+def guess_media_type(data: bytes) -> str:
     """The server looks at the bytes; this only has to say that it is an image."""
     return "image/jpeg" if data.startswith(b"\xff\xd8") else "application/octet-stream"
 
 
-def form(images: List[bytes]) -> Tuple[bytes, str]:
+def encode_form(images: List[bytes]) -> Tuple[bytes, str]:
     """The body and its media type, as `curl -F file=@...` sends it."""
     parts = []
     for number, data in enumerate(images):
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{number}"\r\n'
-        parts.append(f"{head}Content-Type: {media_type(data)}\r\n\r\n".encode() + data + b"\r\n")
+        parts.append(f"{head}Content-Type: {guess_media_type(data)}\r\n\r\n".encode() + data + b"\r\n")
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={BOUNDARY}"

@@ -52,7 +52,7 @@ class Outcomes:
         return sum(len(times) for outcome, times in self.latencies.items() if outcome != "200")
 
 
-async def load(target: Target, requests: Sequence[bytes], plan: Plan) -> Outcomes:
+async def generate_load(target: Target, requests: Sequence[bytes], plan: Plan) -> Outcomes:
     """Send `requests` in turn, over and over, as the plan says. Never raises for what the server does."""
     outcomes = Outcomes()
     turn = itertools.cycle(requests)
@@ -70,7 +70,7 @@ async def load(target: Target, requests: Sequence[bytes], plan: Plan) -> Outcome
             else:
                 asked = await wait_until(start + index / plan.rate)
                 outcomes.late += asked < now - LATE_S
-            connection = await one(target, connection, next(turn), asked, plan.timeout, outcomes)
+            connection = await send_one(target, connection, next(turn), asked, plan.timeout, outcomes)
         if connection is not None:
             connection.close()
 
@@ -89,7 +89,7 @@ async def wait_until(due: float) -> float:
     return time.perf_counter()
 
 
-async def one(
+async def send_one(
     target: Target, connection: Optional[Connection], request: bytes, asked: float, timeout: float, outcomes: Outcomes
 ) -> Optional[Connection]:
     """Ask once, on the connection or a new one; returns the connection where it can be used again."""

@@ -13,7 +13,7 @@ from .load import Outcomes, Plan
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
-def report(url: str, requests: Sequence[bytes], images: int, plan: Plan, outcomes: Outcomes) -> Dict[str, Any]:
+def make_report(url: str, requests: Sequence[bytes], images: int, plan: Plan, outcomes: Outcomes) -> Dict[str, Any]:
     """The result as JSON; latencies in milliseconds, rates per second. `images` is how many there are per request."""
     answered = len(outcomes.good) / outcomes.seconds
     return {
@@ -31,12 +31,14 @@ def report(url: str, requests: Sequence[bytes], images: int, plan: Plan, outcome
         "late": outcomes.late,
         "requests_per_s": round(answered, 2),
         "images_per_s": round(answered * images, 2),
-        "latency_ms": latency(outcomes.good),
-        "errors": {name: latency(times) for name, times in sorted(outcomes.latencies.items()) if name != "200"},
+        "latency_ms": summarise_latency(outcomes.good),
+        "errors": {
+            name: summarise_latency(times) for name, times in sorted(outcomes.latencies.items()) if name != "200"
+        },
     }
 
 
-def latency(milliseconds: Sequence[float]) -> Dict[str, Any]:
+def summarise_latency(milliseconds: Sequence[float]) -> Dict[str, Any]:
     """Count, mean, extremes and percentiles; no more than the count where there is none.
 
     A percentile is the nearest rank, a latency that was measured: nothing is interpolated.
@@ -55,7 +57,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share / 100 * len(ordered)) - 1)]
 
 
-def table(result: Dict[str, Any]) -> str:
+def format_report(result: Dict[str, Any]) -> str:
     """The report for people."""
     pace = f"{result['rate']:g} requests/s" if result["rate"] else "as fast as answered"
     lines: List[str] = [
@@ -64,15 +66,15 @@ def table(result: Dict[str, Any]) -> str:
         f"answered {result['requests'] - result['failed']:,} of {result['requests']:,}:"
         f" {result['requests_per_s']:,.1f} requests/s, {result['images_per_s']:,.1f} images/s",
     ]
-    lines += row("latency ms", result["latency_ms"])
+    lines += format_row("latency ms", result["latency_ms"])
     for name, times in result["errors"].items():
-        lines += row(f"failed: {name}", times)
+        lines += format_row(f"failed: {name}", times)
     if result["late"]:
         lines.append(f"{result['late']:,} requests waited for a free connection: more connections, or a lower rate")
     return "\n".join(lines)
 
 
-def row(name: str, times: Dict[str, Any]) -> List[str]:
+def format_row(name: str, times: Dict[str, Any]) -> List[str]:
     if not times["count"]:
         return []
     values = "  ".join(f"{key} {value:.2f}" for key, value in times.items() if key != "count")

@@ -20,7 +20,7 @@ from ..models.model_files import find_model
 from ..profiling.machine import list_cpus
 from .source import open_source
 
-if TYPE_CHECKING:  # they import packages that may be missing, which `check` is to say
+if TYPE_CHECKING:  # they import packages that may be missing, which `check_options` reports
     from .progress import Progress
     from .worker import Job
 
@@ -30,10 +30,10 @@ MOST = 100_000
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Exit status: 0 once every image has its row, 1 where parts could not be written, 2 where it cannot begin."""
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
-        check(options)
-        result = run(options)
+        check_options(options)
+        result = run_bulk(options)
     except StartupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -45,7 +45,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     return 1 if result["left"] else 0
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m server.bulk", description="Classify folders of images.")
     made.add_argument(
         "source", type=Path, metavar="SRC", help="Folder of images, with folders in it; or a packed file."
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def check(options: argparse.Namespace) -> None:
+def check_options(options: argparse.Namespace) -> None:
     """StartupError where a package is missing or a number cannot be."""
     check_packages(NEEDED)
     for name in ("batch", "part", "workers", "threads"):
@@ -86,7 +86,7 @@ def check_packages(names: Sequence[str]) -> None:
         )
 
 
-def run(options: argparse.Namespace) -> Dict[str, Any]:
+def run_bulk(options: argparse.Namespace) -> Dict[str, Any]:
     """List the images, classify those that have no row yet, and tell how it ended (Progress.end)."""
     from .output import Output
     from .progress import Progress
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
     source, folder = options.source.resolve(), options.output.resolve()
     if folder == source or source in folder.parents:
         raise StartupError(f"{folder} lies in {source}, so its files would count as images: name another folder")
-    names = open_source(source).names()
+    names = open_source(source).list_names()
     model, file, top_k = check_model(options)
     output = Output(folder)
     # What decides which rows there are and what they say; batch, workers and threads may be others the next time.
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
     with output.locked():
         output.sweep()
         new = output.add(names, options.part)
-        found = [output.done(part) for part in range(len(output.parts))]
+        found = [output.find_done(part) for part in range(len(output.parts))]
         left = [part for part, done in enumerate(found) if done is None]
         progress = Progress(sum(output.parts), new, [done for done in found if done])
         if left:
@@ -126,15 +126,15 @@ def check_model(options: argparse.Namespace) -> Tuple[Model, bytes, int]:
 
 
 def classify(parts: List[int], job: Job, workers: Optional[int], address: Optional[str], progress: Progress) -> None:
-    from . import ray as bulk_ray  # late: to start Ray takes seconds, and a finished run needs none
+    from . import ray as bulk_ray  # late: importing Ray takes seconds, and a finished run needs none
 
-    here = (workers or max(1, len(list_cpus()) // job.threads)) * job.threads
-    # What Ray says of its own, as of a worker that died, it prints: stdout is for --json.
-    with redirect_stdout(sys.stderr), bulk_ray.running(address, here) as found:
-        room = found // job.threads
-        if not room:
-            raise StartupError(f"--threads is {job.threads} and there are {found} CPUs: say fewer")
-        for part in bulk_ray.work(parts, job, min(workers or room, room, len(parts))):
+    wanted = (workers or max(1, len(list_cpus()) // job.threads)) * job.threads
+    # Ray prints messages of its own, as of a worker that died: stdout is for --json.
+    with redirect_stdout(sys.stderr), bulk_ray.connect_ray(address, wanted) as cpus:
+        most = cpus // job.threads
+        if not most:
+            raise StartupError(f"--threads is {job.threads} and there are {cpus} CPUs: say fewer")
+        for part in bulk_ray.classify_parts(parts, job, min(workers or most, most, len(parts))):
             progress.add(part)
 
 

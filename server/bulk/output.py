@@ -40,7 +40,7 @@ SCHEMA = pyarrow.schema(
 )
 
 
-class Done(NamedTuple):
+class DonePart(NamedTuple):
     """A finished part: its images, and how many of them are bad."""
 
     images: int
@@ -60,7 +60,7 @@ class Output:
         path = self._notes / "run.json"
         try:
             if path.exists():
-                compare(self.folder, json.loads(path.read_text("utf-8")), card)
+                check_same_run(self.folder, json.loads(path.read_text("utf-8")), card)
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
             strangers = sorted(entry.name for entry in self.folder.iterdir() if entry != self._notes)
@@ -82,7 +82,7 @@ class Output:
         except OSError as error:
             raise self._unwritable(error) from error
         with file:
-            if not lock(file):
+            if not try_lock(file):
                 raise StartupError(f"another run is writing to {self.folder}: wait for its end, or stop it")
             yield
 
@@ -94,7 +94,7 @@ class Output:
         known = set()
         self.parts = []
         while self._list(len(self.parts)).exists():
-            listed = self.names(len(self.parts))
+            listed = self.read_names(len(self.parts))
             known.update(listed)
             self.parts.append(len(listed))
         new = [name for name in names if name not in known] if known else names
@@ -107,19 +107,19 @@ class Output:
             self.parts.append(len(listed))
         return len(new)
 
-    def names(self, part: int) -> List[str]:
+    def read_names(self, part: int) -> List[str]:
         """The images of a part."""
         names: List[str] = json.loads(self._list(part).read_bytes())
         return names
 
-    def done(self, part: int) -> Optional[Done]:
+    def find_done(self, part: int) -> Optional[DonePart]:
         """None where the part is not written, or its file is damaged."""
         with suppress(OSError, pyarrow.ArrowException):
             footer = parquet.read_metadata(self._file(part))
             groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
             bad = sum(group.num_rows - group.column(group.num_columns - 1).statistics.null_count for group in groups)
             if footer.num_rows == self.parts[part]:
-                return Done(footer.num_rows, bad)
+                return DonePart(footer.num_rows, bad)
         return None
 
     def write(self, part: int, rows: List[Dict[str, Any]], about: Dict[str, str]) -> None:
@@ -131,8 +131,8 @@ class Output:
         with suppress(OSError):
             (self._notes / f"part-{part:06d}.tries").unlink()
 
-    def tried(self, part: int) -> int:
-        """How many tries of this part began before, since `sweep`; counts one more."""
+    def count_try(self, part: int) -> int:
+        """Count a try of this part; returns how many began before it, since `sweep`."""
         with (self._notes / f"part-{part:06d}.tries").open("ab") as file:
             before = file.tell()
             file.write(b".")
@@ -157,7 +157,7 @@ class Output:
         return self._notes / f"part-{part:06d}.json"
 
 
-def compare(folder: Path, begun: Dict[str, Any], card: Dict[str, Any]) -> None:
+def check_same_run(folder: Path, begun: Dict[str, Any], card: Dict[str, Any]) -> None:
     """Raises StartupError naming the first option in which a run that is to go on differs from how it began."""
     for key, value in {"format": FORMAT, **card}.items():
         if begun.get(key) != value:
@@ -167,8 +167,8 @@ def compare(folder: Path, begun: Dict[str, Any], card: Dict[str, Any]) -> None:
             )
 
 
-def lock(file: IO[str]) -> bool:
-    """Whether the lock could be had; where a system has no such locks, nobody is kept away."""
+def try_lock(file: IO[str]) -> bool:
+    """Whether the lock could be had; where a system has no such locks, a second run is not kept away."""
     try:
         import fcntl
     except ImportError:
@@ -182,6 +182,6 @@ def lock(file: IO[str]) -> bool:
     return True
 
 
-def shown(name: str) -> str:
+def make_printable(name: str) -> str:
     """A name as it stands in the column `path`: file names may hold bytes that are no UTF-8, which Parquet must not."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from .output import Done
+from .output import DonePart
 
 LINE_S = 10.0
 TERMINAL_S = 0.2
@@ -16,7 +16,7 @@ TERMINAL_S = 0.2
 class Progress:
     """images: of all parts; new: of those that the last run did not know; done: the parts that are finished."""
 
-    def __init__(self, images: int, new: int, done: Sequence[Done]) -> None:
+    def __init__(self, images: int, new: int, done: Sequence[DonePart]) -> None:
         self._images = images
         self._before = self._done = sum(part.images for part in done)
         self._bad = sum(part.bad for part in done)

@@ -17,26 +17,26 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("server", "export")  # of this project; a cluster's machines have the others
 CONNECT_S = 5.0
 STORE_BYTES = 100 << 20  # of shared memory: only part numbers and one ONNX file travel
-# Read as Ray is imported: it tells its makers nothing, and the user nothing of its own affairs.
+# Read as Ray is imported: no usage statistics, and none of its own log lines.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 
 
-def alone() -> Dict[str, str]:
-    """Keep others away from a Ray of our own, for who reaches its ports runs code: it listens on the loopback interface
-    (the variable is for systems on which Ray does so anyway), and asks for a token that this run alone knows."""
+def make_private_environment() -> Dict[str, str]:
+    """Keep others away from a Ray of our own, since whoever reaches its ports can run code: it listens on the loopback
+    interface (the variable is for systems on which Ray does so anyway), and asks for a token that only this run has."""
     token = secrets.token_hex(32)
     return {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
 
 
 @contextmanager
-def running(address: Optional[str], cpus: int) -> Iterator[int]:
+def connect_ray(address: Optional[str], cpus: int) -> Iterator[int]:
     """Ray, started on this machine for this run alone, or the cluster at `address`; gives the number of its CPUs.
 
     Once a process. Raises StartupError where the cluster cannot be used.
     """
     if address:
         check_address(address)
-    for name, value in {**QUIET, **({} if address else alone())}.items():
+    for name, value in {**QUIET, **({} if address else make_private_environment())}.items():
         os.environ.setdefault(name, value)
     import ray
     import ray.exceptions
@@ -72,7 +72,7 @@ def check_address(address: str) -> None:
         ) from error
 
 
-def work(parts: Sequence[int], job: Job, workers: int) -> Iterator[Dict[str, Any]]:
+def classify_parts(parts: Sequence[int], job: Job, workers: int) -> Iterator[Dict[str, Any]]:
     """Classify parts in `workers` processes; yields what Worker returns for each, as they end.
 
     Raises StartupError where Ray gives up. What it does not give up for is a worker's death: it starts another.

@@ -17,7 +17,7 @@ MAX_BYTES = 64 << 20  # of one file; a worker holds some 50 at a time
 class Source(Protocol):
     """Images by name; both methods work in any process that sees the files."""
 
-    def names(self) -> List[str]:
+    def list_names(self) -> List[str]:
         """The name of every image, sorted. Raises StartupError where not all can be told, or there is none."""
 
     def read(self, name: str) -> bytes:
@@ -34,7 +34,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def names(self) -> List[str]:
+    def list_names(self) -> List[str]:
         found = sorted(self._walk(str(self.root), ""))
         if not found:
             raise StartupError(f"there is no file in {self.root}: name a folder of images")
@@ -89,7 +89,7 @@ class PackedFile:
             raise StartupError(f"{error}; a folder of images would do, too") from error
         self._path = path
 
-    def names(self) -> List[str]:
+    def list_names(self) -> List[str]:
         if not self._images:
             raise StartupError(f"there is no image in {self._path}: pack some")
         return [f"{number:08d}" for number in range(len(self._images))]

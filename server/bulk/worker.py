@@ -18,7 +18,7 @@ from ..backends.choice import Choice
 from ..errors import ServerError
 from ..models.model import Model, load_model
 from ..stage_times import StageTimes
-from .output import Output, shown
+from .output import Output, make_printable
 from .source import Source, open_source
 
 READERS = 8  # threads that wait for files, which on a network may take 10 ms to come
@@ -72,8 +72,8 @@ class Worker:
 
     def _part(self, part: int) -> Tuple[int, int, str]:
         try:
-            names = self._output.names(part)
-            if self._output.tried(part) >= TRIES:
+            names = self._output.read_names(part)
+            if self._output.count_try(part) >= TRIES:
                 return 0, 0, f"{TRIES} processes ended at part {part} ({names[0]} to {names[-1]}), for want of memory?"
             rows = list(classify(self._model, self._source, names, self._job))
             self._output.write(part, rows, self._about)
@@ -97,14 +97,14 @@ def read_ahead(source: Source, names: Sequence[str]) -> Iterator[Tuple[str, Data
     with ThreadPoolExecutor(READERS) as pool:
         reading: Deque[Future[List[Tuple[str, Data]]]] = deque()
         for begin in range(0, len(names), TOGETHER):
-            reading.append(pool.submit(read, source, names[begin : begin + TOGETHER]))
+            reading.append(pool.submit(read_files, source, names[begin : begin + TOGETHER]))
             if len(reading) > READERS:
                 yield from reading.popleft().result()
         while reading:
             yield from reading.popleft().result()
 
 
-def read(source: Source, names: Sequence[str]) -> List[Tuple[str, Data]]:
+def read_files(source: Source, names: Sequence[str]) -> List[Tuple[str, Data]]:
     files: List[Tuple[str, Data]] = []
     for name in names:
         try:
@@ -118,7 +118,7 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
     """A row for each image: the bad ones are left out of the run, and have the reason in `error`."""
     rows, tensors, sizes, good = [], [], [], []
     for name, data in batch:
-        row: Row = {"path": shown(name), "error": None}
+        row: Row = {"path": make_printable(name), "error": None}
         rows.append(row)
         try:
             if isinstance(data, Exception):
@@ -133,11 +133,11 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
     if good:
         logits = infer_in_parts(model.backend, np.concatenate(tensors))
         for row, result in zip(good, model.make_results(logits, sizes, top_k, StageTimes())):
-            row.update(columns(result))
+            row.update(make_columns(result))
     return rows
 
 
-def columns(result: Dict[str, Any]) -> Row:
+def make_columns(result: Dict[str, Any]) -> Row:
     """An image's entry in the server's `results`, as a row has it."""
     best = result["predictions"]
     top = {"top_labels": "label", "top_class_ids": "class_id", "top_scores": "score"}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.harness.server_process import ServerProcess
 from server.__main__ import main
-from server.bench.images import form, made_image, read_images
+from server.bench.images import encode_form, make_image, read_images
 from tests.server.support.http_server import ROOT
 
 SHORT = ["--duration", "0.3", "--warm-up", "0"]
@@ -77,12 +77,12 @@ def test_images_of_a_folder_are_sorted_and_others_left_alone(tmp_path: Path) -> 
 
 
 def test_made_image() -> None:
-    assert made_image() == made_image()
-    assert Image.open(io.BytesIO(made_image())).size == (32, 32)
+    assert make_image() == make_image()
+    assert Image.open(io.BytesIO(make_image())).size == (32, 32)
 
 
 def test_form_has_every_image() -> None:
-    body, media = form([b"\xff\xd8one", b"two"])
+    body, media = encode_form([b"\xff\xd8one", b"two"])
     boundary = media.partition("boundary=")[2].encode()
     assert body.count(b"--" + boundary) == 3 and body.endswith(b"--" + boundary + b"--\r\n")
     assert body.count(b'name="file"; filename=') == 2 and b"image/jpeg\r\n\r\n\xff\xd8one\r\n" in body

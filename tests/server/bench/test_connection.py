@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from server.bench.connection import Answer, Connection, Target, connect, request_bytes
+from server.bench.connection import Answer, Connection, Target, connect, encode_request
 from server.errors import StartupError
 from tests.server.support.scripted_server import Script, answer, scripted_server
 
@@ -34,7 +34,7 @@ def test_no_address(url: str) -> None:
 
 
 def test_the_request_is_complete() -> None:
-    made = request_bytes(Target("::1", 81, "/p?q=1"), b"body", "image/jpeg", ["X-API-Key: k"])
+    made = encode_request(Target("::1", 81, "/p?q=1"), b"body", "image/jpeg", ["X-API-Key: k"])
     head, _, body = made.partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
         b"POST /p?q=1 HTTP/1.1",
@@ -51,7 +51,7 @@ def ask(script: Script, times: int = 1) -> list[Answer]:
         async with scripted_server(script) as server:
             target = Target("127.0.0.1", server.port, "/")
             connection = await connect(target)
-            answers = [await connection.ask(request_bytes(target, b"x", "text/plain")) for _ in range(times)]
+            answers = [await connection.ask(encode_request(target, b"x", "text/plain")) for _ in range(times)]
             connection.close()
             return answers
 
@@ -100,7 +100,7 @@ def test_time_out() -> None:
             connection = await connect(target)
             asyncio.get_running_loop().call_later(0.05, connection.time_out)
             with pytest.raises(TimeoutError):
-                await connection.ask(request_bytes(target, b"x", "text/plain"))
+                await connection.ask(encode_request(target, b"x", "text/plain"))
             await asyncio.sleep(0.3)  # the late answer finds nobody
             return connection
 

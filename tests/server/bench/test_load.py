@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from server.bench.connection import Target, request_bytes
-from server.bench.load import Outcomes, Plan, load
+from server.bench.connection import Target, encode_request
+from server.bench.load import Outcomes, Plan, generate_load
 from tests.server.support.scripted_server import Script, ScriptedServer, answer, scripted_server
 
 
@@ -13,8 +13,8 @@ def run(script: Script, plan: Plan, bodies: tuple[bytes, ...] = (b"x",)) -> tupl
     async def loaded() -> tuple[Outcomes, ScriptedServer]:
         async with scripted_server(script) as server:
             target = Target("127.0.0.1", server.port, "/")
-            requests = [request_bytes(target, body, "text/plain") for body in bodies]
-            return await load(target, requests, plan), server
+            requests = [encode_request(target, body, "text/plain") for body in bodies]
+            return await generate_load(target, requests, plan), server
 
     return asyncio.run(asyncio.wait_for(loaded(), 20))
 
@@ -69,7 +69,7 @@ def test_nobody_there() -> None:
     async def loaded() -> Outcomes:
         async with scripted_server(good) as server:
             port = server.port
-        return await load(Target("127.0.0.1", port, "/"), [b"x"], Plan(seconds=0.2))
+        return await generate_load(Target("127.0.0.1", port, "/"), [b"x"], Plan(seconds=0.2))
 
     outcomes = asyncio.run(loaded())
     assert set(outcomes.latencies) == {"connection"} and 1 <= outcomes.failed <= 5 and not outcomes.good

@@ -85,7 +85,7 @@ def finished(images: Path, rows: Path, model: Path) -> None:
     digest = load_model(str(model), Choice("onnxruntime")).card["file_sha256"]
     output = Output(rows)
     output.begin({"source": str(images), "model": "tiny", "model_sha256": digest, "top_k": 2, "part": 1024})
-    output.add(open_source(images).names(), 1024)
+    output.add(open_source(images).list_names(), 1024)
     Worker(Job(images, rows, "tiny", model.read_bytes(), 16, 2, 1))({"part": np.array([0])})
 
 

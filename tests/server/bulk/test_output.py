@@ -14,7 +14,7 @@ pytest.importorskip("pyarrow", reason="the bulk extra is not installed; test_bul
 
 from pyarrow import dataset, parquet
 
-from server.bulk.output import Done, Output, shown
+from server.bulk.output import DonePart, Output, make_printable
 from server.errors import StartupError
 
 CARD = {"source": "/images", "model": "tiny", "top_k": 2, "part": 2}
@@ -45,7 +45,7 @@ def test_parts_are_listed_once(tmp_path: Path) -> None:
     again = opened(tmp_path / "new" / "rows")
     assert again.add(["a", "b", "c"], 2) == 0 and again.parts == [2, 1]
     assert again.add(["0", "a", "c", "d", "e"], 2) == 3 and again.parts == [2, 1, 2, 1]  # b has gone, its row stays
-    assert [again.names(part) for part in range(4)] == [["a", "b"], ["c"], ["0", "d"], ["e"]]
+    assert [again.read_names(part) for part in range(4)] == [["a", "b"], ["c"], ["0", "d"], ["e"]]
 
 
 def test_a_listing_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
@@ -54,17 +54,17 @@ def test_a_listing_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     (tmp_path / "_bulk" / ".part-000001.json.half").write_text('["c", "')
     output = opened(tmp_path)
     output.sweep()
-    assert output.add(["a", "b", "c", "d"], 2) == 2 and output.names(1) == ["c", "d"]
+    assert output.add(["a", "b", "c", "d"], 2) == 2 and output.read_names(1) == ["c", "d"]
     assert not list((tmp_path / "_bulk").glob(".*"))
 
 
 def test_rows_come_back_and_are_counted(tmp_path: Path) -> None:
     output = opened(tmp_path)
     output.add(["a", "b", "c"], 2)
-    assert output.done(0) is None
+    assert output.find_done(0) is None
     output.write(0, [row("a", top_labels=["cat", "dog"]), {"path": "b", "error": "bad"}], {"model": "tiny"})
     output.write(1, [row("c")], {"model": "tiny"})
-    assert output.done(0) == Done(2, 1) and output.done(1) == Done(1, 0)
+    assert output.find_done(0) == DonePart(2, 1) and output.find_done(1) == DonePart(1, 0)
     rows = parquet.read_table(tmp_path).to_pylist()  # a reader of the folder sees the parts and nothing else
     assert [one["path"] for one in rows] == ["a", "b", "c"] and rows[0]["top_labels"] == ["cat", "dog"]
     assert rows[1] == {**dict.fromkeys(rows[0]), "path": "b", "error": "bad"}
@@ -77,14 +77,14 @@ def test_a_damaged_part_is_not_done(tmp_path: Path, damage: bytes) -> None:
     output = opened(tmp_path)
     output.add(["a"], 2)
     (tmp_path / "part-000000.parquet").write_bytes(damage)
-    assert output.done(0) is None
+    assert output.find_done(0) is None
 
 
 def test_a_part_with_other_rows_is_not_done(tmp_path: Path) -> None:
     output = opened(tmp_path)
     output.add(["a", "b"], 2)
     output.write(0, [row("a")], {})
-    assert output.done(0) is None
+    assert output.find_done(0) is None
 
 
 @pytest.mark.parametrize("key, value", [("source", "/other"), ("model", "small"), ("top_k", 3), ("part", 4)])
@@ -130,11 +130,11 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 def test_tries_are_counted_until_the_part_is_done_or_a_run_begins(tmp_path: Path) -> None:
     output = opened(tmp_path)
     output.add(["a", "b", "c"], 2)
-    assert [output.tried(0), output.tried(0), output.tried(1)] == [0, 1, 0]
+    assert [output.count_try(0), output.count_try(0), output.count_try(1)] == [0, 1, 0]
     output.write(1, [row("c")], {})
-    assert [output.tried(0), output.tried(1)] == [2, 0]
+    assert [output.count_try(0), output.count_try(1)] == [2, 0]
     output.sweep()
-    assert output.tried(0) == 0
+    assert output.count_try(0) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
@@ -142,8 +142,8 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     odd = os.fsdecode(b"\xff.jpg")
     output = opened(tmp_path)
     output.add(["ö.jpg", odd], 2)
-    assert output.names(0) == ["ö.jpg", odd]
-    output.write(0, [row(shown("ö.jpg")), row(shown(odd))], {})
+    assert output.read_names(0) == ["ö.jpg", odd]
+    output.write(0, [row(make_printable("ö.jpg")), row(make_printable(odd))], {})
     assert parquet.read_table(tmp_path)["path"].to_pylist() == ["ö.jpg", "\\xff.jpg"]
 
 

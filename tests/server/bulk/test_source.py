@@ -25,8 +25,8 @@ def test_every_file_below_the_folder_counts(tmp_path: Path) -> None:
     for name in ("b.jpg", "a/z.PNG", "a/b/c", "text.txt", ".hidden.jpg", ".hidden/a.jpg", "a/.b/c.jpg"):
         write(tmp_path / name, name.encode())
     source = open_source(tmp_path)
-    assert source.names() == ["a/b/c", "a/z.PNG", "b.jpg", "text.txt"]
-    assert [source.read(name) for name in source.names()] == [b"a/b/c", b"a/z.PNG", b"b.jpg", b"text.txt"]
+    assert source.list_names() == ["a/b/c", "a/z.PNG", "b.jpg", "text.txt"]
+    assert [source.read(name) for name in source.list_names()] == [b"a/b/c", b"a/z.PNG", b"b.jpg", b"text.txt"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names, links or pipes")
@@ -40,7 +40,7 @@ def test_names_links_and_pipes(tmp_path: Path) -> None:
     os.mkfifo(root / "pipe.jpg")
     source = open_source(root)
     odd, gone, link, pipe = sorted([os.fsdecode(b"\xff\xfe.jpg"), "gone.jpg", "link.jpg", "pipe.jpg"], key=len)
-    assert source.names() == sorted([odd, gone, link, pipe])
+    assert source.list_names() == sorted([odd, gone, link, pipe])
     assert source.read(os.fsdecode(b"\xff\xfe.jpg")) == b"odd" and source.read("link.jpg") == b"linked"
     with pytest.raises(BadRequest, match="No such file"):
         source.read("gone.jpg")
@@ -57,7 +57,7 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
 
 def test_packed_file() -> None:
     source = open_source(PACK)
-    names = source.names()
+    names = source.list_names()
     assert names[:2] == ["00000000", "00000001"] and len(names) == 400
     assert [source.read(name) for name in names] == [image.data for image in read_packed(PACK)]
 
@@ -65,17 +65,17 @@ def test_packed_file() -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "empty" / "folder").mkdir(parents=True)
     with pytest.raises(StartupError, match="there is no file in .*empty"):
-        open_source(tmp_path / "empty").names()
+        open_source(tmp_path / "empty").list_names()
     with pytest.raises(StartupError, match="nowhere is not there"):
         open_source(tmp_path / "nowhere")
     with pytest.raises(StartupError, match="no packed image file"):
         open_source(write(tmp_path / "picture.jpg", b"\xff" * 9))
     with pytest.raises(StartupError, match="there is no image in"):
-        open_source(write(tmp_path / "empty.bin", bytes(4))).names()
+        open_source(write(tmp_path / "empty.bin", bytes(4))).list_names()
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="nothing is unreadable for root")
 def test_an_unreadable_folder_is_not_passed_over(tmp_path: Path) -> None:
     write(tmp_path / "closed" / "a.jpg").parent.chmod(0)
     with pytest.raises(StartupError, match="cannot list .*closed .Permission denied"):
-        open_source(tmp_path).names()
+        open_source(tmp_path).list_names()

@@ -47,7 +47,7 @@ def job(images: Path, output: Path, tiny: Path, batch: int = 2, top_k: int = 3) 
 def listed(images: Path, folder: Path, size: int = 100) -> Output:
     output = Output(folder)
     output.begin({})
-    output.add(open_source(images).names(), size)
+    output.add(open_source(images).list_names(), size)
     return output
 
 
@@ -60,7 +60,7 @@ def test_the_servers_answers(images: Path, tmp_path: Path, tiny: Path, client: A
         "problem": [""],
     }
     rows = {row["path"]: row for row in parquet.read_table(tmp_path / "rows").to_pylist()}
-    assert list(rows) == output.names(0)
+    assert list(rows) == output.read_names(0)
     for name, row in rows.items():
         answer = client.post("/v1/classify?top_k=3", files={"file": (images / name).read_bytes()})
         if row["error"]:
@@ -81,7 +81,7 @@ def test_the_servers_answers(images: Path, tmp_path: Path, tiny: Path, client: A
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_order_and_number_do_not_depend_on_the_batch(images: Path, tmp_path: Path, tiny: Path, batch: int) -> None:
     model = load_model(str(tiny), Choice("onnxruntime", threads=1))
-    names = open_source(images).names() * 9  # more than are read ahead
+    names = open_source(images).list_names() * 9  # more than are read ahead
     rows = list(classify(model, open_source(images), names, job(images, tmp_path, tiny, batch)))
     assert [row["path"] for row in rows] == names
     assert sum(row["error"] is not None for row in rows) == 27
@@ -106,10 +106,10 @@ def test_a_part_that_cannot_be_written_is_told(images: Path, tmp_path: Path, tin
 def test_a_part_that_ends_its_workers_is_given_up(images: Path, tmp_path: Path, tiny: Path) -> None:
     output = listed(images, tmp_path / "rows")
     for _ in range(TRIES):
-        output.tried(0)
+        output.count_try(0)
     (problem,) = Worker(job(images, tmp_path / "rows", tiny))({"part": np.array([0])})["problem"]
     assert "3 processes ended at part 0 (airplane.jpg to text.txt)" in problem
-    assert json.loads((tmp_path / "rows" / "_bulk" / "part-000000.json").read_bytes()) == output.names(0)
+    assert json.loads((tmp_path / "rows" / "_bulk" / "part-000000.json").read_bytes()) == output.read_names(0)
 
 
 @pytest.mark.parametrize("lost", ["Stale file handle", "the folder"])
@@ -124,7 +124,7 @@ def test_images_that_are_away_for_a_while_are_not_bad(
     else:
         monkeypatch.setattr(Folder, "_read", staticmethod(stale))
     (problem,) = worker({"part": np.array([0])})["problem"]
-    assert problem.startswith("part 0 was not done: ") and output.done(0) is None
+    assert problem.startswith("part 0 was not done: ") and output.find_done(0) is None
 
 
 def stale(path: Path) -> bytes:
