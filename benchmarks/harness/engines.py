@@ -21,19 +21,8 @@ import numpy as np
 import onnx
 import tensorrt as trt
 
-from benchmarks.harness.kernels import (
-    DTYPES,
-    FLOAT16,
-    FLOAT32,
-    HWC8,
-    NCHW,
-    Buffer,
-    Library,
-    Stream,
-    loaded,
-    stored,
-    stored_shape,
-)
+from benchmarks.harness.kernel_library import Buffer, Library, Stream
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from export.engine.builder import (
     add_profile,
     build_plan,
@@ -43,7 +32,6 @@ from export.engine.builder import (
     use_timing_cache,
 )
 from export.engine.network import parse_network
-from export.engine.onnx_wire import read_nodes
 from server.backends.tensorrt_engine import get_logger
 
 WORKSPACE = 1 << 30
@@ -75,10 +63,6 @@ def build(proto: onnx.ModelProto, batch: Batch, half: bool = False, half_io: boo
     plan = build_plan(builder, network, config)
     TIMINGS[:] = read_timing_cache(config)
     return plan
-
-
-def custom_nodes(proto: onnx.ModelProto) -> list[str]:
-    return sorted(node.name for node in read_nodes(proto.SerializeToString()) if node.is_custom)
 
 
 class Engine:
@@ -144,7 +128,7 @@ class Bound:
                 self.shapes[name] = shape
                 self.buffers[name] = self._stack.enter_context(Buffer(self.library, self._bytes(name)))
             if name in inputs:
-                self.buffers[name].write(stored(inputs[name], self.engine.kind(name), self.engine.layout(name)))
+                self.buffers[name].write(pack(inputs[name], self.engine.kind(name), self.engine.layout(name)))
             else:
                 self.buffers[name].fill(0xFF)
 
@@ -167,7 +151,7 @@ class Bound:
             if not self.engine.is_input(name):
                 memory = self.buffers[name].bytes()
                 kind, layout = self.engine.kind(name), self.engine.layout(name)
-                read[name] = loaded(memory, self.shapes[name], kind, layout)[0]
+                read[name] = unpack(memory, self.shapes[name], kind, layout)[0]
         return read
 
     def run(self, inputs: dict[str, np.ndarray], stream: Stream) -> dict[str, np.ndarray]:
@@ -190,30 +174,5 @@ class Bound:
         return tuple(self.context.get_binding_shape(self.engine.names.index(name)))
 
     def _bytes(self, name: str) -> int:
-        values = int(np.prod(stored_shape(self.shapes[name], self.engine.layout(name))))
+        values = int(np.prod(packed_shape(self.shapes[name], self.engine.layout(name))))
         return values * DTYPES[self.engine.kind(name)].itemsize
-
-
-class Profiler(trt.IProfiler):  # type: ignore[misc]
-    """Collects the milliseconds that TensorRT reports for each layer of each run."""
-
-    def __init__(self) -> None:
-        trt.IProfiler.__init__(self)
-        self.samples: dict[str, list[float]] = {}
-
-    def report_layer_time(self, layer_name: str, ms: float) -> None:
-        self.samples.setdefault(layer_name, []).append(ms)
-
-
-def profile(bound: Bound, stream: Stream, runs: int) -> dict[str, list[float]]:
-    """Milliseconds of each layer in `runs` runs on the loaded inputs, after three that are not kept."""
-    profiler = Profiler()
-    bound.context.profiler = profiler
-    for _ in range(3):
-        bound.start(stream)
-        stream.synchronize()
-    profiler.samples.clear()
-    for _ in range(runs):
-        bound.start(stream)
-        stream.synchronize()
-    return profiler.samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _ctypes
 import hashlib
 import shutil
 import sys
@@ -10,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import onnx
 import pytest
 
-from benchmarks.harness.fake_cuda import FakeCuda, FakeGraphLibrary
-from benchmarks.harness.fake_tensorrt import Compute, FakeTensorRT, engine_bytes, onnx_logits
-from benchmarks.harness.tiny_models import SIZE
+from benchmarks.harness.fake_cuda import FakeCuda
+from benchmarks.harness.fake_cuda_graph import FakeGraphLibrary
+from benchmarks.harness.fake_engine_file import list_layers, make_engine, run_onnx
+from benchmarks.harness.fake_tensorrt import Compute, FakeTensorRT
 from server.backends import cuda_graph, tensorrt_engine
 from server.backends.engine_card import EngineCard, card_path, engine_name, file_sha256
 from server.backends.tensorrt_layers import make_card_layers
@@ -25,24 +26,24 @@ from server.backends.tensorrt_layers import make_card_layers
 class FakeGpu:
     """folder: like build/, with the plugin's library in it, and engines by `build`. style: see fake_tensorrt."""
 
-    def __init__(self, folder: Path, style: str = "8.5", compute: Compute = onnx_logits, **cuda: Any) -> None:
+    def __init__(self, folder: Path, style: str = "8.5", compute: Compute = run_onnx, **cuda: Any) -> None:
         self.folder = folder
         self.cuda = FakeCuda(**cuda)
         self.tensorrt = FakeTensorRT(self.cuda, style, compute)
         self.plugin = folder / "libfwht_plugin.so"
-        shutil.copy(some_library(), self.plugin)
+        shutil.copy(find_any_library(), self.plugin)
 
-    def modules(self) -> dict[str, ModuleType]:
+    def make_modules(self) -> dict[str, ModuleType]:
         pycuda = ModuleType("pycuda")
-        pycuda.driver = self.cuda.module()  # type: ignore[attr-defined]
-        made = {"tensorrt": self.tensorrt.module(), "pycuda": pycuda, "pycuda.driver": pycuda.driver}
+        pycuda.driver = self.cuda.make_module()  # type: ignore[attr-defined]
+        made = {"tensorrt": self.tensorrt.make_module(), "pycuda": pycuda, "pycuda.driver": pycuda.driver}
         for name, module in made.items():
             module.__spec__ = ModuleSpec(name, None)
         return made
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let `import tensorrt` and `import pycuda.driver` find these, until the patch is undone."""
-        for name, module in self.modules().items():
+        for name, module in self.make_modules().items():
             patch.setitem(sys.modules, name, module)
         patch.setattr(tensorrt_engine, "PLUGIN", self.plugin)
         patch.setattr(tensorrt_engine, "_LOGGERS", [])
@@ -58,7 +59,7 @@ class FakeGpu:
     ) -> Path:
         """Write an engine of an ONNX file, and its card, which is returned; keywords replace what the card says."""
         proto = onnx.load(str(model))
-        plan = engine_bytes(model, self.tensorrt.version, profile, dtype)
+        plan = make_engine(model, self.tensorrt.version, profile, dtype)
         sha256 = file_sha256(model)
         engine = self.folder / engine_name(model.stem, precision, sha256)
         engine.write_bytes(plan)
@@ -76,7 +77,7 @@ class FakeGpu:
             "compute_capability": f"{major}.{minor}",
             "profile": dict(zip(("min", "opt", "max"), profile)),
             "metadata": {entry.key: entry.value for entry in proto.metadata_props},
-            "layers": make_card_layers(told(plan), {node.name: node.op_type for node in proto.graph.node}),
+            "layers": make_card_layers(list_layers(plan), {node.name: node.op_type for node in proto.graph.node}),
             "parity": {"images": 8},
             "built": {"seconds": 1.0},
         }
@@ -85,26 +86,6 @@ class FakeGpu:
         return path
 
 
-def images(count: int, seed: int = 3) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((count, 3, SIZE, SIZE)).astype(np.float32)
-
-
-def right(tiny: Path, batch: np.ndarray, logits: np.ndarray) -> bool:
-    """Whether they are ONNX Runtime's, but for another order of sums in another batch."""
-    wanted = onnx_logits(tiny.read_bytes(), batch)
-    return bool(np.abs(logits - wanted).max() <= 1e-5 * np.abs(wanted).max())
-
-
-def told(plan: bytes) -> list[dict[str, str]]:
-    """What the inspector would say."""
-    import json
-
-    line = plan.split(b"\n", 2)[1]
-    return [{"Name": name, "LayerType": kind} for name, kind in json.loads(line)["layers"]]
-
-
-def some_library() -> Path:
+def find_any_library() -> Path:
     """A shared library that can be loaded as the plugin's: any will do, and Python's own is always there."""
-    import _ctypes
-
     return Path(_ctypes.__file__)

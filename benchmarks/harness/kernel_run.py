@@ -11,20 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.harness.kernels import (
-    DTYPES,
-    FLOAT32,
-    NCHW,
-    Buffer,
-    FwhtLayerParams,
-    Library,
-    MfDepthwiseConvParams,
-    Stream,
-    loaded,
-    stored,
-    stored_shape,
-)
-from benchmarks.harness.node_models import WEIGHTS, Layer, Weights
+from benchmarks.harness.kernel_library import Buffer, FwhtLayerParams, Library, MfDepthwiseConvParams, Stream
+from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 
 GUARD = 4096
 POISON = 0xFF
@@ -41,10 +30,21 @@ class Format:
         return ("float32", "float16")[self.kind] + ("", " HWC8")[self.layout]
 
     def size(self, shape: tuple[int, ...]) -> int:
-        return int(np.prod(stored_shape(shape, self.layout))) * DTYPES[self.kind].itemsize
+        return int(np.prod(packed_shape(shape, self.layout))) * DTYPES[self.kind].itemsize
 
-    def rounded(self, values: np.ndarray) -> np.ndarray:
+    def round(self, values: np.ndarray) -> np.ndarray:
         return values.astype(DTYPES[self.kind])
+
+
+FORMATS = (Format(FLOAT32, NCHW), Format(FLOAT16, NCHW), Format(FLOAT16, HWC8))
+
+
+def select_pixels(values: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) -> the chosen ones of its N H W pixels, (pixels, C, 1, 1)."""
+    batch, channels, height, width = values.shape
+    image, place = np.divmod(pixels, height * width)
+    row, column = np.divmod(place, width)
+    return values[image, :, row, column][:, :, None, None]
 
 
 class Guarded:
@@ -60,14 +60,14 @@ class Guarded:
         return self.buffer.pointer + GUARD
 
     def write(self, values: np.ndarray) -> None:
-        self.buffer.write(stored(values, self.form.kind, self.form.layout), GUARD)
+        self.buffer.write(pack(values, self.form.kind, self.form.layout), GUARD)
 
     def read(self) -> np.ndarray:
         """The values, (N, C, H, W). Raises AssertionError where the memory says that the kernel overstepped."""
         memory = self.buffer.bytes()
         guards = np.concatenate([memory[:GUARD], memory[GUARD + self.size :]])
         assert (guards == POISON).all(), f"{int((guards != POISON).sum())} bytes beside the output were overwritten"
-        values, fill = loaded(memory[GUARD : GUARD + self.size], self.shape, self.form.kind, self.form.layout)
+        values, fill = unpack(memory[GUARD : GUARD + self.size], self.shape, self.form.kind, self.form.layout)
         missing = int(np.isnan(values).sum())
         assert missing == 0, f"{missing} of {values.size} outputs are NaN or unwritten"
         assert not fill.any(), "the channels that fill HWC8 up are not 0"
@@ -81,7 +81,7 @@ class FwhtLayerRun:
         self,
         stack: ExitStack,
         library: Library,
-        layer: Layer,
+        layer: LayerCase,
         weights: Weights,
         x: np.ndarray,
         form: Format,
@@ -114,7 +114,7 @@ class FwhtLayerRun:
 
 def run_fwht_layer(
     library: Library,
-    layer: Layer,
+    layer: LayerCase,
     weights: Weights,
     x: np.ndarray,
     form: Format,

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.harness.kernels import FLOAT16, FLOAT32
-from benchmarks.harness.node_models import Layer, Weights
+from benchmarks.harness.node_models import LayerCase, Weights
+from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
 from export.ops.float32_bounds import mf_depthwise_conv_tolerance
 from export.ops.hadamard import hadamard
 from export.ops.reference import activate, mf_depthwise_conv
@@ -64,16 +64,16 @@ def output_rounding(reference: np.ndarray, kind: int) -> float:
     return HALF * norm(reference) + HALF_ABSOLUTE * float(np.sqrt(reference.size))
 
 
-def fwht_layer_reference(layer: Layer, weights: Weights, x: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
+def fwht_layer_reference(layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
     """Y in float64, the residual added before the activation."""
     if residual is None:
-        return layer.reference(x, weights)
-    linear = Layer(**{**vars(layer), "activation": 0}).reference(x, weights)
+        return layer.compute_reference(x, weights)
+    linear = LayerCase(**{**vars(layer), "activation": 0}).compute_reference(x, weights)
     return activate(linear + residual.astype(np.float64), layer.activation)
 
 
 def fwht_layer_error(
-    layer: Layer, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int, residual: np.ndarray | None = None
+    layer: LayerCase, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int, residual: np.ndarray | None = None
 ) -> Error:
     """x and residual as the kernel got them (float16 values where it is float16), y what it made of them."""
     reference = fwht_layer_reference(layer, weights, x, residual)
@@ -81,7 +81,7 @@ def fwht_layer_error(
     return error(y, reference, allowed)
 
 
-def _float32_norm(layer: Layer, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int) -> float:
+def _float32_norm(layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int) -> float:
     stages = np.log2(layer.n)
     limits, scale = (weights[name].astype(np.float64)[:, None, None] for name in ("thresholds", "scale"))
     gain, bias = (weights[name].astype(np.float64) for name in ("gain", "bias"))

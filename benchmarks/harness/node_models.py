@@ -18,7 +18,7 @@ WEIGHTS = ("thresholds", "scale", "gain", "bias")
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerCase:
     """One FWHT layer: channels in and out, n coefficients, and the op's attributes."""
 
     in_channels: int
@@ -28,7 +28,7 @@ class Layer:
     pool: int = 1
     activation: int = 0
 
-    def weights(self, generator: np.random.Generator) -> Weights:
+    def draw_weights(self, generator: np.random.Generator) -> Weights:
         """Random weights by input name; thresholds of either sign."""
         weights = {
             "thresholds": generator.normal(0, 0.3, self.n),
@@ -38,19 +38,19 @@ class Layer:
         }
         return {name: values.astype(np.float32) for name, values in weights.items()}
 
-    def node(self, name: str, x: str, y: str) -> onnx.NodeProto:
+    def make_node(self, name: str, x: str, y: str) -> onnx.NodeProto:
         """The node from tensor `x` to `y`, with weights called `<name>.thresholds` and so on."""
         inputs = [x, *(f"{name}.{weight}" for weight in WEIGHTS)]
         return fwht_layer_node(name, inputs, y, **self.__dict__)
 
-    def reference(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+    def compute_reference(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Y in float64."""
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
         return fwht_layer(x, thresholds, scale, gain, bias, self.out_channels, self.keep_dc, self.pool, self.activation)
 
-    def tolerance(self, x: np.ndarray, weights: Weights) -> np.ndarray:
-        """How far float32 may be from `reference`."""
-        attributes = {a.name: a.i for a in self.node("layer", "x", "y").attribute}
+    def compute_tolerance(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """How far float32 may be from `compute_reference`."""
+        attributes = {a.name: a.i for a in self.make_node("layer", "x", "y").attribute}
         even = self.pool & -self.pool
         backward_block = even * self.out_channels // attributes["backward_groups"]
         forward = attributes["forward_groups"] + self.in_channels // attributes["forward_groups"]
@@ -59,7 +59,7 @@ class Layer:
         return fwht_layer_tolerance(x, thresholds, scale, gain, bias, forward, backward, self.keep_dc)
 
 
-def model(
+def make_model(
     nodes: list[onnx.NodeProto],
     weights: Weights,
     x_shape: tuple[int, ...],
@@ -80,10 +80,10 @@ def model(
     return proto
 
 
-def fwht_layer_model(layer: Layer, weights: Weights, height: int, width: int) -> onnx.ModelProto:
+def make_fwht_layer_model(layer: LayerCase, weights: Weights, height: int, width: int) -> onnx.ModelProto:
     """The layer alone, as one node with its function body."""
-    return model(
-        [layer.node("layer", "x", "y")],
+    return make_model(
+        [layer.make_node("layer", "x", "y")],
         {f"layer.{name}": values for name, values in weights.items()},
         (layer.in_channels, height, width),
         (layer.out_channels, height, width),
@@ -91,11 +91,13 @@ def fwht_layer_model(layer: Layer, weights: Weights, height: int, width: int) ->
     )
 
 
-def convolution_model(layer: Layer, weight: np.ndarray, bias: np.ndarray, height: int, width: int) -> onnx.ModelProto:
+def make_convolution_model(
+    layer: LayerCase, weight: np.ndarray, bias: np.ndarray, height: int, width: int
+) -> onnx.ModelProto:
     """The 1x1 convolution with bias that the layer replaces, and its ReLU6 where the layer has one."""
     nodes = [helper.make_node("Conv", ["x", "weight", "bias"], ["sum" if layer.activation else "y"], name="conv")]
     weights = {"weight": weight, "bias": bias}
     if layer.activation:
         weights["low"], weights["high"] = np.float32(0), np.float32(6)
         nodes.append(helper.make_node("Clip", ["sum", "low", "high"], ["y"], name="relu6"))
-    return model(nodes, weights, (layer.in_channels, height, width), (layer.out_channels, height, width), [])
+    return make_model(nodes, weights, (layer.in_channels, height, width), (layer.out_channels, height, width), [])

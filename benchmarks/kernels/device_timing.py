@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 from typing import Any, Callable, Iterable, Mapping, Protocol
 
-from benchmarks.harness.kernels import Library, Resource, Stream, made
+from benchmarks.harness.kernel_library import Library, Resource, Stream, create_resource
 from benchmarks.harness.timing import summarize
 
 Start = Callable[[Stream], None]
@@ -67,7 +67,7 @@ class Event(Resource):
     release = "fwht_event_destroy"
 
     def __init__(self, library: Library) -> None:
-        super().__init__(library, made(library, "fwht_event_create"))
+        super().__init__(library, create_resource(library, "fwht_event_create"))
 
     def record(self, stream: Stream) -> None:
         self.library.call("fwht_event_record", self.pointer, stream.pointer)

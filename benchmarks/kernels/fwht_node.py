@@ -14,26 +14,26 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from benchmarks.harness.node_models import Layer, Weights, convolution_model, fwht_layer_model
+from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.timing import alternate, parse_options
 
 THREADS = 2
 CHECKED_PIXELS = 64
 # name, layer, pixels each way; the bottlenecks 13 to 17 with their repetitions, and the slim model's head
-BIG = ("1024 -> 1024", Layer(1024, 1024, 1024, activation=6), 32)
+BIG = ("1024 -> 1024", LayerCase(1024, 1024, 1024, activation=6), 32)
 REAL = [
-    ("blocks.13.expand", Layer(96, 576, 1024, activation=6), 8),
-    ("blocks.13.project", Layer(576, 96, 1024), 8),
-    ("blocks.14.expand", Layer(96, 576, 1024, activation=6), 8),
-    ("blocks.14.project", Layer(576, 160, 1024), 4),
-    ("blocks.15.expand", Layer(160, 960, 1024, activation=6), 4),
-    ("blocks.15.project", Layer(960, 160, 1024), 4),
-    ("blocks.16.expand", Layer(160, 960, 1024, activation=6), 4),
-    ("blocks.16.project", Layer(960, 160, 1024), 4),
-    ("blocks.17.expand", Layer(160, 960, 1024, activation=6), 4),
-    ("blocks.17.project", Layer(960, 320, 1024), 4),
-    ("head (slim)", Layer(320, 1280, 2048, activation=6), 4),
+    ("blocks.13.expand", LayerCase(96, 576, 1024, activation=6), 8),
+    ("blocks.13.project", LayerCase(576, 96, 1024), 8),
+    ("blocks.14.expand", LayerCase(96, 576, 1024, activation=6), 8),
+    ("blocks.14.project", LayerCase(576, 160, 1024), 4),
+    ("blocks.15.expand", LayerCase(160, 960, 1024, activation=6), 4),
+    ("blocks.15.project", LayerCase(960, 160, 1024), 4),
+    ("blocks.16.expand", LayerCase(160, 960, 1024, activation=6), 4),
+    ("blocks.16.project", LayerCase(960, 160, 1024), 4),
+    ("blocks.17.expand", LayerCase(160, 960, 1024, activation=6), 4),
+    ("blocks.17.project", LayerCase(960, 320, 1024), 4),
+    ("head (slim)", LayerCase(320, 1280, 2048, activation=6), 4),
 ]
 
 
@@ -48,28 +48,28 @@ def runner(proto: onnx.ModelProto, x: np.ndarray) -> Callable[[], object]:
     return lambda: running.run(None, {"x": x})
 
 
-def check(layer: Layer, weights: Weights, x: np.ndarray, y: np.ndarray) -> float:
+def check(layer: LayerCase, weights: Weights, x: np.ndarray, y: np.ndarray) -> float:
     """The share of the tolerance that y uses; it works pixel by pixel, so some pixels stand for all.
 
     Raises SystemExit where y is wrong.
     """
     pixels = np.random.default_rng(1).integers(0, y[:, 0].size, CHECKED_PIXELS)
     some_x, some_y = (np.moveaxis(a, 1, -1).reshape(-1, a.shape[1])[pixels][:, :, None, None] for a in (x, y))
-    error = np.abs(some_y - layer.reference(some_x, weights))
-    share = float((error / layer.tolerance(some_x, weights)).max())
+    error = np.abs(some_y - layer.compute_reference(some_x, weights))
+    share = float((error / layer.compute_tolerance(some_x, weights)).max())
     if not share <= 1:
         raise SystemExit(f"{layer} is wrong: {share:.2f} times the tolerance off; nothing was timed")
     return share
 
 
-def row(name: str, layer: Layer, pixels: int, batch: int, rounds: int, seconds: float) -> dict[str, Any]:
+def row(name: str, layer: LayerCase, pixels: int, batch: int, rounds: int, seconds: float) -> dict[str, Any]:
     """Check, then time one layer against its convolution."""
     generator = np.random.default_rng(0)
-    weights = layer.weights(generator)
+    weights = layer.draw_weights(generator)
     x = generator.normal(0, 1, (batch, layer.in_channels, pixels, pixels)).astype(np.float32)
     kernel = generator.normal(0, layer.in_channels**-0.5, (layer.out_channels, layer.in_channels, 1, 1))
-    fwht = fwht_layer_model(layer, weights, pixels, pixels)
-    convolution = convolution_model(layer, kernel.astype(np.float32), weights["bias"], pixels, pixels)
+    fwht = make_fwht_layer_model(layer, weights, pixels, pixels)
+    convolution = make_convolution_model(layer, kernel.astype(np.float32), weights["bias"], pixels, pixels)
     share = check(layer, weights, x, np.asarray(session(fwht).run(None, {"x": x})[0]))
     times = alternate(
         {"convolution": lambda: runner(convolution, x), "fwht_layer": lambda: runner(fwht, x)}, rounds, seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from benchmarks.harness.kernels import Library, Stream
+from benchmarks.harness.kernel_library import Library, Stream
 from benchmarks.kernels.device_timing import Start
 
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: this stream only

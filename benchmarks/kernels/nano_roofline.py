@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.markdown import make_table
-from benchmarks.harness.node_models import Layer
-from benchmarks.harness.plugin_cases import BIG, REAL
+from benchmarks.harness.node_models import LayerCase
+from benchmarks.kernels.plugin_cases import BIG, REAL
 from benchmarks.pages.markers import replace_part
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,7 @@ class Cost:
         return "memory" if self.bytes / BANDWIDTH >= self.arithmetic_s else "arithmetic"
 
 
-def estimate_layer(layer: Layer, pixels: int, value_bytes: int) -> Cost:
+def estimate_layer(layer: LayerCase, pixels: int, value_bytes: int) -> Cost:
     """Each value read once and written once; two transforms of n log2 n additions, n thresholds, in float32 always.
 
     An addition takes the slot of a multiply-add, so the unit's rate counts instructions, half the GFLOP/s.
@@ -64,14 +64,14 @@ def estimate_layer(layer: Layer, pixels: int, value_bytes: int) -> Cost:
     return Cost(values * value_bytes + weights, instructions / (LANES * CLOCK))
 
 
-def estimate_convolution(layer: Layer, pixels: int, value_bytes: int) -> Cost:
+def estimate_convolution(layer: LayerCase, pixels: int, value_bytes: int) -> Cost:
     """Input, output and weights once each; one multiply-add for each pair of channels."""
     values = pixels * (layer.in_channels + layer.out_channels) + layer.in_channels * layer.out_channels
     rate = LANES * CLOCK * (4 // value_bytes)
     return Cost(values * value_bytes, pixels * layer.in_channels * layer.out_channels / rate)
 
 
-def list_cases() -> list[tuple[str, Layer, int, int]]:
+def list_cases() -> list[tuple[str, LayerCase, int, int]]:
     """Name, layer, batch, side of the map."""
     return [("large layer", BIG, 10, 32), *((name, layer, n, side) for n in BATCHES for name, layer, side in REAL)]
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.harness.kernel_run import Format
-from benchmarks.harness.kernels import KERNELS, Library
-from benchmarks.harness.plugin_cases import BIG, BIG_SHAPE, FORMATS, Copies
+from benchmarks.harness.kernel_library import KERNELS, Library
+from benchmarks.harness.kernel_run import FORMATS, Format
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.timing import parse_options
 from benchmarks.kernels.device_timing import alternate_on_device
+from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, Copies
 
 
 def row(library: Library, form: Format, rounds: int, shape: tuple[int, ...] = BIG_SHAPE) -> dict[str, Any]:

@@ -20,15 +20,17 @@ import numpy as np
 import onnx
 import tensorrt
 
-from benchmarks.harness.engines import Bound, Engine, build, profile
-from benchmarks.harness.kernel_run import Format
-from benchmarks.harness.kernels import FLOAT16, FLOAT32, PLUGIN, Library, Stream
-from benchmarks.harness.node_models import Layer, Weights, convolution_model, fwht_layer_model
-from benchmarks.harness.plugin_cases import BIG, BIG_SHAPE, REAL, SETS, checked, random_input, some_pixels
+from benchmarks.harness.engines import Bound, Engine, build
+from benchmarks.harness.kernel_library import PLUGIN, Library, Stream
+from benchmarks.harness.kernel_run import Format, select_pixels
+from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
 from benchmarks.harness.result_files import RESULTS, write_result
+from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
 from benchmarks.harness.timing import summarize
 from benchmarks.kernels.device_timing import alternate_on_device
+from benchmarks.kernels.engine_profile import profile
 from benchmarks.kernels.launches import launches
+from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, REAL, SETS, check_layer, draw_input
 
 PASSES = 4  # over all buffers, in one graph
 PROFILED_TURNS, PROFILED_RUNS = 5, 20
@@ -87,20 +89,22 @@ class Side:
         return {"launches": self.launches, "layouts": layouts, "layers": [x["Name"] for x in self.engine.layers()]}
 
 
-def row(library: Library, name: str, layer: Layer, shape: tuple[int, ...], precision: Precision, rounds: int) -> Any:
+def row(
+    library: Library, name: str, layer: LayerCase, shape: tuple[int, ...], precision: Precision, rounds: int
+) -> Any:
     """Build both engines, check them, time them in turns."""
-    weights, x = random_input(layer, shape, Format(precision.kind))
+    weights, x = draw_input(layer, shape, Format(precision.kind))
     generator = np.random.default_rng()
     kernel = generator.normal(0, layer.in_channels**-0.5, (layer.out_channels, layer.in_channels, 1, 1))
     kernel = kernel.astype(np.float32)
     protos = {
-        "convolution": convolution_model(layer, kernel, weights["bias"], *shape[2:]),
-        "layer": fwht_layer_model(layer, weights, *shape[2:]),
+        "convolution": make_convolution_model(layer, kernel, weights["bias"], *shape[2:]),
+        "layer": make_fwht_layer_model(layer, weights, *shape[2:]),
     }
     with ExitStack() as stack:
         sides = {side: Side(stack, library, proto, x, precision) for side, proto in protos.items()}
         assert not np.isnan(sides["layer"].output).any(), f"{name}: outputs are NaN or unwritten"
-        error = checked(layer, weights, x, sides["layer"].output, precision.kind)
+        error = check_layer(layer, weights, x, sides["layer"].output, precision.kind)
         check_convolution(layer, kernel, weights, x, sides["convolution"].output)
         starts = {side: made.start for side, made in sides.items()}
         times = alternate_on_device(library, starts, PASSES * SETS, rounds)
@@ -133,11 +137,11 @@ def profile_in_turns(library: Library, sides: dict[str, Side]) -> dict[str, dict
     return {name: summarize(times) for name, times in samples.items()}
 
 
-def check_convolution(layer: Layer, kernel: np.ndarray, weights: Weights, x: np.ndarray, y: np.ndarray) -> None:
+def check_convolution(layer: LayerCase, kernel: np.ndarray, weights: Weights, x: np.ndarray, y: np.ndarray) -> None:
     """Raises SystemExit where some pixels are not what float64 gives."""
     count = x.shape[0] * x.shape[2] * x.shape[3]
     pixels = np.random.default_rng().choice(count, min(count, 64), replace=False)
-    some_x, some_y = (some_pixels(values, pixels)[:, :, 0, 0].astype(np.float64) for values in (x, y))
+    some_x, some_y = (select_pixels(values, pixels)[:, :, 0, 0].astype(np.float64) for values in (x, y))
     wanted = some_x @ kernel[:, :, 0, 0].T.astype(np.float64) + weights["bias"]
     if layer.activation == 6:
         wanted = np.clip(wanted, 0, 6)

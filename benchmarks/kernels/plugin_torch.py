@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from types import TracebackType
 from typing import Callable
 
 import numpy as np
 import torch
 from torch.nn.functional import conv2d
 
-from benchmarks.harness.kernels import KERNELS, BorrowedStream, Library
-from benchmarks.harness.plugin_cases import BIG, BIG_SHAPE, CHECKED_PIXELS, FORMATS, SETS, Copies, some_pixels
+from benchmarks.harness.kernel_library import KERNELS, Library, Resource, Stream
+from benchmarks.harness.kernel_run import FORMATS, select_pixels
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.timing import parse_options, summarize
 from benchmarks.kernels.device_timing import CLOCKS_UP, REPLAYS, WARM_UP
+from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, CHECKED_PIXELS, SETS, Copies
 
 Side = Callable[[], None]
 # name, type, TF32 allowed, memory format, error allowed over the norm: far above rounding, far below a wrong product
@@ -37,6 +39,16 @@ PAIRS = (
     ("layer float16", "convolution float16"),
     ("layer float16 HWC8", "convolution float16 channels last"),
 )
+
+
+class BorrowedStream(Stream):
+    """A stream of someone else's, PyTorch's for example; stays open."""
+
+    def __init__(self, library: Library, pointer: int) -> None:
+        Resource.__init__(self, library, pointer)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
 
 
 def allow_tf32(allowed: bool) -> None:
@@ -63,7 +75,7 @@ def convolution(kind: torch.dtype, tf32: bool, memory: torch.memory_format, allo
 def check(x: torch.Tensor, weight: torch.Tensor, y: torch.Tensor, allowed: float) -> None:
     """Raises SystemExit where some pixels of y are not what float64 gives."""
     pixels = np.random.default_rng().choice(x.shape[0] * x.shape[2] * x.shape[3], CHECKED_PIXELS, replace=False)
-    some_x, some_y = (some_pixels(t.double().cpu().numpy(), pixels)[:, :, 0, 0] for t in (x, y))
+    some_x, some_y = (select_pixels(t.double().cpu().numpy(), pixels)[:, :, 0, 0] for t in (x, y))
     wanted = some_x @ weight.double().cpu().numpy()[:, :, 0, 0].T
     error = float(np.linalg.norm(some_y - wanted) / np.linalg.norm(wanted))
     if not error <= allowed:

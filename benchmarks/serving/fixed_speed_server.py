@@ -82,12 +82,12 @@ def stretch(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
 def lay_out(models: Sequence[Path]) -> None:
     import pytest
 
+    from benchmarks.harness.fake_engine_file import run_onnx
     from benchmarks.harness.fake_gpu import FakeGpu
-    from benchmarks.harness.fake_tensorrt import onnx_logits
     from server.models import model_files
 
     folder = Path(tempfile.mkdtemp(prefix="stand-in-"))
-    gpu = FakeGpu(folder, compute=Remembering(onnx_logits))
+    gpu = FakeGpu(folder, compute=Remembering(run_onnx))
     gpu.install(pytest.MonkeyPatch())
     for path in models:
         gpu.build(path)

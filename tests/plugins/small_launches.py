@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness.kernel_run import Format, run_fwht_layer, run_mf_depthwise_conv
-from benchmarks.harness.kernels import NCHW, Library
-from benchmarks.harness.node_models import Layer
-from benchmarks.harness.plugin_cases import FORMATS
+from benchmarks.harness.kernel_library import Library
+from benchmarks.harness.kernel_run import FORMATS, Format, run_fwht_layer, run_mf_depthwise_conv
+from benchmarks.harness.node_models import LayerCase
+from benchmarks.harness.tensor_layout import NCHW
 
 SHAPES = ((1, 4, 4), (2, 8, 8), (1, 5, 7), (3, 1, 1))  # N, H, W: whole tiles and such as fit none
 
 
-def fwht_layers(n: int) -> list[Layer]:
-    wide = [Layer(n, n, n, activation=6), Layer(max(1, n - 1), max(1, n // 3), n, keep_dc=0)]
-    return wide + ([Layer(n, n // 4, n, pool=2, activation=1)] if n >= 4 else [])
+def fwht_layers(n: int) -> list[LayerCase]:
+    wide = [LayerCase(n, n, n, activation=6), LayerCase(max(1, n - 1), max(1, n // 3), n, keep_dc=0)]
+    return wide + ([LayerCase(n, n // 4, n, pool=2, activation=1)] if n >= 4 else [])
 
 
 def run_fwht_layers(library: Library, form: Format, generator: np.random.Generator) -> int:
@@ -26,9 +26,9 @@ def run_fwht_layers(library: Library, form: Format, generator: np.random.Generat
     for n in (2**k for k in range(1 if form.layout == NCHW else 3, 13)):
         for number, layer in enumerate(fwht_layers(n)):
             batch, height, width = SHAPES[(number + n.bit_length()) % len(SHAPES)]
-            x = form.rounded(generator.normal(0, 1, (batch, layer.in_channels, height, width)))
-            added = form.rounded(generator.normal(0, 1, (batch, layer.out_channels, height, width)))
-            run_fwht_layer(library, layer, layer.weights(generator), x, form, added if number % 2 else None)
+            x = form.round(generator.normal(0, 1, (batch, layer.in_channels, height, width)))
+            added = form.round(generator.normal(0, 1, (batch, layer.out_channels, height, width)))
+            run_fwht_layer(library, layer, layer.draw_weights(generator), x, form, added if number % 2 else None)
             count += 1
     return count
 
@@ -38,7 +38,7 @@ def run_depthwise(library: Library, form: Format, generator: np.random.Generator
     for op in (1, 2, 3):
         for size in (3, 5):
             for stride in (1, 2):
-                x = form.rounded(generator.normal(0, 1, (2, 11, 9, 7)))
+                x = form.round(generator.normal(0, 1, (2, 11, 9, 7)))
                 weights = {
                     "weight": generator.normal(0, 1, (11, 1, size, size)).astype(np.float32),
                     "gain": np.ones(11, np.float32),

@@ -11,19 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness.kernel_library import FwhtLayerParams
 from benchmarks.harness.kernel_tolerance import fwht_layer_error
-from benchmarks.harness.kernels import (
-    DTYPES,
-    FLOAT16,
-    FLOAT32,
-    HWC8,
-    NCHW,
-    FwhtLayerParams,
-    loaded,
-    stored,
-    stored_shape,
-)
-from benchmarks.harness.node_models import WEIGHTS, Layer, Weights
+from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from export.ops.contract import PLUGINS, contract
 from tests.plugins.host import Memory, compiled
 
@@ -51,7 +42,7 @@ def tiles(library: ctypes.CDLL) -> list[TileFacts]:
     return facts
 
 
-def params_of(layer: Layer, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
+def params_of(layer: LayerCase, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
     """All but the pointers; shape is X's."""
     return FwhtLayerParams(
         batch=shape[0],
@@ -70,7 +61,7 @@ def params_of(layer: Layer, shape: tuple[int, ...], kind: int = FLOAT32, layout:
 def run(
     library: ctypes.CDLL,
     tile: int,
-    layer: Layer,
+    layer: LayerCase,
     weights: Weights,
     x: np.ndarray,
     residual: np.ndarray | None = None,
@@ -80,33 +71,33 @@ def run(
     """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
     shape = (x.shape[0], layer.out_channels, *x.shape[2:])
     params = params_of(layer, x.shape, kind, layout)
-    tensors = {"x": Memory.of(stored(x, kind, layout)), **{name: Memory.of(weights[name]) for name in WEIGHTS}}
-    tensors["y"] = Memory(int(np.prod(stored_shape(shape, layout))) * DTYPES[kind].itemsize)
+    tensors = {"x": Memory.of(pack(x, kind, layout)), **{name: Memory.of(weights[name]) for name in WEIGHTS}}
+    tensors["y"] = Memory(int(np.prod(packed_shape(shape, layout))) * DTYPES[kind].itemsize)
     if residual is not None:
-        tensors["residual"] = Memory.of(stored(residual, kind, layout))
+        tensors["residual"] = Memory.of(pack(residual, kind, layout))
     for name, memory in tensors.items():
         setattr(params, name, memory.pointer)
     assert library.fwht_check(ctypes.byref(params)) is None, library.fwht_check(ctypes.byref(params))
     assert library.fwht_run(ctypes.byref(params), tile), "this tile does not take these parameters"
     assert tensors["y"].guards_hold(), "bytes beside the output were overwritten"
-    y, fill = loaded(tensors["y"].inside, shape, kind, layout)
+    y, fill = unpack(tensors["y"].inside, shape, kind, layout)
     assert not fill.any(), "the channels that fill HWC8 up are not 0"
     return y
 
 
-def layers(n: int, generator: np.random.Generator) -> list[Layer]:
+def layers(n: int, generator: np.random.Generator) -> list[LayerCase]:
     """Full width; cut at both ends by no round number; pooled."""
     some, few = (int(generator.integers(1, n + 1)) for _ in range(2))
     pool = int(generator.integers(2, 5))
-    pooled = [Layer(n - 1, (n - 1) // pool, n, 1, pool, 1)] if n - 1 >= pool else []
-    return [Layer(n, n, n, 0, 1, 6), Layer(some, few, n), *pooled]
+    pooled = [LayerCase(n - 1, (n - 1) // pool, n, 1, pool, 1)] if n - 1 >= pool else []
+    return [LayerCase(n, n, n, 0, 1, 6), LayerCase(some, few, n), *pooled]
 
 
-def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: Layer, generator: np.random.Generator) -> float:
+def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, generator: np.random.Generator) -> float:
     """The share of the tolerance used. Two images, with more pixels than a tile has and no whole number of tiles."""
     width = 2 * (tile.pixels // 4 + 1) + (1 if tile.vec == 1 else 0)
     x = generator.normal(0, 1, (2, layer.in_channels, 1, width)).astype(DTYPES[tile.type])
-    weights = layer.weights(generator)
+    weights = layer.draw_weights(generator)
     added = generator.normal(0, 1, (2, layer.out_channels, 1, width)).astype(DTYPES[tile.type])
     residual = added if layer.keep_dc else None
     y = run(library, index, layer, weights, x, residual, tile.type, tile.layout)
@@ -134,10 +125,10 @@ def test_shared_memory_is_read_and_written_at_full_width(library: ctypes.CDLL) -
 @pytest.mark.parametrize(("kind", "layout"), [(FLOAT32, NCHW), (FLOAT16, NCHW), (FLOAT16, HWC8)])
 def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int) -> None:
     """The short form that contract.json gives holds for values and weights as they come in models."""
-    layer, generator = Layer(1024, 1024, 1024), np.random.default_rng(2)
+    layer, generator = LayerCase(1024, 1024, 1024), np.random.default_rng(2)
     formula = CONTRACT["tolerances"][("float32", "float16")[kind]].replace("^", "**")
     allowed = eval(formula, {"log2": np.log2, "n": layer.n})
-    weights = layer.weights(generator)
+    weights = layer.draw_weights(generator)
     weights["thresholds"] = np.arange(1024, dtype=np.float32) / 10240
     x = generator.normal(0, 1, (1, 1024, 4, 4)).astype(DTYPES[kind])
     for index, tile in enumerate(tiles(library)):
@@ -150,11 +141,11 @@ def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int) -
 
 
 def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL) -> None:
-    layer, generator = Layer(32, 32, 32, activation=6), np.random.default_rng(3)
+    layer, generator = LayerCase(32, 32, 32, activation=6), np.random.default_rng(3)
     x = generator.normal(0, 1, (1, 32, 2, 3)).astype(np.float32)
     x[0, 5, 1, 1] = np.nan
     (index,) = (i for i, tile in enumerate(tiles(library)) if (tile.n, tile.type) == (32, FLOAT32))
-    y = run(library, index, layer, layer.weights(generator), x)
+    y = run(library, index, layer, layer.draw_weights(generator), x)
     assert np.isnan(y[0, :, 1, 1]).all()
     assert np.isnan(y).sum() == 32
 
@@ -165,7 +156,7 @@ NANO, ORIN, H100 = (1, SMALLEST_BOARD, 65536), (8, 163 * 1024, 164 * 1024), (132
 NARROW, PACKED, NORMAL, WIDE = range(4)
 
 
-def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: Board, kind: int) -> TileFacts:
+def chosen(library: ctypes.CDLL, layer: LayerCase, shape: tuple[int, ...], device: Board, kind: int) -> TileFacts:
     index: int = library.fwht_choose(ctypes.byref(params_of(layer, shape, kind)), *device)
     assert index >= 0, f"no tile for {layer} on {shape}"
     return tiles(library)[index]
@@ -185,7 +176,7 @@ def chosen(library: ctypes.CDLL, layer: Layer, shape: tuple[int, ...], device: B
     ],
 )
 def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: Board, kind: int, width: int) -> None:
-    tile = chosen(library, Layer(shape[1], 96, 1024), shape, device, kind)
+    tile = chosen(library, LayerCase(shape[1], 96, 1024), shape, device, kind)
     assert tile.width == width
     assert tile.vec == (1 if width == NARROW else 2)
 
@@ -196,7 +187,7 @@ def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: Board, kin
 def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, int], n: int, kind: int) -> None:
     """On the smallest board, whose blocks have 48 KiB of shared memory, and on the largest."""
     for device in (NANO, H100):
-        tile = chosen(library, Layer(n, n, n), (3, n, *size), device, kind)
+        tile = chosen(library, LayerCase(n, n, n), (3, n, *size), device, kind)
         assert tile.shared_bytes <= device[1] and tile.threads <= 1024
 
 
@@ -222,7 +213,7 @@ def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, i
     ],
 )
 def test_what_is_refused(library: ctypes.CDLL, change: dict[str, int], words: str) -> None:
-    params = params_of(Layer(1024, 1024, 1024), (1, 1024, 2, 2))
+    params = params_of(LayerCase(1024, 1024, 1024), (1, 1024, 2, 2))
     for name in ("x", "y", *WEIGHTS):
         setattr(params, name, 4096)
     assert library.fwht_check(ctypes.byref(params)) is None

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 
-from benchmarks.harness.kernels import PLUGIN, Library, Stream
+from benchmarks.harness.kernel_library import PLUGIN, Library, Stream
 from tests.plugins.onnx_labels import LABELS, normalised
 
 if find_spec("tensorrt") is None:  # one that is there and broken shows itself
@@ -24,7 +24,8 @@ if find_spec("tensorrt") is None:  # one that is there and broken shows itself
         raise RuntimeError("FWHT_REQUIRE_GPU=1, and TensorRT's Python package is not there: install tensorrt")
     pytest.skip("needs TensorRT's Python package", allow_module_level=True)
 
-from benchmarks.harness.engines import Bound, Engine, build, custom_nodes
+from benchmarks.harness.engines import Bound, Engine, build
+from export.engine.onnx_wire import read_nodes
 
 pytestmark = pytest.mark.gpu
 
@@ -67,6 +68,10 @@ def case(request: pytest.FixtureRequest, library: Library) -> Case:
     return Case(name, half, proto, golden, Engine(plan), plan)
 
 
+def list_custom_nodes(proto: onnx.ModelProto) -> list[str]:
+    return sorted(node.name for node in read_nodes(proto.SerializeToString()) if node.is_custom)
+
+
 def run(engine: Engine, library: Library, images: np.ndarray) -> np.ndarray:
     with Stream(library) as stream, Bound(engine, library) as bound:
         return bound.run({"image": images}, stream)["logits"]
@@ -82,7 +87,7 @@ def test_every_custom_node_is_a_plugin_layer(case: Case) -> None:
     layers = case.engine.layers()
     plugins = [layer for layer in layers if "Plugin" in str(layer.get("LayerType", ""))]
     print(f"{case.name}: {len(layers)} layers, {len(plugins)} of them plugins")
-    assert sorted(layer["Name"] for layer in plugins) == custom_nodes(case.proto)
+    assert sorted(layer["Name"] for layer in plugins) == list_custom_nodes(case.proto)
 
 
 def test_golden_outputs(case: Case, library: Library) -> None:

@@ -13,11 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from benchmarks.harness.kernel_run import Format, FwhtLayerRun, run_fwht_layer, run_mf_depthwise_conv
+from benchmarks.harness.kernel_library import KERNELS, Library, Stream
+from benchmarks.harness.kernel_run import (
+    FORMATS,
+    Format,
+    FwhtLayerRun,
+    run_fwht_layer,
+    run_mf_depthwise_conv,
+    select_pixels,
+)
 from benchmarks.harness.kernel_tolerance import Error, fwht_layer_error, mf_depthwise_conv_error
-from benchmarks.harness.kernels import KERNELS, NCHW, Library, Stream
-from benchmarks.harness.node_models import Layer, Weights
-from benchmarks.harness.plugin_cases import FORMATS, some_pixels
+from benchmarks.harness.node_models import LayerCase, Weights
+from benchmarks.harness.tensor_layout import NCHW
 
 pytestmark = pytest.mark.gpu
 
@@ -34,7 +41,7 @@ def library() -> Library:
 
 @dataclass(frozen=True)
 class Case:
-    layer: Layer
+    layer: LayerCase
     weights: Weights
     x: np.ndarray
     residual: np.ndarray | None
@@ -50,13 +57,13 @@ class Case:
 
 
 def case(
-    generator: np.random.Generator, layer: Layer, shape: tuple[int, int, int], form: Format, residual: bool
+    generator: np.random.Generator, layer: LayerCase, shape: tuple[int, int, int], form: Format, residual: bool
 ) -> Case:
     """Random weights and values; shape is (N, H, W)."""
     batch, height, width = shape
-    x = form.rounded(generator.normal(0, 1, (batch, layer.in_channels, height, width)))
-    added = form.rounded(generator.normal(0, 1, (batch, layer.out_channels, height, width))) if residual else None
-    return Case(layer, layer.weights(generator), x, added, form)
+    x = form.round(generator.normal(0, 1, (batch, layer.in_channels, height, width)))
+    added = form.round(generator.normal(0, 1, (batch, layer.out_channels, height, width))) if residual else None
+    return Case(layer, layer.draw_weights(generator), x, added, form)
 
 
 def random_case(generator: np.random.Generator, form: Format, n: int) -> Case:
@@ -69,7 +76,7 @@ def random_case(generator: np.random.Generator, form: Format, n: int) -> Case:
     side = min(37, int(pixels**0.5))
     height, width = (int(s) for s in generator.integers(1, side + 1, 2))
     batch = int(generator.integers(1, min(5, max(1, pixels // (height * width))) + 1))
-    layer = Layer(in_channels, out_channels, n, keep_dc, pool, activation)
+    layer = LayerCase(in_channels, out_channels, n, keep_dc, pool, activation)
     return case(generator, layer, (batch, height, width), form, residual=bool(generator.integers(2)))
 
 
@@ -90,7 +97,7 @@ def all_sizes() -> list[tuple[Format, int]]:
 def test_every_size(library: Library, form: Format, n: int) -> None:
     generator = np.random.default_rng([SEED, n])
     for residual in (False, True):
-        layer = Layer(n, n, n, activation=6)
+        layer = LayerCase(n, n, n, activation=6)
         made = case(generator, layer, (1, 7, 5), form, residual)
         show_and_hold(made, made.run(library))
 
@@ -99,13 +106,13 @@ def test_every_size(library: Library, form: Format, n: int) -> None:
 def test_large_maps(library: Library, form: Format, n: int) -> None:
     """Enough pixels to fill a large GPU, which takes other tiles than small maps do, even and odd in number."""
     generator = np.random.default_rng([SEED, n])
-    layer = Layer(n, n, n, activation=6)
-    weights, pool = layer.weights(generator), form.rounded(generator.normal(0, 1, 2**20 - 3))
+    layer = LayerCase(n, n, n, activation=6)
+    weights, pool = layer.draw_weights(generator), form.round(generator.normal(0, 1, 2**20 - 3))
     for height, width in ((76, 76), (77, 75)) if n <= 256 else ((38, 38), (39, 37)):
         x = np.resize(pool, (3, n, height, width))  # three less than a power of two: no two rows are alike
         y = run_fwht_layer(library, layer, weights, x, form)
         pixels = generator.choice(3 * height * width, 256, replace=False)
-        error = fwht_layer_error(layer, weights, some_pixels(x, pixels), some_pixels(y, pixels), form.kind)
+        error = fwht_layer_error(layer, weights, select_pixels(x, pixels), select_pixels(y, pixels), form.kind)
         show_and_hold(f"{layer} on {x.shape} {form}, FWHT_SEED={SEED}", error)
 
 
@@ -122,20 +129,20 @@ def test_random_shapes(library: Library, form: Format) -> None:
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
-        (Layer(1024, 1024, 1024, activation=6), (2, 32, 32)),
-        (Layer(96, 576, 1024, activation=6), (16, 8, 8)),
-        (Layer(160, 960, 1024, activation=6), (1, 4, 4)),
-        (Layer(960, 160, 1024), (3, 4, 4)),
-        (Layer(960, 320, 1024), (1, 4, 4)),
-        (Layer(320, 1280, 2048, activation=6), (1, 4, 4)),
-        (Layer(64, 16, 64, keep_dc=0, pool=4, activation=1), (2, 1, 1)),
-        (Layer(100, 33, 128, pool=3), (1, 13, 3)),
-        (Layer(8, 8, 8), (1, 111, 113)),
+        (LayerCase(1024, 1024, 1024, activation=6), (2, 32, 32)),
+        (LayerCase(96, 576, 1024, activation=6), (16, 8, 8)),
+        (LayerCase(160, 960, 1024, activation=6), (1, 4, 4)),
+        (LayerCase(960, 160, 1024), (3, 4, 4)),
+        (LayerCase(960, 320, 1024), (1, 4, 4)),
+        (LayerCase(320, 1280, 2048, activation=6), (1, 4, 4)),
+        (LayerCase(64, 16, 64, keep_dc=0, pool=4, activation=1), (2, 1, 1)),
+        (LayerCase(100, 33, 128, pool=3), (1, 13, 3)),
+        (LayerCase(8, 8, 8), (1, 111, 113)),
     ],
     ids=str,
 )
 def test_shapes_of_models_and_odd_ones(
-    library: Library, form: Format, layer: Layer, shape: tuple[int, int, int]
+    library: Library, form: Format, layer: LayerCase, shape: tuple[int, int, int]
 ) -> None:
     made = case(np.random.default_rng([SEED, layer.n]), layer, shape, form, residual=False)
     show_and_hold(made, made.run(library))
@@ -143,7 +150,7 @@ def test_shapes_of_models_and_odd_ones(
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)
 def test_an_empty_batch_writes_nothing(library: Library, form: Format) -> None:
-    layer = Layer(16, 16, 16)
+    layer = LayerCase(16, 16, 16)
     made = case(np.random.default_rng(SEED), layer, (0, 3, 3), form, residual=False)
     assert run_fwht_layer(library, layer, made.weights, made.x, form).size == 0
 
@@ -158,7 +165,7 @@ def test_mf_depthwise_conv(library: Library, form: Format, op: int, size: int, s
         channels, activation = int(generator.integers(1, 70)), int(generator.choice([0, 1, 6]))
         batch, (height, width) = int(generator.integers(1, 4)), generator.integers(size, 20, 2)
         padding = int(generator.choice([0, size // 2]))
-        x = form.rounded(generator.normal(0, 1, (batch, channels, height, width)))
+        x = form.round(generator.normal(0, 1, (batch, channels, height, width)))
         x[generator.random(x.shape) < 0.2] = 0  # sgn(0) = 0, as after a ReLU6
         weights = {
             "weight": generator.normal(0, 1, (channels, 1, size, size)).astype(np.float32),
@@ -175,8 +182,8 @@ def test_two_streams_at_once(library: Library, form: Format) -> None:
     """Two layers of different sizes, started in turns on two streams many times over, give what each gives alone."""
     generator = np.random.default_rng([SEED, 2])
     cases = [
-        case(generator, Layer(1000, 1024, 1024, activation=6), (2, 9, 7), form, residual=True),
-        case(generator, Layer(160, 250, 256), (4, 13, 5), form, residual=False),
+        case(generator, LayerCase(1000, 1024, 1024, activation=6), (2, 9, 7), form, residual=True),
+        case(generator, LayerCase(160, 250, 256), (4, 13, 5), form, residual=False),
     ]
     alone = [run_fwht_layer(library, c.layer, c.weights, c.x, form, c.residual) for c in cases]
     with ExitStack() as stack:
@@ -192,15 +199,15 @@ def test_two_streams_at_once(library: Library, form: Format) -> None:
 
 
 def test_a_refusal_says_why(library: Library) -> None:
-    layer = Layer(6, 6, 6)
+    layer = LayerCase(6, 6, 6)
     weights = {name: np.zeros(6, np.float32) for name in ("thresholds", "scale", "gain", "bias")}
     with pytest.raises(ValueError, match="power of two"):
         run_fwht_layer(library, layer, weights, np.zeros((1, 6, 2, 2), np.float32), FORMATS[0])
 
 
 def test_nan_reaches_the_outputs_of_its_pixel_only(library: Library) -> None:
-    layer = Layer(32, 32, 32, activation=6)
-    weights = layer.weights(np.random.default_rng(SEED))
+    layer = LayerCase(32, 32, 32, activation=6)
+    weights = layer.draw_weights(np.random.default_rng(SEED))
     x = np.random.default_rng(SEED).normal(0, 1, (1, 32, 1, 3)).astype(np.float32)
     x[0, 5, 0, 1] = np.nan
     with ExitStack() as stack, Stream(library) as stream:

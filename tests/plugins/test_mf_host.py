@@ -14,17 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.harness.kernels import (
-    DTYPES,
-    FLOAT16,
-    FLOAT32,
-    HWC8,
-    NCHW,
-    MfDepthwiseConvParams,
-    loaded,
-    stored,
-    stored_shape,
-)
+from benchmarks.harness.kernel_library import MfDepthwiseConvParams
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from tests.plugins.host import Memory, compiled
 from tests.plugins.mf_case import CONTRACT, WEIGHTS, Arrays, Case
 
@@ -46,9 +37,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def run(library: ctypes.CDLL, case: Case, arrays: Arrays, most_blocks: int = NO_LIMIT) -> np.ndarray:
     """y as the kernel leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
     item = DTYPES[case.kind].itemsize
-    source = Memory(int(np.prod(stored_shape(case.shape, case.layout))) * item)
-    target = Memory(int(np.prod(stored_shape(case.out_shape, case.layout))) * item)
-    source.inside[:] = stored(arrays["x"], case.kind, case.layout).view(np.uint8).reshape(-1)
+    source = Memory(int(np.prod(packed_shape(case.shape, case.layout))) * item)
+    target = Memory(int(np.prod(packed_shape(case.out_shape, case.layout))) * item)
+    source.inside[:] = pack(arrays["x"], case.kind, case.layout).view(np.uint8).reshape(-1)
     params = case.params()
     params.x, params.y = source.pointer, target.pointer
     for name in WEIGHTS:
@@ -56,7 +47,7 @@ def run(library: ctypes.CDLL, case: Case, arrays: Arrays, most_blocks: int = NO_
     assert library.mf_check(ctypes.byref(params)) is None, library.mf_check(ctypes.byref(params))
     assert library.mf_run(ctypes.byref(params), most_blocks)
     assert target.guards_hold(), "bytes beside the output were overwritten"
-    y, fill = loaded(target.inside, case.out_shape, case.kind, case.layout)
+    y, fill = unpack(target.inside, case.out_shape, case.kind, case.layout)
     assert not fill.any(), "the channels that fill HWC8 up are not 0"
     return y
 
@@ -166,9 +157,9 @@ def test_the_last_image_of_a_tensor_beyond_2_to_the_32_values(
     large = replace(small, batch=2**22)
     arrays = small.arrays()
     item = DTYPES[kind].itemsize
-    sizes = [int(np.prod(stored_shape(shape, layout))) * item for shape in (small.shape, small.out_shape)]
+    sizes = [int(np.prod(packed_shape(shape, layout))) * item for shape in (small.shape, small.out_shape)]
     source, target = map(Memory, sizes)
-    source.inside[:] = stored(arrays["x"], kind, layout).view(np.uint8).reshape(-1)
+    source.inside[:] = pack(arrays["x"], kind, layout).view(np.uint8).reshape(-1)
     params = large.params()
     params.x, params.y = (m.pointer - (large.batch - 1) * size for m, size in zip((source, target), sizes))
     for name in WEIGHTS:
@@ -178,7 +169,7 @@ def test_the_last_image_of_a_tensor_beyond_2_to_the_32_values(
     assert 0 < library.mf_blocks(ctypes.byref(params)) < 2**31
     assert library.mf_run_last_image(ctypes.byref(params))
     assert target.guards_hold()
-    y = loaded(target.inside, small.out_shape, kind, layout)[0]
+    y = unpack(target.inside, small.out_shape, kind, layout)[0]
     assert y.tobytes() == run(library, small, arrays).tobytes()
 
 

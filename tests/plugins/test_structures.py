@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.kernels import FwhtLayerParams, MfDepthwiseConvParams
+from benchmarks.harness.kernel_library import FwhtLayerParams, MfDepthwiseConvParams
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 HEADERS = {FwhtLayerParams: "fwht_layer/params.h", MfDepthwiseConvParams: "mf_depthwise_conv/params.h"}

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.harness.kernel_run import Format
 from benchmarks.harness.kernel_tolerance import fwht_layer_error
-from benchmarks.harness.kernels import FLOAT16, FLOAT32, HWC8, NCHW, loaded, stored
-from benchmarks.harness.node_models import Layer, Weights
+from benchmarks.harness.node_models import LayerCase, Weights
+from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32, HWC8, NCHW, pack, unpack
 
-LAYER = Layer(900, 1000, 1024, activation=6)
+LAYER = LayerCase(900, 1000, 1024, activation=6)
 
 
 def transform(x: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def emulated(weights: Weights, x: np.ndarray, tanh: np.ufunc = np.tanh) -> np.nd
 
 def case(form: Format) -> tuple[Weights, np.ndarray]:
     generator = np.random.default_rng(0)
-    return LAYER.weights(generator), form.rounded(generator.normal(0, 1, (50, LAYER.in_channels)))
+    return LAYER.draw_weights(generator), form.round(generator.normal(0, 1, (50, LAYER.in_channels)))
 
 
 def share(weights: Weights, x: np.ndarray, y: np.ndarray, kind: int) -> float:
@@ -66,8 +66,8 @@ def test_float16_rounds_its_output_and_may_use_the_hardware_tanh() -> None:
 def test_layouts(layout: int) -> None:
     """Value (n, c, h, w) of HWC8 lies at ((n H + h) W + w) 16 + c, of 11 channels filled up to 16."""
     x = np.arange(2 * 11 * 3 * 4).reshape(2, 11, 3, 4)
-    memory = stored(x, FLOAT16, layout)
-    values, fill = loaded(memory.reshape(-1).view(np.uint8), x.shape, FLOAT16, layout)
+    memory = pack(x, FLOAT16, layout)
+    values, fill = unpack(memory.reshape(-1).view(np.uint8), x.shape, FLOAT16, layout)
     np.testing.assert_array_equal(values, x)
     if layout == HWC8:
         assert memory.reshape(-1)[((1 * 3 + 2) * 4 + 1) * 16 + 7] == x[1, 7, 2, 1]

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from benchmarks.harness.plugin_cases import BIG
 from benchmarks.kernels.nano_roofline import (
     KERNELS,
     PAGE,
@@ -17,6 +16,7 @@ from benchmarks.kernels.nano_roofline import (
     estimate_layer,
     renew_page,
 )
+from benchmarks.kernels.plugin_cases import BIG
 
 
 def test_the_tables_are_what_the_script_writes() -> None:

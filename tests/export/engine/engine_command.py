@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from benchmarks.harness.fake_gpu import some_library
+from benchmarks.harness.fake_gpu import find_any_library
 from benchmarks.harness.tiny_models import write_tiny_model
 from export.engine.from_onnx import main
 from server.backends.engine_card import EngineCard, read_card
@@ -28,7 +28,7 @@ def write_golden(onnx: Path) -> None:
 def fill_build_folder(folder: Path) -> Path:
     """build/ with an ONNX file, golden answers and a plugin library in it."""
     write_golden(write_tiny_model(folder / "flowers.onnx"))
-    (folder / "libfwht_plugin.so").write_bytes(some_library().read_bytes())
+    (folder / "libfwht_plugin.so").write_bytes(find_any_library().read_bytes())
     return folder
 
 

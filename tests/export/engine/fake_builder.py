@@ -19,8 +19,9 @@ import numpy as np
 import onnx
 import pytest
 
+from benchmarks.harness.fake_engine_file import make_engine
 from benchmarks.harness.fake_gpu import FakeGpu
-from benchmarks.harness.fake_tensorrt import FakeTensorRT, Severity, engine_bytes
+from benchmarks.harness.fake_tensorrt import FakeTensorRT, Severity
 from export.engine import build_steps, parity
 from export.engine.build_steps import BuildRequest
 from export.engine.from_onnx import Steps
@@ -78,7 +79,7 @@ class Builder:
         if self._refusal:
             self._trt.logger.log(Severity.ERROR, self._refusal)
             return None
-        return engine_bytes(self._model, self._trt.version, config.profile)
+        return make_engine(self._model, self._trt.version, config.profile)
 
 
 def parser(network: Any, logger: Any) -> Any:

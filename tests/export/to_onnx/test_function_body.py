@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from benchmarks.harness.node_models import Layer, fwht_layer_model, model
+from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model, make_model
 from export.to_onnx.function_text import function_from_text
 from export.to_onnx.fwht_body import fwht_layer_function, fwht_layer_node
 
@@ -37,82 +37,90 @@ def assert_close(y: np.ndarray, reference: np.ndarray, tolerance: np.ndarray) ->
     assert share <= 1
 
 
-def check(layer: Layer, batch: int, height: int, width: int, evaluator: bool = False) -> None:
+def check(layer: LayerCase, batch: int, height: int, width: int, evaluator: bool = False) -> None:
     generator = np.random.default_rng(layer.n + layer.in_channels)
-    weights = layer.weights(generator)
+    weights = layer.draw_weights(generator)
     x = generator.normal(0.3, 1.5, (batch, layer.in_channels, height, width)).astype(np.float32)
-    proto = fwht_layer_model(layer, weights, height, width)
+    proto = make_fwht_layer_model(layer, weights, height, width)
     y = (evaluate if evaluator else run)(proto, x)
-    assert_close(y, layer.reference(x, weights), layer.tolerance(x, weights))
+    assert_close(y, layer.compute_reference(x, weights), layer.compute_tolerance(x, weights))
 
 
 @pytest.mark.parametrize("sizes", SIZES + ODD_SIZES)
 @pytest.mark.parametrize("batch, height, width", [(1, 3, 5), (10, 1, 1)])
 def test_widths_batches_and_odd_images(sizes: tuple[int, int, int], batch: int, height: int, width: int) -> None:
-    check(Layer(*sizes), batch, height, width)
+    check(LayerCase(*sizes), batch, height, width)
 
 
 @pytest.mark.parametrize("n", [2**k for k in range(1, 13)])
 def test_every_number_of_coefficients(n: int) -> None:
-    check(Layer(n, max(n // 2, 1), n, activation=1), 2, 2, 1)
-    check(Layer(max(n // 4, 1), n, n), 1, 1, 3)
+    check(LayerCase(n, max(n // 2, 1), n, activation=1), 2, 2, 1)
+    check(LayerCase(max(n // 4, 1), n, n), 1, 1, 3)
 
 
 @pytest.mark.parametrize("keep_dc", [0, 1])
 @pytest.mark.parametrize("activation", [0, 1, 6])
 def test_dc_and_activations(keep_dc: int, activation: int) -> None:
-    check(Layer(24, 40, 64, keep_dc=keep_dc, activation=activation), 3, 7, 2)
+    check(LayerCase(24, 40, 64, keep_dc=keep_dc, activation=activation), 3, 7, 2)
 
 
 @pytest.mark.parametrize("sizes, pool", [((24, 12, 32), 2), ((25, 8, 32), 3), ((960, 160, 1024), 6), ((7, 1, 8), 7)])
 @pytest.mark.parametrize("keep_dc", [0, 1])
 def test_pooling(sizes: tuple[int, int, int], pool: int, keep_dc: int) -> None:
-    check(Layer(*sizes, keep_dc=keep_dc, pool=pool), 2, 3, 3)
+    check(LayerCase(*sizes, keep_dc=keep_dc, pool=pool), 2, 3, 3)
 
 
-@pytest.mark.parametrize("layer", [Layer(96, 576, 1024), Layer(48, 8, 64, keep_dc=0, pool=4, activation=6)])
-def test_reference_evaluator(layer: Layer) -> None:
+@pytest.mark.parametrize("layer", [LayerCase(96, 576, 1024), LayerCase(48, 8, 64, keep_dc=0, pool=4, activation=6)])
+def test_reference_evaluator(layer: LayerCase) -> None:
     check(layer, 2, 3, 2, evaluator=True)
 
 
 def test_dc_is_kept_exactly_from_tiny_to_huge() -> None:
     """With everything else cut off, the layer is the mean over channels: n times as small as the sum, at any size."""
-    layer = Layer(4, 4, 4)
+    layer = LayerCase(4, 4, 4)
     weights = {"thresholds": np.full(4, 1e30), "scale": np.full(4, 3.0), "gain": np.ones(4), "bias": np.zeros(4)}
     weights = {name: values.astype(np.float32) for name, values in weights.items()}
     x = np.array([1e-20, 1e-3, 1.0, 1e4, 1e7], np.float32).reshape(5, 1, 1, 1).repeat(4, axis=1)
-    y = run(fwht_layer_model(layer, weights, 1, 1), x)
+    y = run(make_fwht_layer_model(layer, weights, 1, 1), x)
     np.testing.assert_allclose(y, x, rtol=16 * 2.0**-24)
 
 
 def test_several_nodes_share_the_body() -> None:
     layers = {
-        "a": Layer(3, 24, 32, activation=6),
-        "b": Layer(24, 160, 256, keep_dc=0),
-        "c": Layer(160, 40, 256, pool=4),
+        "a": LayerCase(3, 24, 32, activation=6),
+        "b": LayerCase(24, 160, 256, keep_dc=0),
+        "c": LayerCase(160, 40, 256, pool=4),
     }
     generator = np.random.default_rng(7)
-    weights = {name: layer.weights(generator) for name, layer in layers.items()}
-    nodes = [layers["a"].node("a", "x", "1"), layers["b"].node("b", "1", "2"), layers["c"].node("c", "2", "y")]
+    weights = {name: layer.draw_weights(generator) for name, layer in layers.items()}
+    nodes = [
+        layers["a"].make_node("a", "x", "1"),
+        layers["b"].make_node("b", "1", "2"),
+        layers["c"].make_node("c", "2", "y"),
+    ]
     named = {f"{layer}.{name}": values for layer, group in weights.items() for name, values in group.items()}
-    proto = model(nodes, named, (3, 5, 3), (40, 5, 3), [fwht_layer_function()])
+    proto = make_model(nodes, named, (3, 5, 3), (40, 5, 3), [fwht_layer_function()])
     for tensor in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
     x = generator.normal(0, 1, (2, 3, 5, 3)).astype(np.float32)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     y, first, second = session.run(None, {"x": x})
     for name, given, got in (("a", x, first), ("b", first, second), ("c", second, y)):
-        assert_close(got, layers[name].reference(given, weights[name]), layers[name].tolerance(given, weights[name]))
+        assert_close(
+            got,
+            layers[name].compute_reference(given, weights[name]),
+            layers[name].compute_tolerance(given, weights[name]),
+        )
 
 
 @pytest.mark.parametrize(
-    "layer", [Layer(96, 576, 1024, activation=6), Layer(3, 5, 8, pool=1), Layer(48, 4, 64, pool=6)]
+    "layer", [LayerCase(96, 576, 1024, activation=6), LayerCase(3, 5, 8, pool=1), LayerCase(48, 4, 64, pool=6)]
 )
-def test_all_that_can_fold_folds(layer: Layer, tmp_path: Path) -> None:
+def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3  # it warns that such a file suits this machine only
-    proto = fwht_layer_model(layer, layer.weights(np.random.default_rng(0)), 4, 4)
+    proto = make_fwht_layer_model(layer, layer.draw_weights(np.random.default_rng(0)), 4, 4)
     onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     ops = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
     arithmetic = sorted(op for op in ops if op not in ("Reshape", "Unsqueeze", "Squeeze"))

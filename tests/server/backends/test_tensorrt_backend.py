@@ -14,7 +14,7 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from benchmarks.harness.fake_gpu import FakeGpu, images, right
+from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.tiny_models import SIZE
 from server.backends import tensorrt_backend
 from server.backends.backend import infer_in_parts
@@ -22,6 +22,7 @@ from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import EngineError
 from server.errors import BadRequest
 from tests.server.support.gated_engine import until
+from tests.server.support.tiny_logits import agrees_with_onnx, draw_images
 
 Open = Callable[..., TensorRTBackend]
 
@@ -34,11 +35,11 @@ def test_every_batch_by_every_interface(
     backend = TensorRTBackend(make_gpu(style, integrated=integrated).build(tiny))
     assert (backend.name, backend.precision, backend.provider, backend.max_batch) == ("tensorrt", "fp16", "cuda", 16)
     for count in (1, 16, 3, 7, 1):
-        batch = images(count)
+        batch = draw_images(count)
         logits = backend.infer(batch)
-        assert logits.shape == (count, 4) and logits.dtype == np.float32 and right(tiny, batch, logits)
-    many = images(40)
-    assert right(tiny, many, infer_in_parts(backend, many))
+        assert logits.shape == (count, 4) and logits.dtype == np.float32 and agrees_with_onnx(tiny, batch, logits)
+    many = draw_images(40)
+    assert agrees_with_onnx(tiny, many, infer_in_parts(backend, many))
     assert backend.problem is None and set(backend.metadata) >= {"labels", "preprocessing"}
     backend.close()
 
@@ -46,14 +47,14 @@ def test_every_batch_by_every_interface(
 @pytest.mark.parametrize("profile", [(4, 4, 4), (3, 4, 8), (1, 1, 1)])
 def test_profiles_of_other_sizes(opened: Open, tiny: Path, profile: tuple[int, int, int]) -> None:
     backend = opened(profile=profile)
-    many = images(11)
-    assert backend.max_batch == profile[2] and right(tiny, many, infer_in_parts(backend, many))
-    assert right(tiny, many[:1], backend.infer(many[:1]))
+    many = draw_images(11)
+    assert backend.max_batch == profile[2] and agrees_with_onnx(tiny, many, infer_in_parts(backend, many))
+    assert agrees_with_onnx(tiny, many[:1], backend.infer(many[:1]))
 
 
 def test_threads_get_their_own_answers(opened: Open, tiny: Path) -> None:
     backend = opened()
-    batch = images(8)
+    batch = draw_images(8)
     alone = [backend.infer(batch[i : i + 1]) for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
         for i, logits in enumerate(pool.map(lambda k: backend.infer(batch[k % 8 : k % 8 + 1]), range(160))):
@@ -86,8 +87,8 @@ def test_a_run_that_fails_once_is_run_again(opened: Open, gpu: FakeGpu, tiny: Pa
         gpu.cuda.faults[fault] = 1
         if fault == "alloc":
             with pytest.raises(EngineError, match="out of memory"):
-                backend.infer(images(3))
-        assert right(tiny, images(3), backend.infer(images(3)))
+                backend.infer(draw_images(3))
+        assert agrees_with_onnx(tiny, draw_images(3), backend.infer(draw_images(3)))
         assert backend.problem is None
 
 
@@ -97,10 +98,10 @@ def test_a_run_that_keeps_failing_is_a_problem_until_one_succeeds(opened: Open, 
     gpu.cuda.faults["synchronize"] = 1
     for _ in range(3):
         with pytest.raises(EngineError, match="could not be allocated"):
-            backend.infer(images(3))
+            backend.infer(draw_images(3))
         assert backend.problem and "could not be allocated" in backend.problem and "start anew" in backend.problem
     gpu.cuda.faults.clear()
-    assert right(tiny, images(3), backend.infer(images(3)))
+    assert agrees_with_onnx(tiny, draw_images(3), backend.infer(draw_images(3)))
     assert backend.problem is None
 
 
@@ -113,7 +114,7 @@ def test_it_recovers_by_itself_when_nobody_asks(
     gpu.cuda.faults["execution context"] = 5
     gpu.cuda.faults["synchronize"] = 1
     with pytest.raises(EngineError):
-        backend.infer(images(1))
+        backend.infer(draw_images(1))
     until(lambda: backend.problem is None, "it runs again")
     backend.close()
 
@@ -123,7 +124,7 @@ def test_an_error_keeps_nothing_of_the_gpu(opened: Open, gpu: FakeGpu) -> None:
     backend = opened()
     gpu.cuda.faults["synchronize"] = 2
     with pytest.raises(EngineError) as caught:
-        backend.infer(images(1))
+        backend.infer(draw_images(1))
     backend.close()
     assert not +gpu.cuda.live and "illegal memory access" in str(caught.value)
 
@@ -133,11 +134,11 @@ def test_a_profile_gets_its_turn_while_a_queue_is_led(opened: Open) -> None:
 
     def lead() -> None:
         while not stop.is_set():
-            backend.infer(images(1))
+            backend.infer(draw_images(1))
             runs[0] += 1
 
     backend.start(lead)
-    assert backend.profile(images(1), runs=1)["runs"] == 1
+    assert backend.profile(draw_images(1), runs=1)["runs"] == 1
     before = runs[0]
     until(lambda: runs[0] > before, "the queue goes on")
     stop.set()
@@ -148,5 +149,5 @@ def test_what_is_closed_is_closed(opened: Open) -> None:
     backend.close()
     backend.close()
     with pytest.raises(RuntimeError, match="closed"):
-        backend.infer(images(1))
+        backend.infer(draw_images(1))
     assert not [thread for thread in threading.enumerate() if thread.name == "tensorrt-tiny"]

@@ -7,9 +7,10 @@ from typing import Any, Callable
 
 import pytest
 
-from benchmarks.harness.fake_gpu import FakeGpu, images, right
+from benchmarks.harness.fake_gpu import FakeGpu
 from server.backends import tensorrt_execution
 from server.backends.tensorrt_backend import TensorRTBackend
+from tests.server.support.tiny_logits import agrees_with_onnx, draw_images
 
 Open = Callable[..., TensorRTBackend]
 
@@ -20,7 +21,7 @@ def test_graphs_are_used_where_they_are_quicker(opened: Open, gpu: FakeGpu, monk
     assert conditions(backend)["cuda_graphs"] == list(range(1, 17))
     before = gpu.cuda.launched
     for count in (1, 5, 16):
-        backend.infer(images(count))
+        backend.infer(draw_images(count))
     assert gpu.cuda.launched == before + 3
 
 
@@ -53,20 +54,20 @@ def test_graphs_that_fail_or_err_are_not_used(
     spoil(gpu)
     backend = opened()
     assert reason in conditions(backend)["cuda_graphs"]
-    assert right(tiny, images(5), backend.infer(images(5)))
+    assert agrees_with_onnx(tiny, draw_images(5), backend.infer(draw_images(5)))
 
 
 def test_graphs_that_are_no_quicker_are_not_used(opened: Open, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch, False)
     backend = opened()
     assert "no quicker (batch 4: 0.200 ms, 0.100 without)" in conditions(backend)["cuda_graphs"]
-    assert right(tiny, images(5), backend.infer(images(5)))
+    assert agrees_with_onnx(tiny, draw_images(5), backend.infer(draw_images(5)))
 
 
 def test_graphs_can_be_switched_off(opened: Open, gpu: FakeGpu) -> None:
     backend = opened(graphs=False)
     assert conditions(backend)["cuda_graphs"] == "none: they are switched off"
-    backend.infer(images(1))
+    backend.infer(draw_images(1))
     assert gpu.cuda.launched == 0
 
 
@@ -74,7 +75,7 @@ def test_long_runs_are_waited_for_asleep(opened: Open, tiny: Path, monkeypatch: 
     monkeypatch.setattr(tensorrt_execution, "ASLEEP_S", 0.0)
     backend = opened()
     assert conditions(backend)["waits"] == "asleep"
-    assert right(tiny, images(2), backend.infer(images(2)))
+    assert agrees_with_onnx(tiny, draw_images(2), backend.infer(draw_images(2)))
 
 
 def test_sizes() -> None:
@@ -94,5 +95,5 @@ def test_with_graphs_no_run_goes_without(
     backend = opened(profile=(1, 16, 64))
     assert conditions(backend)["cuda_graphs"] == [1, 2, 4, 8, 16, 32, 64]
     before = gpu.cuda.launched
-    assert right(tiny, images(37), backend.infer(images(37)))
+    assert agrees_with_onnx(tiny, draw_images(37), backend.infer(draw_images(37)))
     assert gpu.cuda.launched == before + 1

@@ -7,20 +7,21 @@ from typing import Callable
 
 import pytest
 
-from benchmarks.harness.fake_gpu import FakeGpu, images, right
+from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.harness.tiny_models import LAYERS, SIZE
 from server.backends import tensorrt_profile
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import Engine, EngineError
 from server.errors import Busy
 from server.profiling.build_report import one_profile_at_a_time
+from tests.server.support.tiny_logits import agrees_with_onnx, draw_images
 
 Open = Callable[..., TensorRTBackend]
 
 
 def test_layer_report(opened: Open, gpu: FakeGpu) -> None:
     backend = opened()
-    report = backend.profile(images(2), runs=12)
+    report = backend.profile(draw_images(2), runs=12)
     reformat, *layers = report["items"]
     assert [(item["name"], item["op"], item["onnx_nodes"]) for item in layers] == LAYERS
     assert reformat["op"] == "Reformat" and not reformat["onnx_nodes"]
@@ -43,19 +44,19 @@ def test_layer_report(opened: Open, gpu: FakeGpu) -> None:
 def test_serving_goes_on_after_a_profile(opened: Open, tiny: Path) -> None:
     backend = opened()
     for _ in range(2):
-        backend.profile(images(1), runs=2)
-        assert right(tiny, images(3), backend.infer(images(3)))
+        backend.profile(draw_images(1), runs=2)
+        assert agrees_with_onnx(tiny, draw_images(3), backend.infer(draw_images(3)))
 
 
 def test_small_engines_are_run_more_often(opened: Open) -> None:
-    assert 10 <= opened().profile(images(1))["runs"] <= 100
+    assert 10 <= opened().profile(draw_images(1))["runs"] <= 100
 
 
 def test_a_second_profile_is_refused(opened: Open) -> None:
     backend = opened()
     with one_profile_at_a_time(), pytest.raises(Busy):
-        backend.profile(images(1), runs=1)
-    assert backend.profile(images(1), runs=1)["runs"] == 1
+        backend.profile(draw_images(1), runs=1)
+    assert backend.profile(draw_images(1), runs=1)["runs"] == 1
 
 
 def test_layers_of_a_file_that_changed_are_not_measured(opened: Open, gpu: FakeGpu) -> None:
@@ -63,25 +64,25 @@ def test_layers_of_a_file_that_changed_are_not_measured(opened: Open, gpu: FakeG
     engine = next(gpu.folder.glob("*.engine"))
     engine.write_bytes(engine.read_bytes()[:-1000])
     with pytest.raises(Busy, match="load the model again"):
-        backend.profile(images(1), runs=1)
-    backend.infer(images(1))
+        backend.profile(draw_images(1), runs=1)
+    backend.infer(draw_images(1))
 
 
 def test_a_profile_that_fails_leaves_the_server_running(opened: Open, gpu: FakeGpu, tiny: Path) -> None:
     backend = opened(graphs=False)
-    backend.infer(images(1))
+    backend.infer(draw_images(1))
     for faults in ({"execution context": 1}, {"deserialize": 1}):
         gpu.cuda.faults.update(faults)
         with pytest.raises((EngineError, Busy)):
-            backend.profile(images(1), runs=1)
-        assert right(tiny, images(3), backend.infer(images(3)))
+            backend.profile(draw_images(1), runs=1)
+        assert agrees_with_onnx(tiny, draw_images(3), backend.infer(draw_images(3)))
     assert backend.problem is None
 
 
 def test_a_clock_that_changes_marks_the_report(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter([{"gpu_hz": 921_600_000}, {"gpu_hz": 614_400_000}])
     monkeypatch.setattr("server.profiling.board.read_board_state", lambda: next(states))
-    report = opened().profile(images(1), runs=1)
+    report = opened().profile(draw_images(1), runs=1)
     told = report["conditions"]
     assert "from 921.6 MHz to 614.4 MHz" in told["noisy"]
     assert "not to be trusted: the GPU's clock went from" in report["note"]
@@ -96,8 +97,8 @@ def test_requests_are_answered_while_the_engine_of_a_profile_is_read(
 
     class Asking(Engine):
         def __init__(self, plan: bytes) -> None:
-            assert right(tiny, images(2), backend.infer(images(2)))
+            assert agrees_with_onnx(tiny, draw_images(2), backend.infer(draw_images(2)))
             super().__init__(plan)
 
     monkeypatch.setattr(tensorrt_profile, "Engine", Asking)
-    assert backend.profile(images(1), runs=3)["runs"] == 3
+    assert backend.profile(draw_images(1), runs=3)["runs"] == 3

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.fake_gpu import images
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.profiling import board
 from server.profiling.board_conditions import describe_board, describe_board_states
+from tests.server.support.tiny_logits import draw_images
 
 from .test_board import NANO, laid_out
 
@@ -49,11 +49,11 @@ def test_the_clock_of_a_gpu_that_was_not_timed() -> None:
 
 def test_onnx_runtime_on_a_board(nano: Path, tiny: Path) -> None:
     backend = OnnxRuntimeBackend(tiny, threads=1)
-    told = backend.profile(images(1), runs=1)["conditions"]
+    told = backend.profile(draw_images(1), runs=1)["conditions"]
     assert told["board"]["power_mode"] == told["board_before"]["power_mode"] == "5W" and "noisy" not in told
     assert told["board_after"]["temperatures_c"] == {"AO-therm": 41.5}
     laid_out(nano, {"sys/class/thermal/cooling_device1/cur_state": "1\n"})
-    report = backend.profile(images(1), runs=1)
+    report = backend.profile(draw_images(1), runs=1)
     assert "the board throttles (gpu-balanced)" in report["conditions"]["noisy"]
     assert "not to be trusted" in report["note"]
     backend.close()

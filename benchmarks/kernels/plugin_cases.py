@@ -6,50 +6,41 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from benchmarks.harness.kernel_run import Format, FwhtLayerRun
+from benchmarks.harness.kernel_library import Library, Stream
+from benchmarks.harness.kernel_run import Format, FwhtLayerRun, select_pixels
 from benchmarks.harness.kernel_tolerance import Error, fwht_layer_error
-from benchmarks.harness.kernels import FLOAT16, FLOAT32, HWC8, NCHW, Library, Stream
-from benchmarks.harness.node_models import Layer, Weights
+from benchmarks.harness.node_models import LayerCase, Weights
 
-BIG = Layer(1024, 1024, 1024, activation=6)
+BIG = LayerCase(1024, 1024, 1024, activation=6)
 BIG_SHAPE = (10, 1024, 32, 32)
-FORMATS = (Format(FLOAT32, NCHW), Format(FLOAT16, NCHW), Format(FLOAT16, HWC8))
 SETS = 6  # of input and output: 6 x 84 MB in float32, far beyond an L2 of 50 or 60 MB
 CHECKED_PIXELS = 512  # the layer works pixel by pixel, so some stand for all
 
 # name of the layer in the model, layer, side of the map; each shape of the last five bottlenecks and the head once
 REAL = (
-    ("blocks.13.expand", Layer(96, 576, 1024, activation=6), 8),
-    ("blocks.13.project", Layer(576, 96, 1024), 8),
-    ("blocks.14.project", Layer(576, 160, 1024), 4),
-    ("blocks.15.expand", Layer(160, 960, 1024, activation=6), 4),
-    ("blocks.15.project", Layer(960, 160, 1024), 4),
-    ("blocks.17.project", Layer(960, 320, 1024), 4),
-    ("head (slim)", Layer(320, 1280, 2048, activation=6), 4),
+    ("blocks.13.expand", LayerCase(96, 576, 1024, activation=6), 8),
+    ("blocks.13.project", LayerCase(576, 96, 1024), 8),
+    ("blocks.14.project", LayerCase(576, 160, 1024), 4),
+    ("blocks.15.expand", LayerCase(160, 960, 1024, activation=6), 4),
+    ("blocks.15.project", LayerCase(960, 160, 1024), 4),
+    ("blocks.17.project", LayerCase(960, 320, 1024), 4),
+    ("head (slim)", LayerCase(320, 1280, 2048, activation=6), 4),
 )
 
 
-def random_input(layer: Layer, shape: tuple[int, ...], form: Format) -> tuple[Weights, np.ndarray]:
+def draw_input(layer: LayerCase, shape: tuple[int, ...], form: Format) -> tuple[Weights, np.ndarray]:
     generator = np.random.default_rng(np.random.SeedSequence().entropy)
-    return layer.weights(generator), form.rounded(generator.standard_normal(shape, np.float32))
+    return layer.draw_weights(generator), form.round(generator.standard_normal(shape, np.float32))
 
 
-def some_pixels(values: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) -> the chosen ones of its N H W pixels, (pixels, C, 1, 1)."""
-    batch, channels, height, width = values.shape
-    image, place = np.divmod(pixels, height * width)
-    row, column = np.divmod(place, width)
-    return values[image, :, row, column][:, :, None, None]
-
-
-def checked(layer: Layer, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int) -> Error:
+def check_layer(layer: LayerCase, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int) -> Error:
     """The error on some pixels; that all others were written is looked at where y was read.
 
     Raises SystemExit where y is wrong: nothing wrong is timed.
     """
     count = x.shape[0] * x.shape[2] * x.shape[3]
     pixels = np.random.default_rng().choice(count, min(count, CHECKED_PIXELS), replace=False)
-    error = fwht_layer_error(layer, weights, some_pixels(x, pixels), some_pixels(y, pixels), kind)
+    error = fwht_layer_error(layer, weights, select_pixels(x, pixels), select_pixels(y, pixels), kind)
     if not error.share <= 1:
         raise SystemExit(f"{layer} is wrong: {error}; nothing was timed")
     return error
@@ -59,16 +50,22 @@ class Copies:
     """The same layer on SETS pairs of input and output, checked once: the side that a benchmark starts."""
 
     def __init__(
-        self, stack: ExitStack, library: Library, layer: Layer, shape: tuple[int, ...], form: Format, sets: int = SETS
+        self,
+        stack: ExitStack,
+        library: Library,
+        layer: LayerCase,
+        shape: tuple[int, ...],
+        form: Format,
+        sets: int = SETS,
     ) -> None:
         self.library, self.sets = library, sets
-        weights, x = random_input(layer, shape, form)
+        weights, x = draw_input(layer, shape, form)
         self.runs = [FwhtLayerRun(stack, library, layer, weights, x, form) for _ in range(sets)]
         with Stream(library) as stream:
             self.start(stream)
             stream.synchronize()
         outputs = [self.runs[0].target.read(), self.runs[-1].target.read()]
-        self.error = max((checked(layer, weights, x, y, form.kind) for y in outputs), key=lambda error: error.share)
+        self.error = max((check_layer(layer, weights, x, y, form.kind) for y in outputs), key=lambda error: error.share)
 
     def start(self, stream: Stream) -> None:
         for run in self.runs:

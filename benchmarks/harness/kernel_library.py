@@ -19,10 +19,6 @@ import numpy as np
 
 KERNELS = Path("build/libfwht_kernels.so")
 PLUGIN = Path("build/libfwht_plugin.so")  # the kernels, the C interface and the TensorRT plugins
-FLOAT32, FLOAT16 = 0, 1
-NCHW, HWC8 = 0, 1
-CHANNELS = 8  # HWC8 stores channels in multiples of 8
-DTYPES: dict[int, np.dtype[Any]] = {FLOAT32: np.dtype(np.float32), FLOAT16: np.dtype(np.float16)}
 
 T = TypeVar("T", bound="Resource")
 
@@ -140,7 +136,7 @@ class Resource:
         self.library.call(self.release, self.pointer)
 
 
-def made(library: Library, call: str, *arguments: Any) -> int:
+def create_resource(library: Library, call: str, *arguments: Any) -> int:
     """The pointer that `call` hands out through its first argument."""
     pointer = ctypes.c_void_p()
     library.call(call, ctypes.byref(pointer), *arguments)
@@ -153,7 +149,7 @@ class Buffer(Resource):
     release = "fwht_free"
 
     def __init__(self, library: Library, size: int) -> None:
-        super().__init__(library, made(library, "fwht_malloc", size))
+        super().__init__(library, create_resource(library, "fwht_malloc", size))
         self.size = size
 
     @classmethod
@@ -184,45 +180,8 @@ class Stream(Resource):
     release = "fwht_stream_destroy"
 
     def __init__(self, library: Library) -> None:
-        super().__init__(library, made(library, "fwht_stream_create"))
+        super().__init__(library, create_resource(library, "fwht_stream_create"))
 
     def synchronize(self) -> None:
         """Wait, and hear of errors that the kernels met on the way."""
         self.library.call("fwht_stream_synchronize", self.pointer)
-
-
-class BorrowedStream(Stream):
-    """A stream of someone else's, PyTorch's for example; stays open."""
-
-    def __init__(self, library: Library, pointer: int) -> None:
-        Resource.__init__(self, library, pointer)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        pass
-
-
-def stored(values: np.ndarray, kind: int, layout: int) -> np.ndarray:
-    """(N, C, H, W) as it lies in memory; the channels that fill HWC8 up hold NaN, which nobody may read."""
-    values = values.astype(DTYPES[kind])
-    if layout == NCHW:
-        return np.ascontiguousarray(values)
-    batch, channels, height, width = values.shape
-    filled = np.full((batch, height, width, -(-channels // CHANNELS) * CHANNELS), np.nan, values.dtype)
-    filled[..., :channels] = values.transpose(0, 2, 3, 1)
-    return filled
-
-
-def stored_shape(shape: tuple[int, ...], layout: int) -> tuple[int, ...]:
-    """Of (N, C, H, W); in NCHW of any shape."""
-    if layout == NCHW:
-        return shape
-    batch, channels, height, width = shape
-    return (batch, height, width, -(-channels // CHANNELS) * CHANNELS)
-
-
-def loaded(memory: np.ndarray, shape: tuple[int, ...], kind: int, layout: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes as `shape`, and the channels that fill up (none in NCHW)."""
-    values = memory.view(DTYPES[kind]).reshape(stored_shape(shape, layout))
-    if layout == NCHW:
-        return values, values[:0]
-    return values[..., : shape[1]].transpose(0, 3, 1, 2), values[..., shape[1] :]
