@@ -14,7 +14,7 @@ extern "C" {
 FWHT_API const char* fwht_version();
 FWHT_API const char* fwht_error_string(int error);
 
-// One launch on `stream`, nothing waited for. The check returns NULL, or the sentence that says what is wrong; the
+// One asynchronous launch on `stream`. The check returns NULL, or a sentence that says what is wrong; the
 // launch then returns cudaErrorInvalidValue (1).
 FWHT_API const char* fwht_layer_check(const fwht::FwhtLayerParams* params);
 FWHT_API int fwht_layer_launch(const fwht::FwhtLayerParams* params, void* stream);

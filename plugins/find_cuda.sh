@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds what the plugin is built with, and says so: nvcc, the host compiler, the GPU's architecture, TensorRT.
+# Finds and prints what the plugin is built with: nvcc, the host compiler, the GPU's architecture, TensorRT.
 #
 #     plugins/find_cuda.sh [FOLDER]   FOLDER gets it as make variables too: cuda.mk and tensorrt.mk
 #

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from export.models.checkpoint import model_from_checkpoint
+from export.models.checkpoint import load_checkpoint
 from server.bulk.packed_images import read_packed
 from tests.server.support.http_server import run_http_server
 
@@ -23,7 +23,7 @@ MAX_DIFFERENT = 2
 
 def torch_class_ids(name: str, files: list[bytes]) -> np.ndarray:
     """PyTorch's answers, the images decoded and normalised by another route than the server's."""
-    model, card = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    model, card = load_checkpoint(ROOT / "models" / f"{name}.safetensors")
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.float64) for data in files])
     normal = (pixels - card["preprocessing"]["mean"]) / card["preprocessing"]["std"]
     x = torch.from_numpy(normal).float().permute(0, 3, 1, 2)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.harness.node_models import LayerCase, Weights
-from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
-from export.ops.float32_bounds import mf_depthwise_conv_tolerance
+from benchmarks.harness.kernels import FLOAT16, FLOAT32
+from benchmarks.harness.node_models import Layer, Weights
+from export.ops.float32_bounds import mf_depthwise_conv_bounds
 from export.ops.hadamard import hadamard
 from export.ops.reference import activate, mf_depthwise_conv
 
@@ -109,5 +109,5 @@ def mf_depthwise_conv_error(
     """Of MFDepthwiseConv; weights: weight, gain, bias."""
     arguments = (x, weights["weight"], weights["gain"], weights["bias"], stride, padding)
     reference = mf_depthwise_conv(*arguments, operator=op, activation=activation)
-    allowed = norm(mf_depthwise_conv_tolerance(*arguments)) + output_rounding(reference, kind)
+    allowed = norm(mf_depthwise_conv_bounds(*arguments)) + output_rounding(reference, kind)
     return error(y, reference, allowed)

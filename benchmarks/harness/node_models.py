@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.ops.float32_bounds import fwht_layer_tolerance
+from export.ops.float32_bounds import fwht_layer_bounds
 from export.ops.reference import fwht_layer
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
-from export.to_onnx.fwht_body import fwht_layer_function, fwht_layer_node
+from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
 
 Weights = dict[str, np.ndarray]
 WEIGHTS = ("thresholds", "scale", "gain", "bias")
@@ -41,7 +41,7 @@ class LayerCase:
     def make_node(self, name: str, x: str, y: str) -> onnx.NodeProto:
         """The node from tensor `x` to `y`, with weights called `<name>.thresholds` and so on."""
         inputs = [x, *(f"{name}.{weight}" for weight in WEIGHTS)]
-        return fwht_layer_node(name, inputs, y, **self.__dict__)
+        return make_fwht_layer_node(name, inputs, y, **self.__dict__)
 
     def compute_reference(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Y in float64."""
@@ -56,7 +56,7 @@ class LayerCase:
         forward = attributes["forward_groups"] + self.in_channels // attributes["forward_groups"]
         backward = self.n // backward_block + backward_block
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
-        return fwht_layer_tolerance(x, thresholds, scale, gain, bias, forward, backward, self.keep_dc)
+        return fwht_layer_bounds(x, thresholds, scale, gain, bias, forward, backward, self.keep_dc)
 
 
 def make_model(
@@ -87,7 +87,7 @@ def make_fwht_layer_model(layer: LayerCase, weights: Weights, height: int, width
         {f"layer.{name}": values for name, values in weights.items()},
         (layer.in_channels, height, width),
         (layer.out_channels, height, width),
-        [fwht_layer_function()],
+        [make_fwht_layer_function()],
     )
 
 

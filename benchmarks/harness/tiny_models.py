@@ -11,8 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
-from export.to_onnx.fwht_body import fwht_layer_function, fwht_layer_node
-from export.to_onnx.mf_body import mf_depthwise_conv_function, mf_depthwise_conv_node
+from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
+from export.to_onnx.mf_body import make_mf_depthwise_conv_function, make_mf_depthwise_conv_node
 
 SIZE = 16
 LABELS = ["red", "green", "blue", "grey"]
@@ -73,14 +73,14 @@ class _Graph:
         sizes = {"thresholds": n, "scale": n, "gain": c_out, "bias": c_out}
         inputs = [x, *(self.weight(f"{name}.{key}", size) for key, size in sizes.items())]
         arguments = {"n": n, "in_channels": c_in, "out_channels": c_out, "activation": activation}
-        self.nodes.append(fwht_layer_node(name, inputs, f"{name}_out", **arguments))
+        self.nodes.append(make_fwht_layer_node(name, inputs, f"{name}_out", **arguments))
         return f"{name}_out"
 
     def multiplication_free(self, name: str, x: str, channels: int) -> str:
         inputs = [x, self.weight(f"{name}.weight", channels, 1, 3, 3)]
         inputs += [self.weight(f"{name}.{key}", channels) for key in ("gain", "bias")]
         self.nodes.append(
-            mf_depthwise_conv_node(name, inputs, f"{name}_out", channels=channels, operator=1, activation=6)
+            make_mf_depthwise_conv_node(name, inputs, f"{name}_out", channels=channels, operator=1, activation=6)
         )
         return f"{name}_out"
 
@@ -114,7 +114,7 @@ def tiny_model() -> onnx.ModelProto:
     return helper.make_model(
         helper.make_graph(graph.nodes, "tiny", [image], [logits], graph.weights),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
-        functions=[fwht_layer_function(), mf_depthwise_conv_function({1})],
+        functions=[make_fwht_layer_function(), make_mf_depthwise_conv_function({1})],
         ir_version=IR_VERSION,
     )
 

@@ -21,7 +21,7 @@ from benchmarks.training.engine_predictions import REFERENCE, Found, class_ids
 from benchmarks.training.operations import count_operations
 from benchmarks.training.significance import compare, wilson
 from export.data.datasets import load_dataset
-from export.models.checkpoint import CheckpointError, model_from_checkpoint
+from export.models.checkpoint import CheckpointError, load_checkpoint
 from export.to_onnx.from_checkpoint import SAMPLES
 from server.errors import StartupError
 
@@ -53,7 +53,7 @@ def measure(names: list[str], data: Path, models: Path, engines_folder: Path) ->
     results: dict[str, Any] = {"data": {}, "models": {}, "comparisons": []}
     right: dict[str, np.ndarray] = {}
     for name in names:
-        model, card = model_from_checkpoint(models / f"{name}.safetensors")
+        model, card = load_checkpoint(models / f"{name}.safetensors")
         plain = card["preprocessing"]
         dataset = load_dataset(data, plain["size"], plain["resize"], to_train=False)
         check_labels(name, card["labels"], dataset.labels)

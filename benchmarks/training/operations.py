@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import Layer, folded_graph
+from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -41,14 +41,14 @@ def count_operations(model: nn.Module, size: int) -> Operations:
     """Of one image of `size` x `size` pixels. Raises ValueError for a layer that the exporter does not know."""
     shapes: dict[str, Shape] = {"image": (3, size, size)}
     total = Operations()
-    for layer in folded_graph(model):
+    for layer in fold_graph(model):
         inputs = [shapes[name] for name in layer.inputs]
         shapes[layer.name], operations = _layer(layer, inputs[0])
         total += operations
     return total
 
 
-def _layer(layer: Layer, shape: Shape) -> tuple[Shape, Operations]:
+def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
     """The shape of what a layer makes of an input of that shape, and what it costs."""
     module, (channels, height, width) = layer.module, shape
     if isinstance(module, nn.Conv2d):

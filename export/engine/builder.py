@@ -3,9 +3,9 @@
     workspace           max_workspace_size up to 8.3, a memory pool from 8.4 on
     float16             a flag of the builder up to 10; from 11 on the types in the ONNX file (export/engine/network.py)
     progress            reported from 10 on
-    tactics             8 wants cuDNN and cuBLAS unless it is told otherwise
+    tactics             8 uses cuDNN and cuBLAS unless they are switched off
 
-Features are asked for, not versions. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1.
+Features are tested for, not versions. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class OutOfMemoryError(BuildError):
 
 
 def make_builder() -> Any:
-    """Raises BuildError where there is none: TensorRT's Python then speaks of a nullptr, its log of the reason."""
+    """Raises BuildError where TensorRT makes none: its Python error only names a nullptr, its log has the reason."""
     try:
         return import_tensorrt().Builder(get_logger())
     except TypeError as error:
@@ -43,7 +43,7 @@ def make_builder() -> Any:
 
 
 def make_build_error(what: str) -> BuildError:
-    """The error to raise, in TensorRT's own words; OutOfMemoryError where they speak of memory."""
+    """The error to raise, in TensorRT's own words; OutOfMemoryError where memory ran out."""
     reason = take_trt_errors()
     kind = OutOfMemoryError if OUT_OF_MEMORY.search(reason) else BuildError
     return kind(f"TensorRT {import_tensorrt().__version__} {what} ({reason})")
@@ -118,7 +118,7 @@ def make_progress_monitor(report: Report) -> Optional[Any]:
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)  # not super(): pybind11 wants it by name
+            trt.IProgressMonitor.__init__(self)  # not super(): pybind11 requires it by name
             self._steps: Dict[str, int] = {}
             self._next = 0.0
 
@@ -138,7 +138,7 @@ def make_progress_monitor(report: Report) -> Optional[Any]:
 
 
 def build_plan(builder: Any, network: Any, config: Any) -> bytes:
-    """The engine. Raises BuildError in TensorRT's own words, OutOfMemoryError where they speak of memory."""
+    """The engine. Raises BuildError in TensorRT's own words, OutOfMemoryError where memory ran out."""
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise make_build_error("built no engine")

@@ -22,7 +22,7 @@ MORE_MEMORY = (
 
 
 def explain(error: BaseException) -> str:
-    """What is wrong, and how to mend it."""
+    """What is wrong, and the cure."""
     if isinstance(error, ProcessDied):
         return _explain_death(error)
     if _is_lack_of_memory(error):

@@ -1,10 +1,10 @@
 """From ONNX to TensorRT's network, every custom node a layer of our plugin: what differs between 8.2 and 11 in that.
 
     explicit batch      a flag up to 9, ignored by 10, gone from 11, where its bit means something else
-    function bodies     dropped: from 9.0 to 10.6 the parser takes them in place of the plugins, and says nothing
+    function bodies     dropped: from 9.0 to 10.6 the parser silently takes them in place of the plugins
     types               the builder's choice up to 10, from 11 on those of the ONNX file (export/engine/onnx_half.py)
 
-Features are asked for, not versions. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1, and
+Features are tested for, not versions. Source: TensorRT's Python API reference of 8.2, 8.5, 10.3 and 11.1, and
 ModelImporter.cpp of onnx-tensorrt.
 """
 

@@ -101,7 +101,7 @@ def check_parity(
 def _compare_in_batches(
     backend: Backend, golden: Dict[str, np.ndarray], size: int, allowed: float, discontinuous: bool
 ) -> ParityVerdict:
-    """The images over and over, until the last batch is full: an engine may have a least batch size."""
+    """The images, repeated until the last batch is full: an engine may have a least batch size."""
     count = len(golden["image"])
     order = np.arange(-(-count // size) * size) % count
     images = golden["image"][order]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, Callable, Iterator, Optional, Tuple, Type
 
-Report = Callable[[str], None]  # what a function tells while it works
+Report = Callable[[str], None]  # how a function reports its progress
 Errors = Tuple[Type[BaseException], ...]
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 TICK_S = 0.5
@@ -98,7 +98,7 @@ def _run(pipe: Connection, parent: int, function: Callable[..., Any], arguments:
 
 
 def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when `parent` is no more. Where that is not Linux it works on to its end."""
+    """Let the kernel kill this process when `parent` ends. Without Linux it runs to its own end."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

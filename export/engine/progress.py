@@ -9,7 +9,7 @@ EVERY_S = 30.0  # where it is no terminal
 
 
 class Progress:
-    """Lines go to `stream`; `update` is called over and over with what is being done."""
+    """Lines go to `stream`; `update` is called repeatedly with what is being done."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -35,13 +35,13 @@ def build_model(
         raise ValueError(f"no model is called {name!r}; there are {', '.join(MODELS)}")
     if classes < 1 or image_size < 1:
         raise ValueError(f"classes and image_size are at least 1, not {classes} and {image_size}")
-    spec = varied_spec(name, variant or {})
+    spec = apply_variant(name, variant or {})
     if isinstance(spec, ResNetSpec):
         return ResNet(spec, classes, image_size)
     return MobileNetV2(spec, classes, image_size)
 
 
-def variants(name: str) -> dict[str, object]:
+def list_variants(name: str) -> dict[str, object]:
     """What can be varied in the model, with the values it has by itself."""
     spec = MODELS[name]
     if not isinstance(spec, MobileNetSpec) or not spec.fwht_bottlenecks:
@@ -49,9 +49,9 @@ def variants(name: str) -> dict[str, object]:
     return {"pool": spec.pool, "scale": spec.scale, **({"operator": spec.operator} if spec.operator else {})}
 
 
-def varied_spec(name: str, variant: Mapping[str, object]) -> Spec:
+def apply_variant(name: str, variant: Mapping[str, object]) -> Spec:
     """The model's spec with the fields of `variant` in it. Raises ValueError where it has no such field or value."""
-    possible = variants(name)
+    possible = list_variants(name)
     for key, value in variant.items():
         if key not in possible:
             has = f"it has {', '.join(possible)}" if possible else "it has none"
@@ -61,11 +61,11 @@ def varied_spec(name: str, variant: Mapping[str, object]) -> Spec:
     return replace(MODELS[name], **variant)  # type: ignore[arg-type]
 
 
-def weights(model: nn.Module) -> dict[str, Tensor]:
+def get_weights(model: nn.Module) -> dict[str, Tensor]:
     """What is stored and counted: every parameter and the BatchNorm running statistics, by module path."""
     return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
 
 
-def total_parameters(model: nn.Module) -> int:
+def count_parameters(model: nn.Module) -> int:
     """The size of `weights`: BatchNorm's running mean and variance count, as Keras counts them."""
-    return sum(v.numel() for v in weights(model).values())
+    return sum(v.numel() for v in get_weights(model).values())

@@ -18,23 +18,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from export.models import build_model, total_parameters, weights
+from export.models import build_model, count_parameters, get_weights
 from server.files import write_atomically
 
 REQUIRED = ("architecture", "labels", "preprocessing", "sha256")
 
 
 class CheckpointError(Exception):
-    """Weights or a card that cannot be used: what is wrong with which file, and how to mend it."""
+    """Weights or a card that cannot be used: what is wrong with which file, and the cure."""
 
 
 def save_checkpoint(path: Path, model: nn.Module, card: dict[str, Any], dtype: torch.dtype = torch.float32) -> None:
     """Write weights and card; `card` needs architecture, labels and preprocessing, the rest is filled in here."""
-    data = save({k: v.detach().to("cpu", dtype).contiguous() for k, v in weights(model).items()})
+    data = save({k: v.detach().to("cpu", dtype).contiguous() for k, v in get_weights(model).items()})
     full = {
         "name": path.stem,
         **card,
-        "parameters": total_parameters(model),
+        "parameters": count_parameters(model),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     write_atomically(path, data)
@@ -97,7 +97,7 @@ def check_weights(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor
         raise CheckpointError(f"{path} does not fit the architecture its card names; " + "; ".join(parts))
 
 
-def model_from_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The model in eval mode with the weights at `path`, and their card. Raises CheckpointError."""
     card = load_card(path)
     found = load_weights(path, card["sha256"])
@@ -107,6 +107,6 @@ def model_from_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{card_path(path)}: {error}") from None
-    check_weights(path, found, weights(model))
+    check_weights(path, found, get_weights(model))
     model.load_state_dict(found, strict=False)
     return model.eval(), card

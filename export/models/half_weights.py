@@ -12,15 +12,15 @@ from pathlib import Path
 
 import torch
 
-from export.models.checkpoint import CheckpointError, model_from_checkpoint, save_checkpoint
+from export.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = torch.finfo(torch.float16).max
 
 
-def half_weights(source: Path, target: Path, data_note: str = "") -> str:
+def write_half_weights(source: Path, target: Path, data_note: str = "") -> str:
     """Raises CheckpointError for weights that cannot be read, ValueError for values that float16 does not hold."""
-    model, card = model_from_checkpoint(source)
+    model, card = load_checkpoint(source)
     if "accuracy" in card:
         accuracy = {**card["accuracy"], **({"data": data_note} if data_note else {})}
         note = f"{accuracy.get('note', '')}; of the weights before they were rounded to float16"
@@ -44,7 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         for name in args.names:
-            print(half_weights(args.build / f"{name}.safetensors", args.models / f"{name}.safetensors", args.data_note))
+            print(
+                write_half_weights(
+                    args.build / f"{name}.safetensors", args.models / f"{name}.safetensors", args.data_note
+                )
+            )
     except (CheckpointError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -39,21 +39,21 @@ class MobileNetSpec:
     scale: bool = False
 
 
-def scaled_width(channels: int, width: float) -> int:
+def scale_width(channels: int, width: float) -> int:
     """A multiple of 8, at least 8, and never more than a tenth below `channels` x `width` (the authors' rule)."""
     wanted = channels * width
     scaled = max(8, int(wanted + 4) // 8 * 8)
     return scaled + 8 if scaled < 0.9 * wanted else scaled
 
 
-def pointwise(in_channels: int, out_channels: int, fwht: bool, spec: MobileNetSpec) -> nn.Module:
+def make_pointwise(in_channels: int, out_channels: int, fwht: bool, spec: MobileNetSpec) -> nn.Module:
     if not fwht:
         return nn.Conv2d(in_channels, out_channels, 1, bias=False)
     pool = max(1, in_channels // out_channels) if spec.pool else 1
     return FWHTLayer(in_channels, out_channels, pool=pool, scale=spec.scale)
 
 
-def depthwise(channels: int, stride: int, operator: int) -> nn.Module:
+def make_depthwise(channels: int, stride: int, operator: int) -> nn.Module:
     if operator:
         return MFDepthwiseConv(channels, stride=stride, operator=operator)
     return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
@@ -68,11 +68,11 @@ class Bottleneck(nn.Module):
         super().__init__()
         hidden = in_channels * expansion
         self.residual = stride == 1 and in_channels == channels
-        self.expand = pointwise(in_channels, hidden, hybrid, spec) if expansion > 1 else None
+        self.expand = make_pointwise(in_channels, hidden, hybrid, spec) if expansion > 1 else None
         self.expand_bn = nn.BatchNorm2d(hidden) if expansion > 1 else None
-        self.depthwise = depthwise(hidden, stride, spec.operator if hybrid else 0)
+        self.depthwise = make_depthwise(hidden, stride, spec.operator if hybrid else 0)
         self.depthwise_bn = nn.BatchNorm2d(hidden)
-        self.project = pointwise(hidden, channels, hybrid, spec)
+        self.project = make_pointwise(hidden, channels, hybrid, spec)
         self.project_bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -90,20 +90,20 @@ class MobileNetV2(nn.Module):
     def __init__(self, spec: MobileNetSpec, classes: int, image_size: int) -> None:
         super().__init__()
         small = image_size <= CIFAR_STEM_UP_TO
-        channels = scaled_width(STEM_CHANNELS, spec.width)
+        channels = scale_width(STEM_CHANNELS, spec.width)
         self.stem = nn.Conv2d(3, channels, 3, 1 if small else 2, padding=1, bias=False)
         self.stem_bn = nn.BatchNorm2d(channels)
         self.blocks = nn.ModuleDict()
         for expansion, stage_channels, repeats, first_stride in STAGES:
-            width = scaled_width(stage_channels, spec.width)
+            width = scale_width(stage_channels, spec.width)
             for i in range(repeats):
                 number = len(self.blocks) + 1
                 hybrid = number > BOTTLENECKS - spec.fwht_bottlenecks
                 stride = 1 if i > 0 or (small and stage_channels == 24) else first_stride
                 self.blocks[str(number)] = Bottleneck(channels, width, expansion, stride, hybrid, spec)
                 channels = width
-        head_channels = scaled_width(HEAD_CHANNELS, max(1.0, spec.width))
-        self.head = pointwise(channels, head_channels, spec.fwht_head, spec)
+        head_channels = scale_width(HEAD_CHANNELS, max(1.0, spec.width))
+        self.head = make_pointwise(channels, head_channels, spec.fwht_head, spec)
         self.head_bn = nn.BatchNorm2d(head_channels)
         self.classifier = nn.Linear(head_channels, classes)
 

@@ -14,20 +14,20 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 
 
 @lru_cache(maxsize=None)
-def contract(op: str) -> dict[str, Any]:
+def read_contract(op: str) -> dict[str, Any]:
     """The contract in plugins/<op>, for example "fwht_layer"."""
     found: dict[str, Any] = json.loads((PLUGINS / op / "contract.json").read_text(encoding="utf-8"))
     return found
 
 
-def contract_node(
+def make_contract_node(
     op: str, name: str, inputs: list[str], output: str, attributes: dict[str, Any], **more: Any
 ) -> onnx.NodeProto:
     """A node called `name` that the plugin of the same op type takes; `more` are attributes it does not know.
 
     Raises ValueError where inputs or attributes are not those of the contract, or a value is outside its range.
     """
-    terms = contract(op)
+    terms = read_contract(op)
     if len(inputs) != len(terms["inputs"]):
         wanted = ", ".join(each["name"] for each in terms["inputs"])
         raise ValueError(f"{name}: {terms['name']} has the inputs {wanted}, not {len(inputs)} of them")

@@ -25,7 +25,7 @@ U = 2.0**-24
 TANH = 8  # relative error of ONNX Runtime's tanh in units of u; its rational approximation was seen to use 3
 
 
-def fwht_layer_tolerance(
+def fwht_layer_bounds(
     x: np.ndarray,
     thresholds: np.ndarray,
     scale: np.ndarray,
@@ -57,7 +57,7 @@ def fwht_layer_tolerance(
     return np.asarray(np.abs(gain)[:, None, None] * dz + 2 * U * np.abs(bias)[:, None, None])
 
 
-def mf_depthwise_conv_tolerance(
+def mf_depthwise_conv_bounds(
     x: np.ndarray, weight: np.ndarray, gain: np.ndarray, bias: np.ndarray, stride: int, padding: int
 ) -> np.ndarray:
     """The bound for each output of any of the three operators, (N, C, H', W') float64.

@@ -1,4 +1,4 @@
-"""The two ops as trainable PyTorch modules. `export/ops/reference.py` holds the slow, obvious twins and the formulas.
+"""The two ops as trainable PyTorch modules. `export/ops/reference.py` holds slow reference versions and the formulas.
 
 `FWHTLayer` stands in for a 1x1 convolution, `MFDepthwiseConv` for a depthwise one (Pan, Badawi, Cetin, arXiv
 2104.07085). Neither holds a BatchNorm: the gain, bias and activation of the ONNX op are what the exporter folds in.
@@ -6,11 +6,11 @@
 Gradients of `MFDepthwiseConv`, a an input value and b a weight:
 
 * operator 1, sgn(b) a + sgn(a) b. Almost everywhere d/da = sgn(b) and d/db = sgn(a); where a sign flips there is a
-  jump besides, d/da += 2 b delta(a) and d/db += 2 a delta(b) (the ef-operator, Afrasiyabi et al., arXiv 1702.02676).
+  jump as well, d/da += 2 b delta(a) and d/db += 2 a delta(b) (the ef-operator, Afrasiyabi et al., arXiv 1702.02676).
   The surrogate for the jump is a box of half-width epsilon, 2 delta(a) ~ 1/epsilon where |a| <= epsilon, else 0;
   epsilon = 0 (the default, and the usual choice) leaves the jump out.
 * operator 2, (|a + b| - |a - b|) / 2: continuous, so the derivative almost everywhere is exact, d/da = sgn(b) where
-  |a| < |b|, else 0, and the same with a and b exchanged. Why it wants large first weights: docs/multiplication_free.md.
+  |a| < |b|, else 0, and the same with a and b exchanged. Why it needs large first weights: docs/multiplication_free.md.
 * operator 3 is max(operator 2, 0): operator 2's derivative where a and b have one sign, else 0.
 """
 

@@ -31,7 +31,7 @@ FOLDABLE = ("conv", "fwht", "mf")  # take a BatchNorm and an activation; an addi
 
 
 @dataclass
-class Layer:
+class FoldedLayer:
     """One layer: `name` is the module path, `inputs` the names of the layers (or `image`) it reads.
 
     `gain` and `bias` (float64, per output channel) come from the BatchNorm folded in; `activation` 0, 1 (ReLU) or 6
@@ -48,20 +48,20 @@ class Layer:
 
 
 class Tracer(fx.Tracer):
-    """Takes the ops for leaves: what they do inside is the business of the ONNX op."""
+    """Takes the ops for leaves: the ONNX op stands for what they do inside."""
 
     def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
         return isinstance(m, (FWHTLayer, MFDepthwiseConv)) or super().is_leaf_module(m, qualname)
 
 
-def folded_graph(model: nn.Module) -> list[Layer]:
+def fold_graph(model: nn.Module) -> list[FoldedLayer]:
     """The layers of `model` in the order they run; the last one makes the logits.
 
     Raises ValueError, naming the place, for a module or function the exporter does not know.
     """
     graph = Tracer().trace(model)
-    made: dict[fx.Node, Layer | None] = {}
-    layers: list[Layer] = []
+    made: dict[fx.Node, FoldedLayer | None] = {}
+    layers: list[FoldedLayer] = []
     for node in graph.nodes:
         if node.op == "output":
             continue
@@ -77,7 +77,7 @@ def folded_graph(model: nn.Module) -> list[Layer]:
     return layers
 
 
-def _fold(model: nn.Module, node: fx.Node, sources: list[Layer | None]) -> Layer | None:
+def _fold(model: nn.Module, node: fx.Node, sources: list[FoldedLayer | None]) -> FoldedLayer | None:
     """The layer that takes this BatchNorm or activation into itself, None where `node` is neither."""
     module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
     activation = ACTIVATIONS.get(node.target, 0) if node.op == "call_function" else 0
@@ -93,11 +93,11 @@ def _fold(model: nn.Module, node: fx.Node, sources: list[Layer | None]) -> Layer
     elif isinstance(module, nn.BatchNorm2d):
         if source.gain is not None:
             raise ValueError(f"{node.name} cannot be folded: {source.name} has a BatchNorm already")
-        source.gain, source.bias = gain_and_bias(module)
+        source.gain, source.bias = compute_gain_and_bias(module)
     return source
 
 
-def gain_and_bias(bn: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
+def compute_gain_and_bias(bn: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
     """BatchNorm in eval mode as gain * y + bias, float64 (channels,)."""
     if bn.running_mean is None or bn.running_var is None:
         raise ValueError("a BatchNorm without running statistics cannot be exported")
@@ -105,14 +105,14 @@ def gain_and_bias(bn: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
     return gain.numpy(), (bn.bias.detach().double() - gain * bn.running_mean.double()).numpy()
 
 
-def _new_layer(model: nn.Module, node: fx.Node, inputs: list[str], layers: list[Layer]) -> Layer:
+def _new_layer(model: nn.Module, node: fx.Node, inputs: list[str], layers: list[FoldedLayer]) -> FoldedLayer:
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
         if type(module) in KINDS:
-            return Layer(str(node.target), KINDS[type(module)], inputs, module)
+            return FoldedLayer(str(node.target), KINDS[type(module)], inputs, module)
         raise ValueError(f"{node.target} is a {type(module).__name__}, which the exporter does not know")
     if node.target is operator.add and len(inputs) == 2:
-        return Layer(f"{layers[-1].name.rpartition('.')[0]}.add", "add", inputs)
+        return FoldedLayer(f"{layers[-1].name.rpartition('.')[0]}.add", "add", inputs)
     if node.op == "call_method" and node.target == "mean" and node.kwargs.get("dim") == (2, 3):
-        return Layer("pool", "pool", inputs)
+        return FoldedLayer("pool", "pool", inputs)
     raise ValueError(f"{node.name} calls {node.target}, which the exporter does not know")

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from export.engine.parity_verdict import ParityError
-from export.models.checkpoint import CheckpointError, model_from_checkpoint
-from export.to_onnx.from_model import onnx_from_model
-from export.to_onnx.parity import check_parity, real_images, run_onnx
+from export.models.checkpoint import CheckpointError, load_checkpoint
+from export.to_onnx.from_model import build_onnx_model
+from export.to_onnx.parity import check_parity, load_real_images, run_onnx
 from server.errors import ServerError
 from server.files import write_atomically
 from server.models.preprocess import Preprocessing
@@ -37,7 +37,7 @@ def find_checkpoint(name: str) -> Path:
     raise CheckpointError(f"there are no weights called {name!r}; there are {', '.join(there)}")
 
 
-def golden_npz(onnx_bytes: bytes, batch: np.ndarray, tolerance: float) -> bytes:
+def make_golden(onnx_bytes: bytes, batch: np.ndarray, tolerance: float) -> bytes:
     """`image` (8, 3, S, S), ONNX Runtime's `logits` for it, float32's `tolerance`, and the hash of the ONNX file they
     belong to: parity on any other machine."""
     image = batch[:: max(1, len(batch) // GOLDEN_IMAGES)][:GOLDEN_IMAGES]
@@ -48,13 +48,13 @@ def golden_npz(onnx_bytes: bytes, batch: np.ndarray, tolerance: float) -> bytes:
     return buffer.getvalue()
 
 
-def export(checkpoint: Path, out: Path, data: Path, count: int) -> str:
+def export_checkpoint(checkpoint: Path, out: Path, data: Path, count: int) -> str:
     """Write `out` and, beside it, `<name>.golden.npz`; nothing where parity fails. Returns the report."""
-    model, card = model_from_checkpoint(checkpoint)
-    batch = real_images(data, Preprocessing.from_json(json.dumps(card["preprocessing"])), count)
-    onnx_bytes = onnx_from_model(model, card).SerializeToString()
+    model, card = load_checkpoint(checkpoint)
+    batch = load_real_images(data, Preprocessing.from_json(json.dumps(card["preprocessing"])), count)
+    onnx_bytes = build_onnx_model(model, card).SerializeToString()
     parity = check_parity(model, onnx_bytes, batch)
-    write_atomically(out.with_name(f"{out.stem}.golden.npz"), golden_npz(onnx_bytes, batch, parity.tolerance))
+    write_atomically(out.with_name(f"{out.stem}.golden.npz"), make_golden(onnx_bytes, batch, parity.tolerance))
     write_atomically(out, onnx_bytes)
     classes, pixels = len(card["labels"]), batch.shape[-1]
     what = f"{card['architecture']}, {classes} classes, {pixels}x{pixels} pixels, {len(onnx_bytes):,} bytes"
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--images is at least 1, not {args.images}")
     out = args.out or ROOT / "build" / f"{args.name}.onnx"
     try:
-        print(export(args.checkpoint or find_checkpoint(args.name), out, args.data, args.images))
+        print(export_checkpoint(args.checkpoint or find_checkpoint(args.name), out, args.data, args.images))
     except (CheckpointError, ParityError, ServerError, ValueError, OSError) as error:
         print(f"error: {error}\n{out} was not written", file=sys.stderr)
         return 1

@@ -15,23 +15,23 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from export.ops.layers import MFDepthwiseConv
-from export.to_onnx.folded_graph import Layer, folded_graph
+from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
-from export.to_onnx.fwht_body import fwht_layer_function
-from export.to_onnx.mf_body import mf_depthwise_conv_function
+from export.to_onnx.fwht_body import make_fwht_layer_function
+from export.to_onnx.mf_body import make_mf_depthwise_conv_function
 from export.to_onnx.nodes import EMITTERS
 
 CARD_TEXTS = ("name", "architecture", "parameters")
 CARD_OBJECTS = ("labels", "preprocessing", "accuracy")
 
 
-def onnx_from_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
+def build_onnx_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
     """`model` in eval mode and the card of its weights -> a checked ModelProto.
 
     Input `image` float32 (N, 3, S, S), normalised; output `logits` float32 (N, classes). Raises ValueError where the
     model holds something the exporter does not know.
     """
-    layers = folded_graph(model)
+    layers = fold_graph(model)
     size = card["preprocessing"]["size"]
     nodes: list[onnx.NodeProto] = []
     constants: dict[str, np.ndarray] = {}
@@ -49,16 +49,16 @@ def onnx_from_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(card["labels"])])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    return _model(graph, layers, metadata(card))
+    return _model(graph, layers, make_metadata(card))
 
 
-def _model(graph: onnx.GraphProto, layers: list[Layer], properties: dict[str, str]) -> onnx.ModelProto:
+def _model(graph: onnx.GraphProto, layers: list[FoldedLayer], properties: dict[str, str]) -> onnx.ModelProto:
     functions = []
     if any(layer.op == "fwht" for layer in layers):
-        functions.append(fwht_layer_function())
+        functions.append(make_fwht_layer_function())
     operators = {layer.module.operator for layer in layers if isinstance(layer.module, MFDepthwiseConv)}
     if operators:
-        functions.append(mf_depthwise_conv_function(operators))
+        functions.append(make_mf_depthwise_conv_function(operators))
     imports = [helper.make_opsetid("", OPSET)]
     if functions:
         imports.append(helper.make_opsetid(DOMAIN, 1))
@@ -70,7 +70,7 @@ def _model(graph: onnx.GraphProto, layers: list[Layer], properties: dict[str, st
     return proto
 
 
-def metadata(card: dict[str, Any]) -> dict[str, str]:
+def make_metadata(card: dict[str, Any]) -> dict[str, str]:
     """The card's facts as ONNX metadata properties; lists and objects as JSON."""
     texts = {key: str(card[key]) for key in CARD_TEXTS if key in card}
     objects = {key: json.dumps(card[key]) for key in CARD_OBJECTS if key in card}

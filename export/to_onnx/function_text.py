@@ -25,7 +25,7 @@ ACTIVATION = """
 """
 
 
-def function_from_text(text: str, prefix: str) -> onnx.FunctionProto:
+def parse_function_text(text: str, prefix: str) -> onnx.FunctionProto:
     """The function of `text`, every name inside it (not its inputs and outputs) with `prefix` in front.
 
     TensorRT 9.0 to 10.7 take a name inside a body for an outer tensor of the same name, hence the prefix.

@@ -27,9 +27,9 @@ from __future__ import annotations
 
 import onnx
 
-from export.ops.contract import contract_node
+from export.ops.contract import make_contract_node
 from export.ops.hadamard import is_power_of_two
-from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET, function_from_text
+from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET, parse_function_text
 
 LARGEST_N = 4096
 EPSILON = 2.0**-10  # BatchNormalization's; with a variance of 1 - 2^-10 it divides by 1 exactly
@@ -160,9 +160,9 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
 """
 
 
-def fwht_layer_function() -> onnx.FunctionProto:
+def make_fwht_layer_function() -> onnx.FunctionProto:
     """The body, one for every size and attribute in a model."""
-    return function_from_text(BODY, "fwht_layer_")
+    return parse_function_text(BODY, "fwht_layer_")
 
 
 def _blocks(n: int, channels: int) -> int:
@@ -173,7 +173,7 @@ def _blocks(n: int, channels: int) -> int:
     return channels // block
 
 
-def fwht_layer_node(
+def make_fwht_layer_node(
     name: str,
     inputs: list[str],
     output: str,
@@ -198,7 +198,7 @@ def fwht_layer_node(
         raise ValueError(f"{name}: pool {pool} leaves fewer than {out_channels} of {in_channels} channels")
     # Groups of an odd number of channels straddle the blocks, so only a power of two is averaged inside them.
     backward_groups = _blocks(n, out_channels) if is_power_of_two(pool) else out_channels
-    return contract_node(
+    return make_contract_node(
         "fwht_layer",
         name,
         inputs,

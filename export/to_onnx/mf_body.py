@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import onnx
 
-from export.ops.contract import contract_node
-from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET, function_from_text
+from export.ops.contract import make_contract_node
+from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET, parse_function_text
 
 WINDOW = "strides: ints = @strides, pads: ints = @pads, group: int = @group"
 
@@ -84,7 +84,7 @@ TAIL = """
 """
 
 
-def mf_depthwise_conv_function(operators: set[int]) -> onnx.FunctionProto:
+def make_mf_depthwise_conv_function(operators: set[int]) -> onnx.FunctionProto:
     """The body for a model in which these operators occur; for operator 1 alone it is just two convolutions.
 
     Raises ValueError for operators other than 1, 2 and 3, or none.
@@ -97,10 +97,10 @@ def mf_depthwise_conv_function(operators: set[int]) -> onnx.FunctionProto:
         parts = [PATCHES.replace("y_2", "y")]
     else:
         parts = [SIGNS, PATCHES, SELECT]
-    return function_from_text(HEAD + ACTIVATION + "".join(parts) + TAIL, "mf_depthwise_conv_")
+    return parse_function_text(HEAD + ACTIVATION + "".join(parts) + TAIL, "mf_depthwise_conv_")
 
 
-def mf_depthwise_conv_node(
+def make_mf_depthwise_conv_node(
     name: str,
     inputs: list[str],
     output: str,
@@ -119,4 +119,4 @@ def mf_depthwise_conv_node(
         "operator": operator,
         "activation": activation,
     }
-    return contract_node("mf_depthwise_conv", name, inputs, output, attributes)
+    return make_contract_node("mf_depthwise_conv", name, inputs, output, attributes)

@@ -10,9 +10,9 @@ from onnx import helper
 from torch import nn
 
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import Layer
-from export.to_onnx.fwht_body import fwht_layer_node
-from export.to_onnx.mf_body import mf_depthwise_conv_node
+from export.to_onnx.folded_graph import FoldedLayer
+from export.to_onnx.fwht_body import make_fwht_layer_node
+from export.to_onnx.mf_body import make_mf_depthwise_conv_node
 
 # The nodes, the last of which makes the layer's tensor, and their weights by name
 Emitted = tuple[list[onnx.NodeProto], dict[str, np.ndarray]]
@@ -22,13 +22,13 @@ def _floats(array: Any) -> np.ndarray:
     return np.asarray(array.detach() if hasattr(array, "detach") else array, dtype=np.float32)
 
 
-def _gain_and_bias(layer: Layer, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def _gain_and_bias(layer: FoldedLayer, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """What was folded in, or ones and zeros, float64 (channels,)."""
     gain = np.ones(channels) if layer.gain is None else layer.gain
     return gain, np.zeros(channels) if layer.bias is None else layer.bias
 
 
-def _activated(layer: Layer, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Emitted:
+def _activated(layer: FoldedLayer, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Emitted:
     """The node and, behind it, the layer's activation, which an engine fuses into it."""
     name = layer.name
     if layer.activation == 1:
@@ -39,7 +39,7 @@ def _activated(layer: Layer, node: onnx.NodeProto, constants: dict[str, np.ndarr
     return [node], constants
 
 
-def emit_conv(layer: Layer, inputs: list[str]) -> Emitted:
+def emit_conv(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     """Conv with the gain in its weight."""
     conv, name = layer.module, layer.name
     if not isinstance(conv, nn.Conv2d) or isinstance(conv.padding, str) or conv.padding_mode != "zeros":
@@ -63,7 +63,7 @@ def emit_conv(layer: Layer, inputs: list[str]) -> Emitted:
     return _activated(layer, node, constants)
 
 
-def emit_fwht(layer: Layer, inputs: list[str]) -> Emitted:
+def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     fwht, name = layer.module, layer.name
     assert isinstance(fwht, FWHTLayer)
     gain, bias = _gain_and_bias(layer, fwht.out_channels)
@@ -73,7 +73,7 @@ def emit_fwht(layer: Layer, inputs: list[str]) -> Emitted:
         f"{name}.gain": _floats(gain),
         f"{name}.bias": _floats(bias),
     }
-    node = fwht_layer_node(
+    node = make_fwht_layer_node(
         name,
         [*inputs, *constants],
         name,
@@ -87,7 +87,7 @@ def emit_fwht(layer: Layer, inputs: list[str]) -> Emitted:
     return [node], constants
 
 
-def emit_mf(layer: Layer, inputs: list[str]) -> Emitted:
+def emit_mf(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     conv, name = layer.module, layer.name
     assert isinstance(conv, MFDepthwiseConv)
     gain, bias = _gain_and_bias(layer, conv.channels)
@@ -96,7 +96,7 @@ def emit_mf(layer: Layer, inputs: list[str]) -> Emitted:
         f"{name}.gain": _floats(gain),
         f"{name}.bias": _floats(bias),
     }
-    node = mf_depthwise_conv_node(
+    node = make_mf_depthwise_conv_node(
         name,
         [*inputs, *constants],
         name,
@@ -109,7 +109,7 @@ def emit_mf(layer: Layer, inputs: list[str]) -> Emitted:
     return [node], constants
 
 
-def emit_linear(layer: Layer, inputs: list[str]) -> Emitted:
+def emit_linear(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     linear, name = layer.module, layer.name
     assert isinstance(linear, nn.Linear)
     bias = np.zeros(linear.out_features) if linear.bias is None else linear.bias
@@ -117,17 +117,17 @@ def emit_linear(layer: Layer, inputs: list[str]) -> Emitted:
     return [helper.make_node("Gemm", [*inputs, *constants], [name], name=name, transB=1)], constants
 
 
-def emit_add(layer: Layer, inputs: list[str]) -> Emitted:
+def emit_add(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     return _activated(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
 
 
-def emit_pool(layer: Layer, inputs: list[str]) -> Emitted:
+def emit_pool(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     """The mean over height and width, (N, C, H, W) -> (N, C)."""
     pool = helper.make_node("GlobalAveragePool", inputs, [layer.name], name=layer.name)
     return [pool, helper.make_node("Flatten", [layer.name], ["flatten"], name="flatten")], {}
 
 
-EMITTERS: dict[str, Callable[[Layer, list[str]], Emitted]] = {
+EMITTERS: dict[str, Callable[[FoldedLayer, list[str]], Emitted]] = {
     "conv": emit_conv,
     "fwht": emit_fwht,
     "mf": emit_mf,

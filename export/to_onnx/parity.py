@@ -2,13 +2,13 @@
 
 The tolerance follows from the number format. A sum of K products in float32 is off by about sqrt(K) u of its size
 (u = 2^-24, rounding errors as a random walk; Higham, Accuracy and Stability of Numerical Algorithms, section 2.8); each
-BatchNorm brings activations back to size 1, so errors of the layers add up, and on either side alike:
+BatchNorm brings activations back to size 1, so errors of the layers add up, on either side:
 
     tolerance = 2 u max|logits| sum over layers of sqrt(K)
 
 A multiplication-free layer of operator 1 holds sgn(x), which jumps at 0: an activation within rounding of 0 may fall
 on either side, and the logits of that image differ by more. For models with such layers 2 % of the images may be beyond
-the tolerance; their labels must agree all the same.
+the tolerance; their labels must agree nevertheless.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from torch import nn
 from export.data.datasets import read_raw
 from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import Layer, folded_graph
+from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
 
 
-def real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
+def load_real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
     """Up to `count` test images of a data set, evenly spread, prepared as the server does: float32 (N, 3, S, S).
 
     Raises ValueError where there is no data set or it has no test images, ServerError where an image is broken.
@@ -61,20 +61,20 @@ def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Pari
     with torch.inference_mode():
         wanted = model(torch.from_numpy(batch)).numpy()
     found = run_onnx(onnx_bytes, batch)
-    layers = folded_graph(model)
+    layers = fold_graph(model)
     discontinuous = any(isinstance(layer.module, MFDepthwiseConv) and layer.module.operator == 1 for layer in layers)
-    parity = compare_logits(found, wanted, tolerance(layers, wanted), discontinuous)
+    parity = compare_logits(found, wanted, compute_tolerance(layers, wanted), discontinuous)
     if not parity.passed:
         raise ParityError(f"ONNX Runtime and PyTorch disagree; {parity}")
     return parity
 
 
-def tolerance(layers: list[Layer], logits: np.ndarray) -> float:
+def compute_tolerance(layers: list[FoldedLayer], logits: np.ndarray) -> float:
     """How far two float32 runs of these layers may be apart in a logit; the derivation heads this file."""
     return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * sum(np.sqrt(_terms(layer)) for layer in layers))
 
 
-def _terms(layer: Layer) -> int:
+def _terms(layer: FoldedLayer) -> int:
     """How many products a layer adds up for one output; an FWHT layer transforms twice, n terms each."""
     module = layer.module
     if isinstance(module, FWHTLayer):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.models.checkpoint import model_from_checkpoint
+from export.models.checkpoint import load_checkpoint
 
 
 def training_loss(
@@ -41,7 +41,7 @@ class Teacher(nn.Module):
     def __init__(self, path: Path, labels: list[str], size: int, mean: list[float], std: list[float]) -> None:
         """Raises CheckpointError for unusable weights, ValueError where it knows other classes or another size."""
         super().__init__()
-        self.model, card = model_from_checkpoint(path)
+        self.model, card = load_checkpoint(path)
         own = card["preprocessing"]
         if card["labels"] != labels:
             known = ", ".join(card["labels"][:10])

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from export.models import MODELS, varied_spec
+from export.models import MODELS, apply_variant
 from export.train.argument_types import FloatRange, IntRange
 from export.train.augment import AUGMENTS
 from export.train.initialisation import MF_BOUND, THRESHOLD_INITS
@@ -112,7 +112,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         values[key] = tuple(values[key]) if values[key] else None
     options = Options(**values)
     try:
-        varied_spec(options.model, options.variant)
+        apply_variant(options.model, options.variant)
     except ValueError as error:
         parser.error(str(error))
     if options.cuda_graph and options.precision == "fp16":

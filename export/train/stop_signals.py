@@ -11,11 +11,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_INTERRUPTED, EXIT_TIME_IS_UP = (
     130,
     75,
-)  # exit statuses: that of Ctrl-C in a shell, and sysexits.h's "try again later"
+)  # that of Ctrl-C in a shell, and sysexits.h's "try again later"
 
 
 class StopRequested(Exception):
-    """The run was asked to stop; its state is saved. `status` is the exit status that says why."""
+    """The run was asked to stop; its state is saved. `exit_status` says why."""
 
     def __init__(self, exit_status: int) -> None:
         super().__init__(exit_status)

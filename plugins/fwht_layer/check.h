@@ -5,7 +5,7 @@
 
 namespace fwht {
 
-// Null where all is well, else the sentence that says what is wrong. An empty batch is well: it launches nothing.
+// Null where nothing is wrong, else a sentence that says what is. An empty batch is valid: it launches nothing.
 const char* check_fwht_layer(const FwhtLayerParams& params);
 
 // The same without the addresses.

@@ -7,7 +7,7 @@
 
 namespace fwht {
 
-// One kernel on `stream`. cudaErrorInvalidValue where check_fwht_layer says no; else what CUDA says of the launch.
+// One kernel on `stream`. cudaErrorInvalidValue where check_fwht_layer finds something wrong, else CUDA's own result.
 cudaError_t launch_fwht_layer(const FwhtLayerParams& params, cudaStream_t stream);
 
 }  // namespace fwht

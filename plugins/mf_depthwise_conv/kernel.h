@@ -10,8 +10,8 @@
 
 namespace fwht {
 
-// One launch on `stream`. cudaErrorInvalidValue where check_mf_depthwise_conv has an objection, otherwise what the
-// launch returned; it does not wait for the kernel.
+// One launch on `stream`. cudaErrorInvalidValue where check_mf_depthwise_conv finds something wrong, otherwise what
+// the launch returned; it does not wait for the kernel.
 cudaError_t launch_mf_depthwise_conv(const MfDepthwiseConvParams& params, cudaStream_t stream);
 
 }  // namespace fwht

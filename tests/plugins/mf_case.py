@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.kernel_library import MfDepthwiseConvParams
-from benchmarks.harness.tensor_layout import DTYPES, FLOAT16
-from export.ops.contract import contract
+from benchmarks.harness.kernels import DTYPES, FLOAT16, MfDepthwiseConvParams
+from export.ops.contract import read_contract
 from export.ops.reference import activate, mf_depthwise_conv
 
-CONTRACT = contract("mf_depthwise_conv")
+CONTRACT = read_contract("mf_depthwise_conv")
 SECOND_ORDER = 1 + 2.0**-16  # the products of two roundings: about 28 / 2 times 2^-24 of the first order
 SMALLEST = 2.0**-148  # two roundings below float32's normal numbers
 WEIGHTS = ("weight", "gain", "bias")

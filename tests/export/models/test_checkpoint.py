@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export.models import build_model, weights
-from export.models.checkpoint import CheckpointError, model_from_checkpoint, save_checkpoint
+from export.models import build_model, get_weights
+from export.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 MODELS = Path(__file__).parents[3] / "models"
 CARD: dict[str, Any] = {
@@ -44,12 +44,12 @@ def change_weights(path: Path, change: Any) -> None:
 
 
 def test_round_trip(saved: Path) -> None:
-    model, card = model_from_checkpoint(saved)
+    model, card = load_checkpoint(saved)
     torch.manual_seed(0)
-    wanted = weights(build_model(CARD["architecture"], 2))
+    wanted = get_weights(build_model(CARD["architecture"], 2))
     assert not model.training
-    assert all(torch.equal(value, weights(model)[name]) for name, value in load_file(saved).items())
-    assert weights(model).keys() == wanted.keys()
+    assert all(torch.equal(value, get_weights(model)[name]) for name, value in load_file(saved).items())
+    assert get_weights(model).keys() == wanted.keys()
     assert card["name"] == "mine" and card["parameters"] == sum(v.numel() for v in wanted.values())
     assert sorted(p.name for p in saved.parent.iterdir()) == ["mine.json", "mine.safetensors"]
 
@@ -57,12 +57,12 @@ def test_round_trip(saved: Path) -> None:
 def test_a_variant_is_built_as_its_card_says(tmp_path: Path) -> None:
     variant, path = {"scale": True}, tmp_path / "varied.safetensors"
     save_checkpoint(path, build_model(CARD["architecture"], 2, variant=variant), {**CARD, "variant": variant})
-    model, _ = model_from_checkpoint(path)
+    model, _ = load_checkpoint(path)
     assert model.get_parameter("head.scale").shape == (2048,)
     for wrong, message in (({"scales": True}, "has no variant 'scales'"), ("scale", "mine|varied.*json")):
         change_card(path, variant=wrong)
         with pytest.raises(CheckpointError, match=message):
-            model_from_checkpoint(path)
+            load_checkpoint(path)
 
 
 def test_missing_extra_and_misshapen_weights_are_named(saved: Path) -> None:
@@ -73,7 +73,7 @@ def test_missing_extra_and_misshapen_weights_are_named(saved: Path) -> None:
 
     change_weights(saved, change)
     with pytest.raises(CheckpointError) as caught:
-        model_from_checkpoint(saved)
+        load_checkpoint(saved)
     message = str(caught.value)
     assert "missing: stem.weight" in message and "not of this model: tail.weight" in message
     assert "head.thresholds is (1024,) instead of (2048,)" in message
@@ -82,7 +82,7 @@ def test_missing_extra_and_misshapen_weights_are_named(saved: Path) -> None:
 def test_wrong_hash(saved: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:-1] + b"\1")
     with pytest.raises(CheckpointError, match="SHA-256 .* its card says"):
-        model_from_checkpoint(saved)
+        load_checkpoint(saved)
 
 
 def test_a_pickle_is_never_opened(saved: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_pickle_is_never_opened(saved: Path, tmp_path: Path) -> None:
     saved.write_bytes(data)
     change_card(saved, sha256=hashlib.sha256(data).hexdigest())
     with pytest.raises(CheckpointError, match="not a safetensors file"):
-        model_from_checkpoint(saved)
+        load_checkpoint(saved)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -110,7 +110,7 @@ def test_a_pickle_is_never_opened(saved: Path, tmp_path: Path) -> None:
 def test_a_card_that_does_not_fit(saved: Path, changes: dict[str, Any], word: str) -> None:
     change_card(saved, **changes)
     with pytest.raises(CheckpointError, match=word):
-        model_from_checkpoint(saved)
+        load_checkpoint(saved)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,18 @@ def test_a_card_that_cannot_be_read(saved: Path, text: str | None, word: str) ->
     card = saved.with_suffix(".json")
     card.unlink() if text is None else card.write_text(text)
     with pytest.raises(CheckpointError, match=word):
-        model_from_checkpoint(saved)
+        load_checkpoint(saved)
 
 
 def test_missing_weights(saved: Path) -> None:
     saved.unlink()
     with pytest.raises(CheckpointError, match="cannot read"):
-        model_from_checkpoint(saved)
+        load_checkpoint(saved)
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in MODELS.glob("*.safetensors")))
 def test_shipped_weights_load_and_their_card_says_what_they_are(name: str) -> None:
-    _, card = model_from_checkpoint(MODELS / f"{name}.safetensors")
+    _, card = load_checkpoint(MODELS / f"{name}.safetensors")
     assert card["name"] == card["architecture"] == name
     assert card["accuracy"]["images"] == 10_000 and "JPEG" in card["accuracy"]["data"]
     assert "Stand-in" in card["training"]["note"]

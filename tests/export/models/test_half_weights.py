@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from export.models import build_model, weights
-from export.models.checkpoint import load_card, model_from_checkpoint, save_checkpoint
+from export.models import build_model, get_weights
+from export.models.checkpoint import load_card, load_checkpoint, save_checkpoint
 from export.models.half_weights import main
 
 CARD: dict[str, Any] = {
@@ -28,8 +28,10 @@ def test_shipped_weights_are_the_trained_ones_rounded(tmp_path: Path) -> None:
     words = ["mine", "--build", str(tmp_path), "--models", str(tmp_path / "models"), "--data-note", "JPEG copies"]
     assert main(words) == 0
     target = tmp_path / "models" / "mine.safetensors"
-    model, card = model_from_checkpoint(target)
-    assert all(torch.equal(value, weights(trained)[name].half().float()) for name, value in weights(model).items())
+    model, card = load_checkpoint(target)
+    assert all(
+        torch.equal(value, get_weights(trained)[name].half().float()) for name, value in get_weights(model).items()
+    )
     assert {value.dtype for value in load_file(target).values()} == {torch.float16}
     assert target.stat().st_size < 0.55 * (tmp_path / "mine.safetensors").stat().st_size
     assert card["dtype"] == "float16" and card["training"] == {"seed": 3}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from export.models import MODELS, build_model, total_parameters
-from export.models.mobilenet import scaled_width
+from export.models import MODELS, build_model, count_parameters
+from export.models.mobilenet import scale_width
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 TOTALS = {
@@ -25,7 +25,7 @@ TRAINABLE = {"mobilenet_v2_w050": 700_490, "resnet32": 466_906}
 
 def test_total_parameters_match_to_the_last_digit() -> None:
     """As Keras counts them, BatchNorm's running statistics included; the paper rounds to 2.270M, 947K and 540K."""
-    assert {name: total_parameters(build_model(name)) for name in MODELS} == TOTALS
+    assert {name: count_parameters(build_model(name)) for name in MODELS} == TOTALS
 
 
 def test_parameters_of_resnet32_by_hand() -> None:
@@ -45,7 +45,7 @@ def test_trainable_parameters_are_what_others_count(name: str) -> None:
 def test_half_the_width_in_multiples_of_eight() -> None:
     """24 / 2 = 12 becomes 16, not 8: no more than a tenth may get lost."""
     halves = {32: 16, 16: 8, 24: 16, 64: 32, 96: 48, 160: 80, 320: 160, 1280: 640}
-    assert {channels: scaled_width(channels, 0.5) for channels in halves} == halves
+    assert {channels: scale_width(channels, 0.5) for channels in halves} == halves
     assert build_model("mobilenet_v2_w050").get_parameter("head.weight").shape == (1280, 160, 1, 1)
 
 
@@ -75,7 +75,7 @@ def test_a_variant_is_seen_in_the_layers(variant: dict[str, object]) -> None:
     operators = {module.operator for module in model.modules() if isinstance(module, MFDepthwiseConv)}
     assert operators == {variant.get("operator", 1)}
     added = sum(layer.n for layer in layers) if variant.get("scale") else 0
-    assert total_parameters(model) == TOTALS["fwht_mf_mobilenet_v2"] + added
+    assert count_parameters(model) == TOTALS["fwht_mf_mobilenet_v2"] + added
 
 
 def test_what_the_hybrids_replace() -> None:

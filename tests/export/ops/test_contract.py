@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from export.ops.contract import contract, contract_node
+from export.ops.contract import make_contract_node, read_contract
 
 FWHT = ["x", "thresholds", "scale", "gain", "bias"]
 MF = ["x", "w", "gain", "bias"]
 
 
 def test_a_node_names_its_plugin() -> None:
-    node = contract_node("fwht_layer", "layer", FWHT, "y", {"out_channels": 3}, in_channels=2)
+    node = make_contract_node("fwht_layer", "layer", FWHT, "y", {"out_channels": 3}, in_channels=2)
     attributes = {attribute.name: attribute for attribute in node.attribute}
     assert (node.op_type, node.domain, node.name) == ("FWHTLayer", "fwht", "layer")
     assert attributes["plugin_version"].s == b"1" and attributes["plugin_namespace"].s == b""
@@ -33,9 +33,9 @@ def test_a_node_names_its_plugin() -> None:
 )
 def test_what_the_contract_does_not_allow(op: str, inputs: list[str], attributes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=f"layer: .*{words}"):
-        contract_node(op, "layer", inputs, "y", attributes)
+        make_contract_node(op, "layer", inputs, "y", attributes)
 
 
 @pytest.mark.parametrize("op", ["fwht_layer", "mf_depthwise_conv"])
 def test_tolerances_are_given_for_every_type(op: str) -> None:
-    assert set(contract(op)["types"]) <= contract(op)["tolerances"].keys()
+    assert set(read_contract(op)["types"]) <= read_contract(op)["tolerances"].keys()

@@ -17,12 +17,12 @@ from torch import nn
 
 from export.engine.parity_verdict import ParityError
 from export.models import MODELS, build_model
-from export.models.checkpoint import model_from_checkpoint, save_checkpoint
+from export.models.checkpoint import load_checkpoint, save_checkpoint
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import folded_graph
-from export.to_onnx.from_checkpoint import SAMPLES, export, main
-from export.to_onnx.from_model import onnx_from_model
-from export.to_onnx.parity import check_parity, real_images
+from export.to_onnx.folded_graph import fold_graph
+from export.to_onnx.from_checkpoint import SAMPLES, export_checkpoint, main
+from export.to_onnx.from_model import build_onnx_model
+from export.to_onnx.parity import check_parity, load_real_images
 from server.models.preprocess import Preprocessing
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ CIFAR = Preprocessing(32, "crop", "RGB", (125.3, 123.0, 113.9), (63.0, 62.1, 66.
 
 @pytest.fixture(scope="module")
 def batch() -> np.ndarray:
-    return real_images(SAMPLES, CIFAR)
+    return load_real_images(SAMPLES, CIFAR)
 
 
 def card(architecture: str, classes: int = 10, size: int = 32) -> dict[str, Any]:
@@ -43,15 +43,15 @@ def card(architecture: str, classes: int = 10, size: int = 32) -> dict[str, Any]
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_onnx_is_what_the_exporter_makes_today(name: str) -> None:
-    model, its_card = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    model, its_card = load_checkpoint(ROOT / "models" / f"{name}.safetensors")
     shipped = onnx.load(ROOT / "models" / f"{name}.onnx")
-    made = onnx_from_model(model, its_card)
+    made = build_onnx_model(model, its_card)
     assert made == shipped, f"run `make ship` to renew models/{name}.onnx"
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_parity_on_real_images(name: str, batch: np.ndarray) -> None:
-    model, _ = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    model, _ = load_checkpoint(ROOT / "models" / f"{name}.safetensors")
     parity = check_parity(model, (ROOT / "models" / f"{name}.onnx").read_bytes(), batch)
     print(name, parity)
     assert parity.passed
@@ -71,7 +71,7 @@ def test_reference_evaluator_of_onnx_runs_the_same_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_format_names_and_metadata(name: str) -> None:
-    model, its_card = model_from_checkpoint(ROOT / "models" / f"{name}.safetensors")
+    model, its_card = load_checkpoint(ROOT / "models" / f"{name}.safetensors")
     proto = onnx.load(ROOT / "models" / f"{name}.onnx")
     assert proto.ir_version == 8 and {i.domain: i.version for i in proto.opset_import}[""] == 13
     custom = [node for node in proto.graph.node if node.domain]
@@ -94,13 +94,13 @@ def test_format_names_and_metadata(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - set(SHIPPED)) + ["resnet32"])
 def test_parity_of_what_is_not_shipped(name: str, batch: np.ndarray) -> None:
     model = build_model(name).eval()
-    proto = onnx_from_model(model, card(name))
+    proto = build_onnx_model(model, card(name))
     print(name, check_parity(model, proto.SerializeToString(), batch[:16]))
     assert len({node.name for node in proto.graph.node}) == len(proto.graph.node)
 
 
 def test_a_resnet_adds_before_its_relu_and_a_shortcut_is_a_layer() -> None:
-    proto = onnx_from_model(build_model("resnet32").eval(), card("resnet32"))
+    proto = build_onnx_model(build_model("resnet32").eval(), card("resnet32"))
     nodes = {node.name: node for node in proto.graph.node}
     assert list(nodes["blocks.6.add"].input) == ["blocks.6.shortcut", "blocks.6.conv2"]
     assert list(nodes["blocks.6.add_relu"].input) == ["blocks.6.add"]
@@ -117,7 +117,7 @@ def test_a_resnet_adds_before_its_relu_and_a_shortcut_is_a_layer() -> None:
 @pytest.mark.parametrize("size, classes", [(33, 3), (65, 2)])
 def test_other_sizes_and_class_counts(size: int, classes: int) -> None:
     model = build_model("fwht_mf_mobilenet_v2", classes, size).eval()
-    proto = onnx_from_model(model, card("fwht_mf_mobilenet_v2", classes, size))
+    proto = build_onnx_model(model, card("fwht_mf_mobilenet_v2", classes, size))
     check_parity(model, proto.SerializeToString(), np.random.default_rng(0).normal(size=(3, 3, size, size)).astype("f"))
 
 
@@ -143,7 +143,7 @@ class Odd(nn.Module):
 
 def test_every_option_of_the_ops() -> None:
     model = Odd().eval()
-    proto = onnx_from_model(model, card("odd", 4, 9))
+    proto = build_onnx_model(model, card("odd", 4, 9))
     images = np.random.default_rng(0).normal(size=(5, 3, 9, 9)).astype("f")
     print(check_parity(model, proto.SerializeToString(), images))
 
@@ -157,10 +157,10 @@ def test_gain_and_bias_of_a_batch_norm_reach_every_kind_of_layer() -> None:
     with torch.no_grad():
         model(torch.randn(8, 3, 32, 32))  # fills the running statistics
     model.eval()
-    layers = {layer.name: layer for layer in folded_graph(model)}
+    layers = {layer.name: layer for layer in fold_graph(model)}
     assert layers["blocks.17.expand"].activation == 6 and layers["blocks.17.project"].activation == 0
     assert all(layer.gain is not None for layer in layers.values() if layer.op in ("conv", "fwht", "mf"))
-    proto = onnx_from_model(model, card("fwht_mf_mobilenet_v2"))
+    proto = build_onnx_model(model, card("fwht_mf_mobilenet_v2"))
     check_parity(model, proto.SerializeToString(), np.random.default_rng(0).normal(size=(4, 3, 32, 32)).astype("f"))
 
 
@@ -175,9 +175,9 @@ def test_what_cannot_be_folded_is_refused() -> None:
             return y
 
     with pytest.raises(ValueError, match="cannot be folded"):
-        folded_graph(Bad(nn.BatchNorm2d(3)))
+        fold_graph(Bad(nn.BatchNorm2d(3)))
     with pytest.raises(ValueError, match="is a Dropout"):
-        folded_graph(Bad(nn.Conv2d(3, 3, 1), nn.Dropout()))
+        fold_graph(Bad(nn.Conv2d(3, 3, 1), nn.Dropout()))
 
 
 def test_a_wrong_file_fails_parity_and_nothing_is_written(
@@ -187,22 +187,22 @@ def test_a_wrong_file_fails_parity_and_nothing_is_written(
     import export.to_onnx.from_checkpoint as command
 
     def slightly_wrong(*arguments: Any) -> onnx.ModelProto:
-        proto = onnx_from_model(*arguments)
+        proto = build_onnx_model(*arguments)
         (weight,) = (w for w in proto.graph.initializer if w.name == "blocks.15.expand.thresholds")
         values = numpy_helper.to_array(weight).copy()
         values[1] += 0.5
         weight.CopyFrom(numpy_helper.from_array(values, weight.name))
         return proto
 
-    monkeypatch.setattr(command, "onnx_from_model", slightly_wrong)
+    monkeypatch.setattr(command, "build_onnx_model", slightly_wrong)
     out = tmp_path / "fwht_mobilenet_v2.onnx"
     assert main(["fwht_mobilenet_v2", "--out", str(out)]) == 1
     assert "disagree" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
 def test_not_a_number_fails_parity(batch: np.ndarray) -> None:
-    model, its_card = model_from_checkpoint(ROOT / "models" / "fwht_mobilenet_v2.safetensors")
-    proto = onnx_from_model(model, its_card)
+    model, its_card = load_checkpoint(ROOT / "models" / "fwht_mobilenet_v2.safetensors")
+    proto = build_onnx_model(model, its_card)
     (weight,) = (w for w in proto.graph.initializer if w.name == "classifier.bias")
     weight.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, "f"), weight.name))
     with pytest.raises(ParityError):
@@ -212,7 +212,7 @@ def test_not_a_number_fails_parity(batch: np.ndarray) -> None:
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = tmp_path / "mine.safetensors"
     save_checkpoint(checkpoint, build_model("fwht_mobilenet_v2_slim", 3, 40), card("fwht_mobilenet_v2_slim", 3, 40))
-    print(export(checkpoint, tmp_path / "mine.onnx", SAMPLES, 5))
+    print(export_checkpoint(checkpoint, tmp_path / "mine.onnx", SAMPLES, 5))
     assert "tolerance" in capsys.readouterr().out
     golden = np.load(tmp_path / "mine.golden.npz")
     assert golden["image"].shape == (5, 3, 40, 40) and golden["logits"].shape == (5, 3)

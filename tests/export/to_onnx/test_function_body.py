@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model, make_model
-from export.to_onnx.function_text import function_from_text
-from export.to_onnx.fwht_body import fwht_layer_function, fwht_layer_node
+from benchmarks.harness.node_models import Layer, fwht_layer_model, model
+from export.to_onnx.function_text import parse_function_text
+from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
 
 SIZES = [(24, 96, 128), (96, 24, 128), (96, 576, 1024), (576, 96, 1024), (160, 960, 1024), (960, 160, 1024)]
 ODD_SIZES = [(3, 5, 8), (3, 24, 32), (999, 7, 1024), (7, 999, 1024), (960, 3, 4096), (320, 1280, 2048)]
@@ -99,7 +99,7 @@ def test_several_nodes_share_the_body() -> None:
         layers["c"].make_node("c", "2", "y"),
     ]
     named = {f"{layer}.{name}": values for layer, group in weights.items() for name, values in group.items()}
-    proto = make_model(nodes, named, (3, 5, 3), (40, 5, 3), [fwht_layer_function()])
+    proto = model(nodes, named, (3, 5, 3), (40, 5, 3), [make_fwht_layer_function()])
     for tensor in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
     x = generator.normal(0, 1, (2, 3, 5, 3)).astype(np.float32)
@@ -143,12 +143,12 @@ def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
 )
 def test_a_node_that_breaks_the_rules_is_refused(options: dict[str, int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        fwht_layer_node("blocks.1", ["x", "t", "s", "g", "b"], "y", in_channels=6, out_channels=5, **options)
+        make_fwht_layer_node("blocks.1", ["x", "t", "s", "g", "b"], "y", in_channels=6, out_channels=5, **options)
 
 
 def test_names_inside_a_body_carry_a_prefix() -> None:
     text = '<domain: "d", opset_import: ["" : 13]> F (X) => (Y) { a = Relu (X) Y = Tanh (a) }'
-    function = function_from_text(text, "f_")
+    function = parse_function_text(text, "f_")
     assert [(list(node.input), list(node.output)) for node in function.node] == [(["X"], ["f_a"]), (["f_a"], ["Y"])]
-    inner = {name for node in fwht_layer_function().node for name in node.output}
+    inner = {name for node in make_fwht_layer_function().node for name in node.output}
     assert all(name == "Y" or name.startswith("fwht_layer_") for name in inner)

@@ -9,10 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from benchmarks.harness.node_models import make_model
-from export.ops.float32_bounds import mf_depthwise_conv_tolerance
+from benchmarks.harness.node_models import model
+from export.ops.float32_bounds import mf_depthwise_conv_bounds
 from export.ops.reference import mf_depthwise_conv
-from export.to_onnx.mf_body import mf_depthwise_conv_function, mf_depthwise_conv_node
+from export.to_onnx.mf_body import make_mf_depthwise_conv_function, make_mf_depthwise_conv_node
 from tests.export.to_onnx.test_function_body import assert_close, evaluate, run
 
 CHANNELS = 6
@@ -22,7 +22,7 @@ Weights = dict[str, np.ndarray]
 def check(y: np.ndarray, x: np.ndarray, w: Weights, stride: int, operator: int, activation: int = 0) -> None:
     arguments = w["weight"], w["gain"], w["bias"], stride, w["weight"].shape[-1] // 2
     reference = mf_depthwise_conv(x, *arguments, operator=operator, activation=activation)
-    assert_close(y, reference, mf_depthwise_conv_tolerance(x, *arguments))
+    assert_close(y, reference, mf_depthwise_conv_bounds(x, *arguments))
 
 
 def random_case(kernel: int, height: int = 7, width: int = 5) -> tuple[np.ndarray, Weights]:
@@ -41,7 +41,7 @@ def random_case(kernel: int, height: int = 7, width: int = 5) -> tuple[np.ndarra
 
 def one_node(operator: int, kernel: int, stride: int, activation: int, operators: set[int]) -> onnx.ModelProto:
     _, weights = random_case(kernel)
-    node = mf_depthwise_conv_node(
+    node = make_mf_depthwise_conv_node(
         "depthwise",
         ["x", *weights],
         "y",
@@ -52,8 +52,8 @@ def one_node(operator: int, kernel: int, stride: int, activation: int, operators
         activation=activation,
     )
     size = ((7 - 1) // stride + 1, (5 - 1) // stride + 1)
-    function = mf_depthwise_conv_function(operators)
-    return make_model([node], weights, (CHANNELS, 7, 5), (CHANNELS, *size), [function])
+    function = make_mf_depthwise_conv_function(operators)
+    return model([node], weights, (CHANNELS, 7, 5), (CHANNELS, *size), [function])
 
 
 @pytest.mark.parametrize("operators", [{1}, {2, 3}, {1, 2, 3}])
@@ -71,10 +71,10 @@ def test_operators(operator: int, kernel: int, stride: int, activation: int, ope
 def test_operators_mix_in_one_model() -> None:
     x, w = random_case(3)
     nodes = [
-        mf_depthwise_conv_node(f"{k}", [a, *w], b, channels=CHANNELS, operator=k)
+        make_mf_depthwise_conv_node(f"{k}", [a, *w], b, channels=CHANNELS, operator=k)
         for k, a, b in ((1, "x", "1"), (2, "1", "2"), (3, "2", "y"))
     ]
-    proto = make_model(nodes, w, (CHANNELS, 7, 5), (CHANNELS, 7, 5), [mf_depthwise_conv_function({1, 2, 3})])
+    proto = model(nodes, w, (CHANNELS, 7, 5), (CHANNELS, 7, 5), [make_mf_depthwise_conv_function({1, 2, 3})])
     for name in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -98,7 +98,7 @@ def test_all_that_can_fold_folds(operators: set[int], arithmetic: int, tmp_path:
 @pytest.mark.parametrize("operators", [set(), {0}, {1, 4}])
 def test_unknown_operators_have_no_body(operators: set[int]) -> None:
     with pytest.raises(ValueError, match="1, 2 and 3"):
-        mf_depthwise_conv_function(operators)
+        make_mf_depthwise_conv_function(operators)
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_unknown_operators_have_no_body(operators: set[int]) -> None:
 )
 def test_a_node_that_breaks_the_rules_is_refused(options: dict[str, int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        mf_depthwise_conv_node("blocks.1", ["x", "w", "g", "b"], "y", channels=4, **options)
+        make_mf_depthwise_conv_node("blocks.1", ["x", "w", "g", "b"], "y", channels=4, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from export.models.checkpoint import model_from_checkpoint
+from export.models.checkpoint import load_checkpoint
 from export.train.train_all import main
 from tests.export.train.training_runs import small_pack
 
@@ -40,7 +40,7 @@ def test_the_baseline_first_then_those_that_learn_from_it(
     }
     assert cards["resnet32-1"]["training"]["seed"] == 1
     assert "--ema 0.998" in cards["resnet32"]["training"]["command"]
-    assert model_from_checkpoint(tmp_path / "resnet32-1.safetensors")[1]["architecture"] == "resnet32"
+    assert load_checkpoint(tmp_path / "resnet32-1.safetensors")[1]["architecture"] == "resnet32"
     assert go(pack, tmp_path, *words) == 0
     assert "4 of 4 models are done; to do: none" in capsys.readouterr().out
 

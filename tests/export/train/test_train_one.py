@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from export.models.checkpoint import model_from_checkpoint
+from export.models.checkpoint import load_checkpoint
 from export.train.state import RunFolder
 from export.train.train_one import main
 from tests.export.train.training_runs import SMALL, finish, log_rows, small_pack, start
@@ -134,7 +134,7 @@ def test_another_teacher_is_another_run(pack: Path, tmp_path: Path, capsys: pyte
 
 def test_a_variant_is_kept_in_the_card_and_built_again(pack: Path, tmp_path: Path) -> None:
     assert main(small(pack, tmp_path, "--pool", "--scale")) == 0
-    model, card = model_from_checkpoint(tmp_path / "small.safetensors")
+    model, card = load_checkpoint(tmp_path / "small.safetensors")
     assert card["variant"] == {"pool": True, "scale": True}
     assert model.get_parameter("head.scale").shape == (2048,)
 

@@ -13,7 +13,7 @@ import torch
 
 from export.data.datasets import load_dataset
 from export.data.packed_images import CIFAR10_LABELS
-from export.models.checkpoint import model_from_checkpoint
+from export.models.checkpoint import load_checkpoint
 from export.to_onnx.from_checkpoint import main as export_onnx
 from export.train.batches import Batches, mean_and_std
 from export.train.state import RunFolder
@@ -44,7 +44,7 @@ def test_a_few_hundred_images_are_learnt(smoke: RunFolder) -> None:
     """Guessing ten classes has a loss of ln 10 = 2.303 and is right in 10 % of 300 images, give or take 1.7 %."""
     rows = log_rows(smoke.log)
     loss = float(rows[-1]["train_loss"])
-    model, card = model_from_checkpoint(smoke.artefact)
+    model, card = load_checkpoint(smoke.artefact)
     dataset = load_dataset(TRAIN_400, 16)
     preprocessing = card["preprocessing"]
     batches = Batches(dataset.train, preprocessing["mean"], preprocessing["std"], CPU)
@@ -56,7 +56,7 @@ def test_a_few_hundred_images_are_learnt(smoke: RunFolder) -> None:
 
 
 def test_the_card_says_what_was_made_of_what(smoke: RunFolder) -> None:
-    model, card = model_from_checkpoint(smoke.artefact)
+    model, card = load_checkpoint(smoke.artefact)
     dataset = load_dataset(TRAIN_400, 16)
     mean, std = mean_and_std(dataset.train.images)
     assert card["name"] == "smoke"
@@ -77,7 +77,7 @@ def test_what_was_trained_is_exported_served_and_answers_with_its_labels(smoke: 
     onnx_file = tmp_path / "smoke.onnx"
     command = ["smoke", "--checkpoint", str(smoke.artefact), "--data", str(TRAIN_400), "--out", str(onnx_file)]
     assert export_onnx(command) == 0
-    model, card = model_from_checkpoint(smoke.artefact)
+    model, card = load_checkpoint(smoke.artefact)
     image = ROOT / "tests/data/cat.jpg"
     with run_http_server(tmp_path / "log", "--models", str(onnx_file)) as server:
         files = {"file": image.read_bytes()}
