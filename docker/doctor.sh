@@ -6,7 +6,7 @@
 # Settings (environment): PORT=8000, the port to serve on; FWHT_ROOT, prefix of every file looked at (tests).
 set -u
 here=$(dirname "$0")
-. "$here/board.sh"
+. "$here/board_facts.sh"
 wrong=0
 
 show() { printf '%-8s%-16s%s\n' "$1" "$2" "$3"; }

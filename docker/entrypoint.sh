@@ -6,8 +6,8 @@
 #     FWHT_CHECK_MEMORY=0   start with less memory than an engine build is thought to need
 set -eu
 here=$(dirname "$0")
-. "$here/board.sh"
-. "$here/checks.sh"
+. "$here/board_facts.sh"
+. "$here/startup_checks.sh"
 cd "$here/.."
 
 # A plugin in the tree means TensorRT. Engines of another TensorRT, as before this image was renewed, are of no use any more:

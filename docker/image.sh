@@ -10,7 +10,7 @@
 #     CPU_BASE=... and so on: another value for a line of docker/versions.env
 set -eu
 here=$(dirname "$0")
-. "$here/board.sh"
+. "$here/board_facts.sh"
 
 fail() { printf 'error: %s\n' "$@" >&2; exit 2; }
 

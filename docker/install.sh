@@ -17,7 +17,7 @@
 #     DESTDIR=folder  put all below that folder and touch no running system (packagers, tests)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/board.sh"
+. "$here/board_facts.sh"
 cd "$here/.."
 DESTDIR=${DESTDIR:-}
 folder=/opt/fwht-classifier

@@ -3,7 +3,7 @@
 #
 #     docker/platform.sh     exit status 1: a Jetson whose system there is no image for
 set -eu
-. "$(dirname "$0")/board.sh"
+. "$(dirname "$0")/board_facts.sh"
 
 version=$(l4t)
 if [ -n "$version" ]; then

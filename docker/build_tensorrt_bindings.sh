@@ -1,7 +1,7 @@
 #!/bin/bash
 # In the builder stage of r32: TensorRT's Python bindings, for the Python of /opt/venv. JetPack 4 has them for 3.6 only.
 #
-#     docker/tensorrt_bindings.sh REPOSITORY TAG COMMIT     of TensorRT's open source; the tag must be that commit
+#     docker/build_tensorrt_bindings.sh REPOSITORY TAG COMMIT     of TensorRT's open source; the tag must be that commit
 #
 # Needs the host's TensorRT (headers of the ONNX parser, libraries), Python's headers, cmake and g++.
 set -eu

@@ -1,7 +1,7 @@
 #!/bin/sh
 # In a builder stage: the virtual environment /opt/venv with the pinned packages, wheels only.
 #
-#     docker/venv.sh PYTHON REQUIREMENTS     REQUIREMENTS: a file of docker/requirements, without .txt
+#     docker/make_venv.sh PYTHON REQUIREMENTS     REQUIREMENTS: a file of docker/requirements, without .txt
 set -eu
 python=$1 requirements=docker/requirements/$2.txt
 
