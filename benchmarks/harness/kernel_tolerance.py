@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.harness.kernels import FLOAT16, FLOAT32
-from benchmarks.harness.node_models import Layer, Weights
+from benchmarks.harness.node_models import LayerCase, Weights
+from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
 from export.ops.float32_bounds import mf_depthwise_conv_bounds
 from export.ops.hadamard import hadamard
 from export.ops.reference import activate, mf_depthwise_conv

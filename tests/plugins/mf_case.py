@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.kernels import DTYPES, FLOAT16, MfDepthwiseConvParams
+from benchmarks.harness.kernel_library import MfDepthwiseConvParams
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16
 from export.ops.contract import read_contract
 from export.ops.reference import activate, mf_depthwise_conv
 

@@ -13,18 +13,8 @@ import pytest
 
 from benchmarks.harness.kernel_library import FwhtLayerParams
 from benchmarks.harness.kernel_tolerance import fwht_layer_error
-from benchmarks.harness.kernels import (
-    DTYPES,
-    FLOAT16,
-    FLOAT32,
-    HWC8,
-    NCHW,
-    FwhtLayerParams,
-    loaded,
-    stored,
-    stored_shape,
-)
-from benchmarks.harness.node_models import WEIGHTS, Layer, Weights
+from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from export.ops.contract import PLUGINS, read_contract
 from tests.plugins.host import Memory, compiled
 

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from benchmarks.harness.node_models import Layer, fwht_layer_model, model
+from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model, make_model
 from export.to_onnx.function_text import parse_function_text
 from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
 
@@ -99,7 +99,7 @@ def test_several_nodes_share_the_body() -> None:
         layers["c"].make_node("c", "2", "y"),
     ]
     named = {f"{layer}.{name}": values for layer, group in weights.items() for name, values in group.items()}
-    proto = model(nodes, named, (3, 5, 3), (40, 5, 3), [make_fwht_layer_function()])
+    proto = make_model(nodes, named, (3, 5, 3), (40, 5, 3), [make_fwht_layer_function()])
     for tensor in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
     x = generator.normal(0, 1, (2, 3, 5, 3)).astype(np.float32)

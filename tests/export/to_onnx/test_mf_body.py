@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from benchmarks.harness.node_models import model
+from benchmarks.harness.node_models import make_model
 from export.ops.float32_bounds import mf_depthwise_conv_bounds
 from export.ops.reference import mf_depthwise_conv
 from export.to_onnx.mf_body import make_mf_depthwise_conv_function, make_mf_depthwise_conv_node
@@ -53,7 +53,7 @@ def one_node(operator: int, kernel: int, stride: int, activation: int, operators
     )
     size = ((7 - 1) // stride + 1, (5 - 1) // stride + 1)
     function = make_mf_depthwise_conv_function(operators)
-    return model([node], weights, (CHANNELS, 7, 5), (CHANNELS, *size), [function])
+    return make_model([node], weights, (CHANNELS, 7, 5), (CHANNELS, *size), [function])
 
 
 @pytest.mark.parametrize("operators", [{1}, {2, 3}, {1, 2, 3}])
@@ -74,7 +74,7 @@ def test_operators_mix_in_one_model() -> None:
         make_mf_depthwise_conv_node(f"{k}", [a, *w], b, channels=CHANNELS, operator=k)
         for k, a, b in ((1, "x", "1"), (2, "1", "2"), (3, "2", "y"))
     ]
-    proto = model(nodes, w, (CHANNELS, 7, 5), (CHANNELS, 7, 5), [make_mf_depthwise_conv_function({1, 2, 3})])
+    proto = make_model(nodes, w, (CHANNELS, 7, 5), (CHANNELS, 7, 5), [make_mf_depthwise_conv_function({1, 2, 3})])
     for name in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
