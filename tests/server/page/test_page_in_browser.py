@@ -1,25 +1,21 @@
-"""The page in Chromium: images go in by every way, answers and errors come out, by eye, by keyboard and on a phone."""
+"""The page in Chromium: images go in by every way, answers and errors come out."""
 
 from __future__ import annotations
 
 import base64
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from benchmarks.harness.server_process import ServerProcess
 from tests.server.conftest import CAT
-from tests.server.support.browser import Visit, chromium, visit
-from tests.server.support.http_server import ROOT, run_http_server
+from tests.server.page.conftest import MODELS, NOTE
+from tests.server.support.browser import Visit, visit
+from tests.server.support.http_server import run_http_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
-MODELS = ["fwht_mobilenet_v2", "mobilenet_v2"]
-NOTE = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"hello"}
 GIVE = """([kind, data]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)), transfer = new DataTransfer();
   if (data) transfer.items.add(new File([bytes], "given.jpg", {type: "image/jpeg"}));
@@ -27,26 +23,6 @@ GIVE = """([kind, data]) => {
     ? new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true})
     : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Asks for the browser first: without one there is nothing to serve."""
-    log = tmp_path_factory.mktemp("page") / "log"
-    with run_http_server(log, "--models", ",".join(MODELS), "--threads", "1") as server:
-        yield server
-
-
-@pytest.fixture
-def visitor(browser: Browser, two_models: ServerProcess) -> Iterator[Visit]:
-    with visit(browser, two_models.url) as opened:
-        yield opened
 
 
 def test_upload_shows_labels_and_stages(visitor: Visit) -> None:
@@ -184,73 +160,3 @@ def test_keys_are_asked_for_where_the_server_wants_them(locked: Visit) -> None:
     page.fill("#key", "boss")
     page.press("#key", "Enter")
     assert locked.answered() == ["tiny"] and page.locator("#rows i.mf").count() == 1
-
-
-def test_keyboard_reaches_everything(visitor: Visit) -> None:
-    reached = []
-    for _ in range(7):
-        visitor.page.keyboard.press("Tab")
-        reached.append(visitor.page.evaluate("document.activeElement.id || document.activeElement.pathname"))
-    assert reached == ["/docs", "/metrics", "file", "open", "wanted", "model", "other"]
-    visitor.page.focus("#open")
-    visitor.page.keyboard.press("Enter")
-    visitor.page.wait_for_selector("#shoot:focus")
-    visitor.page.keyboard.press("Escape")
-    visitor.page.wait_for_selector("#open:focus")
-    outline = "getComputedStyle(document.getElementById('drop')).outlineStyle"
-    assert visitor.page.evaluate(outline) == "none"
-    visitor.page.focus("#file")
-    assert visitor.page.evaluate(outline) == "solid"
-
-
-@pytest.mark.parametrize("width", [320, 390, 768, 1024])
-def test_nothing_is_cut_off_in_a_narrow_window(browser: Browser, two_models: ServerProcess, width: int) -> None:
-    with visit(browser, two_models.url, width) as visitor:
-        assert visitor.beyond_the_edge() <= 0
-        visitor.page.check("#wanted")
-        visitor.send(CAT)
-        visitor.answered()
-        assert visitor.beyond_the_edge() <= 0
-        visitor.page.select_option("#other", MODELS[1])
-        visitor.page.wait_for_selector("#rows.two")
-        assert visitor.beyond_the_edge() <= 0
-
-
-def findings(visitor: Visit) -> list[str]:
-    """What axe-core calls serious or critical."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
-    violations = axe.Axe().run(visitor.page).response["violations"]
-    serious = [found for found in violations if found["impact"] in ("serious", "critical")]
-    return [f"{found['id']}: {json.dumps([node['html'] for node in found['nodes']])}" for found in serious]
-
-
-@pytest.mark.parametrize("width", [390, 1200])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, two_models: ServerProcess, scheme: str, width: int) -> None:
-    with visit(browser, two_models.url, width, color_scheme=scheme) as visitor:
-        assert findings(visitor) == []
-        visitor.page.check("#wanted")
-        visitor.send(CAT)
-        visitor.answered()
-        assert findings(visitor) == []
-        visitor.page.select_option("#other", MODELS[1])
-        visitor.page.wait_for_selector("#rows.two")
-        assert findings(visitor) == []
-        visitor.send(NOTE)
-        visitor.complaint()
-        assert findings(visitor) == []
-
-
-@pytest.mark.skipif("PAGE_PICTURES" not in os.environ, reason="PAGE_PICTURES=docs writes the pictures of the README")
-def test_pictures(browser: Browser, two_models: ServerProcess) -> None:
-    folder = ROOT / os.environ["PAGE_PICTURES"]
-    for scheme, width, name in (("light", 1100, "answer"), ("dark", 1100, "compare"), ("light", 390, "phone")):
-        with visit(browser, two_models.url, width, 1000, color_scheme=scheme) as visitor:
-            visitor.page.check("#wanted")
-            for _ in range(3):  # the first answers of a process are slower
-                visitor.send(CAT)
-                visitor.answered()
-            if name == "compare":
-                visitor.page.select_option("#other", MODELS[1])
-                visitor.page.wait_for_selector("#rows.two")
-            visitor.page.screenshot(path=folder / f"{name}.png")

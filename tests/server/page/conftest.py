@@ -1,0 +1,37 @@
+"""One browser and one server of two models, for all tests of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterator
+
+import pytest
+
+from benchmarks.harness.server_process import ServerProcess
+from tests.server.support.browser import Visit, chromium, visit
+from tests.server.support.http_server import run_http_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+MODELS = ["fwht_mobilenet_v2", "mobilenet_v2"]
+NOTE = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"hello"}
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Asks for the browser first: without one there is nothing to serve."""
+    log = tmp_path_factory.mktemp("page") / "log"
+    with run_http_server(log, "--models", ",".join(MODELS), "--threads", "1") as server:
+        yield server
+
+
+@pytest.fixture
+def visitor(browser: Browser, two_models: ServerProcess) -> Iterator[Visit]:
+    with visit(browser, two_models.url) as opened:
+        yield opened
