@@ -120,7 +120,7 @@ class OnnxRuntimeBackend:
 
 
 def _check_readable(path: Path) -> None:
-    """ONNX Runtime tells a file that may not be read by a number alone."""
+    """StartupError where the file cannot be read: ONNX Runtime would give an error number alone."""
     try:
         with path.open("rb"):
             pass

@@ -1,4 +1,4 @@
-"""A thread that owns what may be used in one thread only: others hand calls over and wait for what comes of them."""
+"""A thread that owns what may be used in one thread only: others hand calls over and wait for the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call:
 
 
 class OwnerThread:
-    """Runs calls one after another. idle: what it does by itself every `idle_s` seconds in which nobody calls."""
+    """Runs calls one after another. idle: what it does every `idle_s` seconds without a call."""
 
     def __init__(self, name: str, idle: Callable[[], None], idle_s: float) -> None:
         self._inbox: SimpleQueue[Optional[Call]] = SimpleQueue()

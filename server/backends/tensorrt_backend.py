@@ -1,11 +1,11 @@
 """TensorRT behind the backend interface: an engine with its card, on the GPU it was built for.
 
-One thread owns the CUDA context, the engine, its stream and its memory; whoever calls hands the batch over and waits.
+One thread owns the CUDA context, the engine, its stream and its memory; callers hand the batch over and wait.
 
 A run that fails is tried once more, on a fresh execution context. Where that fails, too, the request is answered 500
 and `problem` says so, which turns readiness off. From then on every request is one try on a fresh context, and while
-nobody asks the thread tries by itself every RECOVER_S seconds: the first run that succeeds makes the model ready again.
-An error that the GPU keeps (an illegal address) lasts until the process is started anew.
+there is no request the thread tries every RECOVER_S seconds: the first run that succeeds makes the model ready again.
+An error that the CUDA context keeps (an illegal address) lasts until the process is restarted.
 """
 
 from __future__ import annotations

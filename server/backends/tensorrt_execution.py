@@ -139,7 +139,7 @@ class Execution:
         return {"buffers": "mapped" if best else "copied", "buffers_tried": {"batch": size, **tried}}
 
     def _capture_graphs(self) -> Any:
-        """Capture every size. Returns the sizes, or in words why there are no graphs: then every run is a plain one."""
+        """Capture every size. Returns the sizes, or the reason why there are none: then every run is a plain one."""
         plain = {size: self.run(make_noise(self._engine, size)) for size in list_batch_sizes(self._engine)}
         opt = self._engine.opt_batch
         plain_s = self._measure_s(opt)

@@ -1,7 +1,7 @@
 """Which ONNX nodes a layer of a TensorRT engine is made of.
 
 TensorRT names what it fused by the names of its parts: "stem + stem_relu6", "PWN(head_relu6)", "a || b",
-"{ForeignNode[a...b]}" for a whole stretch of the graph; from 8.6 on the inspector also lists them as "Metadata". A
+"{ForeignNode[a...b]}" for a whole block of the graph; from 8.6 on the inspector also lists them as "Metadata". A
 layer that only moves data ("Reformatting CopyNode for Input Tensor 0 to stem") names the layer it works for, but is not
 that layer's work: it belongs to no node and is reported under TensorRT's own name.
 """
@@ -14,12 +14,12 @@ from typing import Any, Dict, List, Mapping, Sequence, Set
 from ..profiling.build_report import ACTIVATIONS, ReportLayer
 
 METADATA = re.compile(r"\[ONNX Layer: ([^\]\x1e\x1f]+)\]")
-STRETCH = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")
+BLOCK = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")
 MOVE = re.compile(r"reformat|CopyNode|HostToDeviceCopy|DeviceToHostCopy|\bcopy\b", re.IGNORECASE)
 
 
 def make_card_layers(inspected: Sequence[Any], nodes: Mapping[str, str]) -> List[Dict[str, Any]]:
-    """The card's `layers`: `name` as the profiler says it, `op`, `onnx_nodes`.
+    """The card's `layers`: `name` as the profiler reports it, `op`, `onnx_nodes`.
 
     inspected: what Engine.inspect_layers returned. nodes: op by name of the ONNX graph's nodes, in
     the graph's order. A node that no layer names was fused without a trace: it is counted to the layer whose node it is
@@ -27,7 +27,7 @@ def make_card_layers(inspected: Sequence[Any], nodes: Mapping[str, str]) -> List
     """
     layers = [layer if isinstance(layer, dict) else {"Name": layer} for layer in inspected]
     owned = [_named(layer, nodes) for layer in layers]
-    _fill_stretches(layers, owned, list(nodes))
+    _fill_blocks(layers, owned, list(nodes))
     claimed: Set[str] = {name for names in owned for name in names}
     for name in nodes:
         if name not in claimed and nodes[name] in ACTIVATIONS:
@@ -59,11 +59,11 @@ def _named(layer: Mapping[str, Any], nodes: Mapping[str, str]) -> List[str]:
     return listed or [word for word in re.findall(r"[\w./-]+", name.replace("...", " ")) if word in nodes]
 
 
-def _fill_stretches(layers: Sequence[Mapping[str, Any]], owned: List[List[str]], order: Sequence[str]) -> None:
-    """A stretch that only tells its ends has all nodes between them which no other layer has."""
+def _fill_blocks(layers: Sequence[Mapping[str, Any]], owned: List[List[str]], order: Sequence[str]) -> None:
+    """A block of which only the ends are named has all nodes between them which no other layer has."""
     taken = {name for names in owned for name in names}
     for layer, names in zip(layers, owned):
-        ends = STRETCH.search(str(layer["Name"]))
+        ends = BLOCK.search(str(layer["Name"]))
         if ends and all(end in order for end in ends.groups()) and not layer.get("Metadata"):
             first, last = sorted(order.index(end) for end in ends.groups())
             names += [name for name in order[first : last + 1] if name not in taken]

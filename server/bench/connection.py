@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(target: Target) -> Connection:
-    """Raises OSError where there is nobody, or the certificate is not trusted."""
+    """Raises OSError where nothing listens, or the certificate is not trusted."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, target.host, target.port, ssl=target.tls)
     return connection

@@ -33,7 +33,7 @@ def make_image() -> bytes:
 
 
 def guess_media_type(data: bytes) -> str:
-    """The server looks at the bytes; this only has to say that it is an image."""
+    """The server goes by the bytes; this only has to be a type that it takes for an image."""
     return "image/jpeg" if data.startswith(b"\xff\xd8") else "application/octet-stream"
 
 

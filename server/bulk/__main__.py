@@ -87,7 +87,7 @@ def check_packages(names: Sequence[str]) -> None:
 
 
 def run_bulk(options: argparse.Namespace) -> Dict[str, Any]:
-    """List the images, classify those that have no row yet, and tell how it ended (Progress.end)."""
+    """List the images, classify those that have no row yet, and print and return the totals (Progress.end)."""
     from .output import Output
     from .progress import Progress
     from .worker import Job
@@ -116,7 +116,7 @@ def run_bulk(options: argparse.Namespace) -> Dict[str, Any]:
 
 
 def check_model(options: argparse.Namespace) -> Tuple[Model, bytes, int]:
-    """The model, closed again, its file, and --top-k. Every worker loads it; here it is told what is wrong with it."""
+    """The model, closed again, its file, and --top-k: what is wrong with them is raised before any worker loads it."""
     model = load_model(options.model, Choice("onnxruntime", threads=1))
     model.close()
     try:

@@ -63,10 +63,10 @@ class Output:
                 check_same_run(self.folder, json.loads(path.read_text("utf-8")), card)
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
-            strangers = sorted(entry.name for entry in self.folder.iterdir() if entry != self._notes)
-            if strangers:
+            foreign = sorted(entry.name for entry in self.folder.iterdir() if entry != self._notes)
+            if foreign:
                 raise StartupError(
-                    f"{self.folder} is not empty ({strangers[0]}) and no bulk run began it: name a new or empty folder"
+                    f"{self.folder} is not empty ({foreign[0]}) and no bulk run began it: name a new or empty folder"
                 )
             write_atomically(path, (json.dumps({"format": FORMAT, **card}, indent=2) + "\n").encode())
         except ValueError as error:

@@ -50,7 +50,7 @@ class Progress:
         return (self._done - self._before) / max(self._ended - self._began, 1e-9)
 
     def end(self, folder: Path) -> Dict[str, Any]:
-        """Tell the end; the numbers of it. `seconds`: from the first worker's begin, without the start of Ray."""
+        """Print and return the totals. `seconds`: since the first worker began, without the start of Ray."""
         for problem in self._problems[:10]:
             print(f"error: {problem}", file=sys.stderr)
         worked, left = self._done - self._before, self._images - self._done

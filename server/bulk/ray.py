@@ -60,7 +60,7 @@ def connect_ray(address: Optional[str], cpus: int) -> Iterator[int]:
 
 
 def check_address(address: str) -> None:
-    """StartupError where nobody listens at HOST:PORT: Ray itself would try for minutes. What else it is, Ray tells."""
+    """StartupError where nothing listens at HOST:PORT: Ray itself would try for minutes. Other errors are Ray's own."""
     host, _, port = address.rpartition(":")
     if "://" in address or not (host and port.isdigit()):
         return

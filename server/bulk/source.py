@@ -18,7 +18,7 @@ class Source(Protocol):
     """Images by name; both methods work in any process that sees the files."""
 
     def list_names(self) -> List[str]:
-        """The name of every image, sorted. Raises StartupError where not all can be told, or there is none."""
+        """The name of every image, sorted. Raises StartupError where a folder cannot be listed, or there is none."""
 
     def read(self, name: str) -> bytes:
         """The image file. Raises ServerError where this one cannot be had, OSError where it may be had another time."""
@@ -61,7 +61,7 @@ class Folder:
     def read(self, name: str) -> bytes:
         try:
             return self._read(self.root / name)
-        except OSError as error:  # a network file system that is away says other things, or its folder has gone
+        except OSError as error:  # a network file system that is away raises other errors, or its folder has gone
             if error.errno in OF_ONE_FILE and self.root.is_dir():
                 raise BadRequest(os.strerror(error.errno)) from error
             raise

@@ -56,8 +56,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = made.add_subparsers(metavar="COMMAND", dest="command", required=True)
 
-    def command(name: str, said: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=said, description=f"{said}.")
+    def command(name: str, text: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=f"{text}.")
         one.set_defaults(run=function)
         return one
 
@@ -126,27 +126,27 @@ def _add_comparing(to: argparse.ArgumentParser) -> None:
     to.add_argument("--json", action="store_true", help="Print JSON instead of the table.")
 
 
-def _count(said: str) -> int:
-    return _whole(said, 1)
+def _count(text: str) -> int:
+    return _whole(text, 1)
 
 
-def _rounds(said: str) -> int:
-    return 1 if said == "1" else _whole(said, ENOUGH_ROUNDS, "1, or ")
+def _rounds(text: str) -> int:
+    return 1 if text == "1" else _whole(text, ENOUGH_ROUNDS, "1, or ")
 
 
-def _whole(said: str, low: int, also: str = "") -> int:
-    if not said.isdecimal() or not low <= int(said) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{said!r} must be {also}a whole number from {low} to 100000")
-    return int(said)
+def _whole(text: str, low: int, also: str = "") -> int:
+    if not text.isdecimal() or not low <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} must be {also}a whole number from {low} to 100000")
+    return int(text)
 
 
-def _share(said: str) -> float:
+def _share(text: str) -> float:
     try:
-        share = float(said[:-1]) / 100 if said.endswith("%") else -1.0
+        share = float(text[:-1]) / 100 if text.endswith("%") else -1.0
     except ValueError:
         share = -1.0
     if not 0 <= share < 1e6:
-        raise argparse.ArgumentTypeError(f"{said!r} must be a percentage, as 10%")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a percentage, as 10%")
     return share
 
 

@@ -59,7 +59,7 @@ def draw_heading(drawing: Drawing, title: str, lines: Iterable[str]) -> float:
     """Draw the title and wrapped lines; returns the y below them."""
     y = 30.0
     drawing.add_clipped_text(EDGE, y, WIDTH - 2 * EDGE, title, "text big")
-    for line in [part for said in lines for part in textwrap.wrap(said, LINE)]:
+    for line in [part for text in lines for part in textwrap.wrap(text, LINE)]:
         y += 18
         drawing.add_clipped_text(EDGE, y, WIDTH - 2 * EDGE, line, "soft")
     return y + 14

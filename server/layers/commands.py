@@ -133,9 +133,9 @@ def _read(path: Path) -> bytes:
         raise StartupError(f"the image {path} cannot be read ({error.strerror}): name one with --image") from error
 
 
-def _progress(said: str) -> None:
+def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\033[K{said}\r", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{text}\r", end="", file=sys.stderr, flush=True)
 
 
 def _write_report(stem: str, report: LayerReport, options: argparse.Namespace) -> List[Path]:
@@ -159,13 +159,13 @@ def _write(path: Path, content: str) -> Path:
     return path
 
 
-def _finish(said: str, paths: Sequence[Path] = (), found: Optional[Diff] = None) -> int:
+def _finish(text: str, paths: Sequence[Path] = (), found: Optional[Diff] = None) -> int:
     """Print, and return the exit status of what was found. The files are named on stderr: stdout may be piped on, and
     whoever reads it may stop doing so (`| head`), so everything else is done by now."""
     for path in dict.fromkeys(paths):
         print(f"written: {path}", file=sys.stderr)
     try:
-        print(said.rstrip("\n"), end="\n" if said else "", flush=True)
+        print(text.rstrip("\n"), end="\n" if text else "", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest of the buffer goes
     if found is None or not found.above:

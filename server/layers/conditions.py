@@ -1,10 +1,10 @@
-"""Under which conditions two sides were measured: what differs, and whether that speaks against comparing them."""
+"""Under which conditions two sides were measured: what differs, and whether the two can be compared at all."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-# They differ between any two reports, or are told elsewhere.
+# They differ between any two reports, or are shown elsewhere.
 IGNORED = (
     "started",
     "noisy",
@@ -22,7 +22,7 @@ BOARD = ("cpu", "gpu", "board.model", "board.power_mode")
 def find_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
     """The conditions that are not the same, as (A's, B's); those within others by names like "board.power_mode".
 
-    None of them where one side tells nothing at all.
+    None of them where one side has none at all.
     """
     left, right = flatten(a), flatten(b)
     if not left or not right:

@@ -32,7 +32,7 @@ def draw_diff(found: Diff) -> str:
 
 
 def find_group_kind(layers: Sequence[TimedLayer]) -> str:
-    """Of the layers that do the work; one whose block tells no nodes is some other layer, not work of none."""
+    """Of the layers that do the work; one whose block has no known nodes is some other layer, not work of none."""
     kinds = [find_kind(layer.op, layer.nodes or layer.block or ()) for layer in layers if not layer.helper]
     return next((name for name in ("fwht", "mf", "other") if name in kinds), "unknown")
 
@@ -49,8 +49,8 @@ def _draw_rows(drawing: Drawing, y: float, found: Diff) -> float:
         drawing.add_text(
             WIDTH - EDGE, y + 15, f"{one.ms:+.3f} ms  {format_percent(one)}", COLOURS.get(one.verdict, "soft"), True
         )
-        said = f"{one.verdict}, above the limit" if one.above else one.verdict
-        drawing.add_text(WIDTH - EDGE, y + 28, said, f"small {COLOURS.get(one.verdict, 'soft')}", True)
+        text = f"{one.verdict}, above the limit" if one.above else one.verdict
+        drawing.add_text(WIDTH - EDGE, y + 28, text, f"small {COLOURS.get(one.verdict, 'soft')}", True)
         y += ROW
     for name, unmatched in (("A", found.only_a), ("B", found.only_b)):
         if unmatched:
@@ -92,6 +92,6 @@ def _describe(found: Diff) -> List[str]:
         for (name, side), place in zip(found.sides, ("upper, faint", "lower"))
     ]
     lines.append("Thin lines: between what a time moves when it is measured again.")
-    lines += [f"Noisy: {said}" for said in list_noise(found)]
-    said = describe_verdict(found)
-    return [*lines, said] if said else lines
+    lines += [f"Noisy: {text}" for text in list_noise(found)]
+    text = describe_verdict(found)
+    return [*lines, text] if text else lines

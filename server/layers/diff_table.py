@@ -67,7 +67,7 @@ def _format_sides(found: Diff) -> str:
     if found.conditions:
         pairs = (f"{key} ({format_value(a)} / {format_value(b)})" for key, (a, b) in found.conditions.items())
         lines.append("Conditions that differ: " + ", ".join(pairs))
-    lines += [f"NOISY: {said}" for said in list_noise(found)]
+    lines += [f"NOISY: {text}" for text in list_noise(found)]
     lines += [f"{name}: {note}" for note, name in collect_notes(found).items()]
     return "\n".join(map(wrap, [*lines, *found.notes]))
 
@@ -128,5 +128,5 @@ def _format_summary(found: Diff) -> str:
         f"layers: {counts['slower']} slower, {counts['faster']} faster, {counts[SAME]} the same within the noise,"
         f" {len(found.only_a)} only in A, {len(found.only_b)} only in B",
     ]
-    said = describe_verdict(found)
-    return "\n".join(map(wrap, [*lines, said] if said else lines))
+    text = describe_verdict(found)
+    return "\n".join(map(wrap, [*lines, text] if text else lines))

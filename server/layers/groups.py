@@ -4,7 +4,7 @@ An engine fuses "stem" and "stem_relu6" where another runs them apart; both then
 times are compared. A layer of no node ("blocks.0.add -> blocks.1.expand") is matched by its name and op. What has no
 counterpart is listed with the reason:
 
-- the kernels of a block that TensorRT compiled as one tell no nodes, unless a layer list does;
+- the kernels of a block that TensorRT compiled as one name no nodes, unless a layer list does;
 - names that an exporter counted ("Conv_9") mean another layer in another file. They are used only where the two sides
   number alike: no number stands for two ops, and nearly all such names are on both sides.
 

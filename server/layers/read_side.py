@@ -15,7 +15,7 @@ from .trtexec_profile import parse_trtexec
 
 def read_side(path: Path, info: Optional[Path] = None, spread: float = 0.05) -> Side:
     """info: trtexec's --exportLayerInfo of the same engine. spread: share of a time that another measurement may differ
-    by where the file tells nothing of it.
+    by where the file has no spread of its own.
 
     Raises StartupError naming the file, what is wrong with it, and what it should be.
     """

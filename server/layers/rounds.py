@@ -90,7 +90,7 @@ def merge_rounds(reports: Sequence[LayerReport]) -> LayerReport:
         item["rounds_ms"] = column.tolist()
     made["runs"], made["rounds"] = sum(report["runs"] for report in reports), len(reports)
     made["latency_rounds_ms"] = latency_ms.tolist()
-    made.pop("note", None)  # it counts a layer as a kernel, and speaks of runs
+    made.pop("note", None)  # it took each layer for a kernel and each round for a run
     typical = reports[int(np.argsort(profiled_ms)[len(reports) // 2])]
     if "note" in typical:
         made["note"] = f"Of one round: {typical['note']}"

@@ -51,14 +51,14 @@ class Drawing:
     def add_line(self, y: float) -> None:
         self._parts.append(f'<path d="M16 {y:.1f}h{self.width - 32}" class="rule"/>')
 
-    def add_text(self, x: float, y: float, said: str, style: str = "text", right: bool = False) -> None:
+    def add_text(self, x: float, y: float, text: str, style: str = "text", right: bool = False) -> None:
         """style: classes, a colour among them. right: x is where the text ends."""
         anchor = ' text-anchor="end"' if right else ""
-        self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{style}"{anchor}>{escape_text(said)}</text>')
+        self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{style}"{anchor}>{escape_text(text)}</text>')
 
-    def add_clipped_text(self, x: float, y: float, width: float, said: str, style: str = "text", tip: str = "") -> None:
+    def add_clipped_text(self, x: float, y: float, width: float, text: str, style: str = "text", tip: str = "") -> None:
         """Text that is cut off at `width`, however wide its letters are."""
-        inner = f'<text y="14" class="{style}">{escape_text(said)}<title>{escape_text(tip or said)}</title></text>'
+        inner = f'<text y="14" class="{style}">{escape_text(text)}<title>{escape_text(tip or text)}</title></text>'
         self._parts.append(f'<svg x="{x:.1f}" y="{y - 14:.1f}" width="{width:.1f}" height="20">{inner}</svg>')
 
     def to_svg(self, height: float, title: str) -> str:
@@ -91,6 +91,6 @@ def make_style() -> str:
     return "\n".join([*rules, *light, "@media (prefers-color-scheme: dark) {", *dark, "}"])
 
 
-def escape_text(said: str) -> str:
+def escape_text(text: str) -> str:
     """Escaped; what XML cannot hold (TensorRT separates names by control characters) becomes a blank."""
-    return escape(NOT_XML.sub(" ", said), {'"': "&quot;"})
+    return escape(NOT_XML.sub(" ", text), {'"': "&quot;"})

@@ -43,6 +43,6 @@ def format_report(report: LayerReport) -> str:
     return "\n".join([format_table(rows, "<<>>>>"), "", *map(wrap, [sums, *notes])])
 
 
-def wrap(said: str) -> str:
+def wrap(text: str) -> str:
     """Sentences in lines; a table is left alone."""
-    return said if "\n" in said else textwrap.fill(said, LINE)
+    return text if "\n" in text else textwrap.fill(text, LINE)

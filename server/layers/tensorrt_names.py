@@ -9,7 +9,7 @@
     a [profile 1]                       a, for the second optimisation profile
 
 Seen in profiles and layer lists of TensorRT 8.0 to 10.15. From 8.6 on the layer list of an engine that was built with
-detailed verbosity tells a layer's nodes as "Metadata": "[ONNX Layer: a]", several of them with the control characters
+detailed verbosity lists a layer's nodes as "Metadata": "[ONNX Layer: a]", several of them with the control characters
 1E or 1F between them, or nothing.
 """
 
@@ -34,7 +34,7 @@ METADATA = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f\[]|$)")
 
 @dataclass(frozen=True)
 class NameParts:
-    """What a layer's name tells. nodes: ONNX names, weights among them. helper: it moves data for them. block: the ends
+    """What a layer's name says. nodes: ONNX names, weights among them. helper: it moves data for them. block: the ends
     ("a...b") or the name of a block, whose nodes are not named."""
 
     nodes: Tuple[str, ...]

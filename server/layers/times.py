@@ -1,4 +1,4 @@
-"""One side of a comparison: its layers, what each took, and between what its time moves when it is measured again.
+"""One side of a comparison: its layers, what each took, and the band in which its time lies when it is measured again.
 
 That band is not the standard error of the median, 0.49 (p90 - p10) / sqrt(runs): the medians of one measurement and the
 next were found to differ by three to six times as much, those of minutes by more (docs/layers.md). In this order it is:
@@ -43,7 +43,7 @@ class TimedLayer:
 
 @dataclass(frozen=True)
 class Side:
-    """label: for people. total: of a whole run. sum: of the layers. band: what the bands are made of, in words."""
+    """label: shown to readers. total: of a whole run. sum: of the layers. band: what the bands are made of."""
 
     label: str
     source: str
@@ -56,12 +56,12 @@ class Side:
 
     @property
     def noisy(self) -> Optional[str]:
-        """Why the times are not to be trusted, None where nothing speaks against them."""
+        """Why the times are not to be trusted, None where there is no reason."""
         return self.conditions.get("noisy")
 
 
 def add_times(parts: Sequence[Times]) -> Times:
-    """Of several layers together; their bands add up unless the rounds tell how they moved together."""
+    """Of several layers together; their bands add up unless the rounds show how they moved together."""
     ms = sum(part.ms for part in parts)
     if parts and parts[0].rounds and len({len(part.rounds) for part in parts}) == 1:
         rounds = tuple(map(sum, zip(*(part.rounds for part in parts))))

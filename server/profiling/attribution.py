@@ -51,7 +51,7 @@ def attribute_nodes(exported: onnx.GraphProto, optimised: onnx.GraphProto) -> Li
 
 
 class _Graph:
-    """Who writes and who reads the tensors of a list of nodes."""
+    """Which nodes of a list write and read each tensor."""
 
     def __init__(self, nodes: Sequence[onnx.NodeProto]) -> None:
         self._nodes = nodes

@@ -80,7 +80,7 @@ def read_board_state(root: Path = ROOT) -> Dict[str, Any]:
 
 
 def why_noisy(before: Mapping[str, Any], after: Mapping[str, Any], on_gpu: bool = True) -> Optional[str]:
-    """Why times taken between the two states are not to be trusted, in words; None where nothing says so.
+    """Why times taken between the two states are not to be trusted, as a sentence; None where there is no reason.
 
     on_gpu: whether the GPU was timed; the clock of one that has nothing to do goes up and down.
     """
@@ -129,7 +129,7 @@ def _read_l4t(root: Path) -> Optional[str]:
 
 
 def _read_power_mode(root: Path) -> Optional[str]:
-    """As in "MAXN" or, where the names are not told, "mode 0"."""
+    """As in "MAXN" or, where the names are not known, "mode 0"."""
     found = re.search(r"pmode:(\d+)", _read_text(root / "var/lib/nvpmodel/status") or "")
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What a layer report says of the board it was measured on, among its `conditions`; nothing on another machine."""
+"""The board among a layer report's `conditions`; empty on another machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine a measurement was made on, in words."""
+"""The machine a measurement was made on: what names it, and its processors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def list_cpus() -> Set[int]:
 
 
 def count_physical_cores(topology: str = TOPOLOGY) -> int:
-    """How many cores the processors of this process belong to; where the system does not tell, each counts as one."""
+    """How many cores the processors of this process belong to; where the system does not say, each counts as one."""
     return len({_read_siblings(Path(topology.format(cpu))) or str(cpu) for cpu in list_cpus()})
 
 

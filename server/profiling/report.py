@@ -43,8 +43,8 @@ class _Report(TypedDict):
 
 
 class LayerReport(_Report, total=False):
-    """Times in milliseconds. rounds, latency_rounds_ms: where it is of several rounds. note: what keeps the sums from
-    adding up, in words."""
+    """Times in milliseconds. rounds, latency_rounds_ms: where it is of several rounds. note: why the sums do
+    not add up to profiled_ms, where they do not."""
 
     rounds: int
     latency_rounds_ms: List[float]
