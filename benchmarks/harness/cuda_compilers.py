@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.harness.nvrtc import WheelMissing, wheel_folder
+from benchmarks.harness.nvrtc import WheelMissing, find_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -29,13 +29,13 @@ class Compiler(Protocol):
     name: str
     architectures: frozenset[int]  # that it is asked for
 
-    def ptx(self, source: str, architecture: int) -> str: ...
+    def compile_to_ptx(self, source: str, architecture: int) -> str: ...
 
-    def report(self, ptx: str, architecture: int) -> str:
+    def report_usage(self, ptx: str, architecture: int) -> str:
         """What ptxas -v says."""
 
 
-def output(command: list[str], stdin: str | None = None) -> str:
+def run_command(command: list[str], stdin: str | None = None) -> str:
     """Standard output and error of a command; its text as an exception where it fails."""
     done = subprocess.run(
         command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, check=False
@@ -48,49 +48,49 @@ def output(command: list[str], stdin: str | None = None) -> str:
 class Wheels:
     def __init__(self) -> None:
         try:
-            self.ptxas = str(wheel_folder("cuda_nvcc") / "bin" / "ptxas")
-            wheel_folder("cuda_nvrtc"), wheel_folder("cuda_runtime")
+            self.ptxas = str(find_wheel("cuda_nvcc") / "bin" / "ptxas")
+            find_wheel("cuda_nvrtc"), find_wheel("cuda_runtime")
         except WheelMissing as missing:
             raise CompilerMissing(str(missing)) from None
-        release = re.search(r"release ([\d.]+)", output([self.ptxas, "--version"]))
+        release = re.search(r"release ([\d.]+)", run_command([self.ptxas, "--version"]))
         self.name = f"NVRTC, ptxas {release.group(1) if release else '?'}"
         self.architectures = frozenset((53, 62, 72, 87))  # the boards of JetPack 4 to 6; newer ones are nvcc's
 
-    def ptx(self, source: str, architecture: int) -> str:
-        return output([sys.executable, "-m", "benchmarks.harness.nvrtc", str(architecture), str(PLUGINS)], source)
+    def compile_to_ptx(self, source: str, architecture: int) -> str:
+        return run_command([sys.executable, "-m", "benchmarks.harness.nvrtc", str(architecture), str(PLUGINS)], source)
 
-    def report(self, ptx: str, architecture: int) -> str:
+    def report_usage(self, ptx: str, architecture: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "kernels.ptx"
             path.write_text(ptx)
-            return output([self.ptxas, "-v", f"-arch=sm_{architecture}", str(path), "-o", os.devnull])
+            return run_command([self.ptxas, "-v", f"-arch=sm_{architecture}", str(path), "-o", os.devnull])
 
 
 class Nvcc:
     def __init__(self) -> None:
-        found = settings_found()
+        found = find_settings()
         self.nvcc = found["NVCC"]
         self.host_compiler = found["HOST_COMPILER"]
         self.name = f"nvcc {found['CUDA_VERSION']}"
-        self.architectures = frozenset(map(int, SM.findall(output([self.nvcc, "--help"]))))
+        self.architectures = frozenset(map(int, SM.findall(run_command([self.nvcc, "--help"]))))
 
-    def ptx(self, source: str, architecture: int) -> str:
+    def compile_to_ptx(self, source: str, architecture: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "kernels.cu"
             path.write_text(source)
             command = [self.nvcc, "-ccbin", self.host_compiler, "-std=c++14", "-O3", f"-I{PLUGINS}", "-ptx"]
-            output([*command, f"-arch=compute_{architecture}", str(path), "-o", f"{path}.ptx"])
+            run_command([*command, f"-arch=compute_{architecture}", str(path), "-o", f"{path}.ptx"])
             return Path(f"{path}.ptx").read_text()
 
-    def report(self, ptx: str, architecture: int) -> str:
+    def report_usage(self, ptx: str, architecture: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "kernels.ptx"
             path.write_text(ptx)
             command = [self.nvcc, "-cubin", f"-arch=sm_{architecture}", "-Xptxas", "-v"]
-            return output([*command, str(path), "-o", f"{path}.cubin"])
+            return run_command([*command, str(path), "-o", f"{path}.cubin"])
 
 
-def settings_found() -> dict[str, str]:
+def find_settings() -> dict[str, str]:
     """What find_cuda.sh writes for make. The architecture named is one that every CUDA from 11.8 on knows."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["sh", str(PLUGINS / "find_cuda.sh"), folder]

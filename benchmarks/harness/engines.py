@@ -40,7 +40,9 @@ TIMINGS = bytearray()  # what the builder measured so far: a layer that returns 
 Batch = Union[int, "tuple[int, int, int]"]  # fixed, or least, usual and largest
 
 
-def build(proto: onnx.ModelProto, batch: Batch, half: bool = False, half_io: bool = False, tf32: bool = False) -> bytes:
+def build_engine(
+    proto: onnx.ModelProto, batch: Batch, half: bool = False, half_io: bool = False, tf32: bool = False
+) -> bytes:
     """The serialised engine. half: float16 is allowed inside; half_io: inputs and outputs are float16, in the layout
     (linear or HWC8) that TensorRT likes best; tf32: as TensorRT has it by default.
 
@@ -83,12 +85,12 @@ class Engine:
             return bool(self.engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT)
         return bool(self.engine.binding_is_input(name))
 
-    def kind(self, name: str) -> int:
+    def read_type(self, name: str) -> int:
         """FLOAT32 or FLOAT16."""
         kind = self.engine.get_tensor_dtype(name) if self.by_name else self.engine.get_binding_dtype(name)
         return {trt.float32: FLOAT32, trt.float16: FLOAT16}[kind]
 
-    def layout(self, name: str) -> int:
+    def read_layout(self, name: str) -> int:
         """NCHW or HWC8."""
         if self.by_name:
             layout = self.engine.get_tensor_format(name)
@@ -96,14 +98,14 @@ class Engine:
             layout = self.engine.get_binding_format(self.names.index(name))
         return {trt.TensorFormat.LINEAR: NCHW, trt.TensorFormat.HWC8: HWC8}[layout]
 
-    def layers(self) -> list[dict[str, Any]]:
+    def inspect_layers(self) -> list[dict[str, Any]]:
         """What the engine inspector tells of each layer: Name, LayerType and more."""
         inspector = self.engine.create_engine_inspector()
         told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
         return [layer if isinstance(layer, dict) else {"Name": layer} for layer in told["Layers"]]
 
 
-class Bound:
+class BoundContext:
     """A context of an engine with memory of its own for every tensor."""
 
     def __init__(self, engine: Engine, library: Library) -> None:
@@ -112,7 +114,7 @@ class Bound:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.buffers: dict[str, Buffer] = {}
 
-    def __enter__(self) -> Bound:
+    def __enter__(self) -> BoundContext:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -128,7 +130,7 @@ class Bound:
                 self.shapes[name] = shape
                 self.buffers[name] = self._stack.enter_context(Buffer(self.library, self._bytes(name)))
             if name in inputs:
-                self.buffers[name].write(pack(inputs[name], self.engine.kind(name), self.engine.layout(name)))
+                self.buffers[name].write(pack(inputs[name], self.engine.read_type(name), self.engine.read_layout(name)))
             else:
                 self.buffers[name].fill(0xFF)
 
@@ -144,13 +146,13 @@ class Bound:
         if not started:
             raise RuntimeError("TensorRT did not start the engine; its own messages above say why")
 
-    def outputs(self) -> dict[str, np.ndarray]:
+    def read_outputs(self) -> dict[str, np.ndarray]:
         """What the outputs hold now, as (N, C, H, W) or whatever the shape is, in the engine's type."""
         read = {}
         for name in self.engine.names:
             if not self.engine.is_input(name):
-                memory = self.buffers[name].bytes()
-                kind, layout = self.engine.kind(name), self.engine.layout(name)
+                memory = self.buffers[name].read_bytes()
+                kind, layout = self.engine.read_type(name), self.engine.read_layout(name)
                 read[name] = unpack(memory, self.shapes[name], kind, layout)[0]
         return read
 
@@ -158,7 +160,7 @@ class Bound:
         self.load(inputs)
         self.start(stream)
         stream.synchronize()
-        return self.outputs()
+        return self.read_outputs()
 
     def _set_shape(self, name: str, shape: tuple[int, ...]) -> None:
         if self._shape(name) == shape:
@@ -174,5 +176,5 @@ class Bound:
         return tuple(self.context.get_binding_shape(self.engine.names.index(name)))
 
     def _bytes(self, name: str) -> int:
-        values = int(np.prod(packed_shape(self.shapes[name], self.engine.layout(name))))
-        return values * DTYPES[self.engine.kind(name)].itemsize
+        values = int(np.prod(packed_shape(self.shapes[name], self.engine.read_layout(name))))
+        return values * DTYPES[self.engine.read_type(name)].itemsize

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from export.engine.onnx_half import convert_to_float16
 
 
-def half_model(path: Path) -> onnx.ModelProto:
+def make_half_model(path: Path) -> onnx.ModelProto:
     """The ONNX file as `make engine PRECISION=fp16` types it for TensorRT 11. Our own nodes, whose function bodies are
     float32's, get a Cast before and one behind, so that their inputs and outputs are rounded to float16."""
     model = onnx.load_from_string(convert_to_float16(path.read_bytes()))
@@ -34,7 +34,7 @@ class HalfSession:
     """Images (N, 3, H, W) in float32 to logits (N, classes) in float32, float16 in between."""
 
     def __init__(self, path: Path) -> None:
-        model = half_model(path).SerializeToString()
+        model = make_half_model(path).SerializeToString()
         self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def infer(self, batch: np.ndarray) -> np.ndarray:

@@ -152,8 +152,8 @@ def measure_kernels(compiler: Compiler, op: str, architecture: int) -> list[Figu
     path = find_cache(compiler, op, architecture)
     if path.exists():
         return [Figures(**kernel) for kernel in json.loads(path.read_text())]
-    ptx = compiler.ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
-    figures = parse_report(op, compiler.name, architecture, ptx, compiler.report(ptx, architecture))
+    ptx = compiler.compile_to_ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
+    figures = parse_report(op, compiler.name, architecture, ptx, compiler.report_usage(ptx, architecture))
     if path == find_cache(compiler, op, architecture):  # else a source was edited meanwhile
         for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
             old.unlink()

@@ -153,7 +153,7 @@ class Buffer(Resource):
         self.size = size
 
     @classmethod
-    def of(cls, library: Library, values: np.ndarray) -> Buffer:
+    def from_array(cls, library: Library, values: np.ndarray) -> Buffer:
         values = np.ascontiguousarray(values)
         buffer = cls(library, max(values.nbytes, 1))
         buffer.write(values)
@@ -167,9 +167,9 @@ class Buffer(Resource):
 
     def fill(self, byte: int) -> None:
         self.library.call("fwht_memset", self.pointer, byte, self.size, None)
-        self.bytes(1)  # waits: filling goes on after the call, and other streams would not wait for it
+        self.read_bytes(1)  # waits: filling goes on after the call, and other streams would not wait for it
 
-    def bytes(self, size: int | None = None) -> np.ndarray:
+    def read_bytes(self, size: int | None = None) -> np.ndarray:
         """A copy of all of it, or of the first `size` bytes."""
         values = np.empty(self.size if size is None else size, np.uint8)
         self.library.call("fwht_copy_out", values.ctypes.data, self.pointer, values.size)

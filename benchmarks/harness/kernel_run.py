@@ -64,7 +64,7 @@ class Guarded:
 
     def read(self) -> np.ndarray:
         """The values, (N, C, H, W). Raises AssertionError where the memory says that the kernel overstepped."""
-        memory = self.buffer.bytes()
+        memory = self.buffer.read_bytes()
         guards = np.concatenate([memory[:GUARD], memory[GUARD + self.size :]])
         assert (guards == POISON).all(), f"{int((guards != POISON).sum())} bytes beside the output were overwritten"
         values, fill = unpack(memory[GUARD : GUARD + self.size], self.shape, self.form.kind, self.form.layout)
@@ -92,7 +92,7 @@ class FwhtLayerRun:
         shape = (batch, layer.out_channels, height, width)
         source, self.target = Guarded(stack, library, x.shape, form), Guarded(stack, library, shape, form)
         source.write(x)
-        pointers = {name: stack.enter_context(Buffer.of(library, weights[name])).pointer for name in WEIGHTS}
+        pointers = {name: stack.enter_context(Buffer.from_array(library, weights[name])).pointer for name in WEIGHTS}
         if residual is not None:
             added = Guarded(stack, library, shape, form)
             added.write(residual)
@@ -146,7 +146,7 @@ def run_mf_depthwise_conv(
         source = Guarded(stack, library, x.shape, form)
         target = Guarded(stack, library, (batch, channels, out_height, out_width), form)
         source.write(x)
-        pointers = {name: stack.enter_context(Buffer.of(library, weights[name])).pointer for name in weights}
+        pointers = {name: stack.enter_context(Buffer.from_array(library, weights[name])).pointer for name in weights}
         params = MfDepthwiseConvParams(
             x=source.pointer,
             y=target.pointer,

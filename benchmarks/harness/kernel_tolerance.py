@@ -53,18 +53,20 @@ def norm(values: np.ndarray) -> float:
     return float(np.sqrt(np.square(np.abs(values.astype(np.float64))).sum()))
 
 
-def error(y: np.ndarray, reference: np.ndarray, allowed: float) -> Error:
+def measure_error(y: np.ndarray, reference: np.ndarray, allowed: float) -> Error:
     size = max(norm(reference), np.finfo(np.float64).tiny)
     return Error(norm(y.astype(np.float64) - reference) / size, allowed / size)
 
 
-def output_rounding(reference: np.ndarray, kind: int) -> float:
+def bound_output_rounding(reference: np.ndarray, kind: int) -> float:
     if kind == FLOAT32:
         return 0.0
     return HALF * norm(reference) + HALF_ABSOLUTE * float(np.sqrt(reference.size))
 
 
-def fwht_layer_reference(layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
+def compute_fwht_layer_reference(
+    layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None
+) -> np.ndarray:
     """Y in float64, the residual added before the activation."""
     if residual is None:
         return layer.compute_reference(x, weights)
@@ -72,16 +74,18 @@ def fwht_layer_reference(layer: LayerCase, weights: Weights, x: np.ndarray, resi
     return activate(linear + residual.astype(np.float64), layer.activation)
 
 
-def fwht_layer_error(
+def measure_fwht_layer_error(
     layer: LayerCase, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int, residual: np.ndarray | None = None
 ) -> Error:
     """x and residual as the kernel got them (float16 values where it is float16), y what it made of them."""
-    reference = fwht_layer_reference(layer, weights, x, residual)
-    allowed = SECOND * _float32_norm(layer, weights, x, residual, kind) + output_rounding(reference, kind)
-    return error(y, reference, allowed)
+    reference = compute_fwht_layer_reference(layer, weights, x, residual)
+    allowed = SECOND * _bound_float32_error(layer, weights, x, residual, kind) + bound_output_rounding(reference, kind)
+    return measure_error(y, reference, allowed)
 
 
-def _float32_norm(layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int) -> float:
+def _bound_float32_error(
+    layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int
+) -> float:
     stages = np.log2(layer.n)
     limits, scale = (weights[name].astype(np.float64)[:, None, None] for name in ("thresholds", "scale"))
     gain, bias = (weights[name].astype(np.float64) for name in ("gain", "bias"))
@@ -103,11 +107,11 @@ def _float32_norm(layer: LayerCase, weights: Weights, x: np.ndarray, residual: n
     return float(largest * dz + 3 * U * end)
 
 
-def mf_depthwise_conv_error(
+def measure_mf_depthwise_conv_error(
     x: np.ndarray, weights: Weights, y: np.ndarray, kind: int, stride: int, padding: int, op: int, activation: int
 ) -> Error:
     """Of MFDepthwiseConv; weights: weight, gain, bias."""
     arguments = (x, weights["weight"], weights["gain"], weights["bias"], stride, padding)
     reference = mf_depthwise_conv(*arguments, operator=op, activation=activation)
-    allowed = norm(mf_depthwise_conv_bounds(*arguments)) + output_rounding(reference, kind)
-    return error(y, reference, allowed)
+    allowed = norm(mf_depthwise_conv_bounds(*arguments)) + bound_output_rounding(reference, kind)
+    return measure_error(y, reference, allowed)

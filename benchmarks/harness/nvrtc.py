@@ -18,7 +18,7 @@ class WheelMissing(RuntimeError):
     """A wheel of the extra `kernels` is not installed."""
 
 
-def wheel_folder(package: str) -> Path:
+def find_wheel(package: str) -> Path:
     """Where the wheel nvidia-<package>-cu12 lies."""
     try:
         spec = importlib.util.find_spec(f"nvidia.{package}")
@@ -30,11 +30,11 @@ def wheel_folder(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def library() -> ctypes.CDLL:
-    return ctypes.CDLL(str(next(wheel_folder("cuda_nvrtc").glob("lib/libnvrtc.so.*"))))
+def load_library() -> ctypes.CDLL:
+    return ctypes.CDLL(str(next(find_wheel("cuda_nvrtc").glob("lib/libnvrtc.so.*"))))
 
 
-def text_of(read_size: Callable[..., int], read_text: Callable[..., int], program: ctypes.c_void_p) -> str:
+def read_output(read_size: Callable[..., int], read_text: Callable[..., int], program: ctypes.c_void_p) -> str:
     """Log and PTX are read in the same two steps: the size, then as many bytes."""
     size = ctypes.c_size_t()
     read_size(program, ctypes.byref(size))
@@ -43,17 +43,17 @@ def text_of(read_size: Callable[..., int], read_text: Callable[..., int], progra
     return text.value.decode()
 
 
-def ptx(source: str, architecture: int, includes: list[str]) -> str:
-    nvrtc = library()
-    folders = [*includes, str(wheel_folder("cuda_runtime") / "include")]
+def compile_to_ptx(source: str, architecture: int, includes: list[str]) -> str:
+    nvrtc = load_library()
+    folders = [*includes, str(find_wheel("cuda_runtime") / "include")]
     options = [f"--gpu-architecture=compute_{architecture}", "--std=c++14", *(f"-I{folder}" for folder in folders)]
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
     arguments = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     if nvrtc.nvrtcCompileProgram(program, len(options), arguments) != 0:
-        raise SystemExit(text_of(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program))
-    return text_of(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program)
+        raise SystemExit(read_output(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program))
+    return read_output(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program)
 
 
 if __name__ == "__main__":
-    print(ptx(sys.stdin.read(), int(sys.argv[1]), sys.argv[2:]))
+    print(compile_to_ptx(sys.stdin.read(), int(sys.argv[1]), sys.argv[2:]))

@@ -48,18 +48,18 @@ class _Graph:
             numpy_helper.from_array(np.float32(6), "relu6_high"),
         ]
 
-    def weight(self, name: str, *shape: int) -> str:
+    def add_weight(self, name: str, *shape: int) -> str:
         values = self.random.standard_normal(shape, dtype=np.float32) / np.sqrt(np.prod(shape[1:]) or 1)
         self.weights.append(numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
-    def conv(
+    def add_conv(
         self, name: str, x: str, c_in: int, c_out: int, kernel: int = 1, group: int = 1, relu6: bool = True
     ) -> str:
         inputs = [
             x,
-            self.weight(f"{name}.weight", c_out, c_in // group, kernel, kernel),
-            self.weight(f"{name}.bias", c_out),
+            self.add_weight(f"{name}.weight", c_out, c_in // group, kernel, kernel),
+            self.add_weight(f"{name}.bias", c_out),
         ]
         pads = [kernel // 2] * 4
         self.nodes.append(helper.make_node("Conv", inputs, [f"{name}_out"], name, group=group, pads=pads))
@@ -69,46 +69,46 @@ class _Graph:
         self.nodes.append(helper.make_node("Clip", clip, [f"{name}_relu6_out"], f"{name}_relu6"))
         return f"{name}_relu6_out"
 
-    def fwht(self, name: str, x: str, c_in: int, c_out: int, n: int, activation: int) -> str:
+    def add_fwht_layer(self, name: str, x: str, c_in: int, c_out: int, n: int, activation: int) -> str:
         sizes = {"thresholds": n, "scale": n, "gain": c_out, "bias": c_out}
-        inputs = [x, *(self.weight(f"{name}.{key}", size) for key, size in sizes.items())]
+        inputs = [x, *(self.add_weight(f"{name}.{key}", size) for key, size in sizes.items())]
         arguments = {"n": n, "in_channels": c_in, "out_channels": c_out, "activation": activation}
         self.nodes.append(make_fwht_layer_node(name, inputs, f"{name}_out", **arguments))
         return f"{name}_out"
 
-    def multiplication_free(self, name: str, x: str, channels: int) -> str:
-        inputs = [x, self.weight(f"{name}.weight", channels, 1, 3, 3)]
-        inputs += [self.weight(f"{name}.{key}", channels) for key in ("gain", "bias")]
+    def add_mf_conv(self, name: str, x: str, channels: int) -> str:
+        inputs = [x, self.add_weight(f"{name}.weight", channels, 1, 3, 3)]
+        inputs += [self.add_weight(f"{name}.{key}", channels) for key in ("gain", "bias")]
         self.nodes.append(
             make_mf_depthwise_conv_node(name, inputs, f"{name}_out", channels=channels, operator=1, activation=6)
         )
         return f"{name}_out"
 
-    def node(self, op: str, name: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+    def add_node(self, op: str, name: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
         output = output or f"{name}_out"
         self.nodes.append(helper.make_node(op, inputs, [output], name, **attributes))
         return output
 
 
-def tiny_model() -> onnx.ModelProto:
+def make_tiny_model() -> onnx.ModelProto:
     """The model; input (N, 3, 16, 16), output (N, 4)."""
     graph = _Graph()
-    x = graph.conv("stem", "image", 3, 16, kernel=3)
-    y = graph.conv("blocks.0.expand", x, 16, 32)
-    y = graph.conv("blocks.0.depthwise", y, 32, 32, kernel=3, group=32)
-    y = graph.conv("blocks.0.project", y, 32, 16, relu6=False)
-    x = graph.node("Add", "blocks.0.add", [x, y])
-    y = graph.fwht("blocks.1.expand", x, 16, 48, n=64, activation=6)
-    y = graph.multiplication_free("blocks.1.depthwise", y, 48)
-    y = graph.fwht("blocks.1.project", y, 48, 16, n=64, activation=0)
-    x = graph.node("Add", "blocks.1.add", [x, y])
-    x = graph.fwht("blocks.2.expand", x, 16, 48, n=64, activation=6)
-    x = graph.conv("blocks.2.depthwise", x, 48, 48, kernel=3, group=48)
-    x = graph.conv("head", x, 48, 32)
-    x = graph.node("GlobalAveragePool", "pool", [x])
-    x = graph.node("Flatten", "flatten", [x])
-    classifier = [x, graph.weight("classifier.weight", 4, 32), graph.weight("classifier.bias", 4)]
-    graph.node("Gemm", "classifier", classifier, "logits", transB=1)
+    x = graph.add_conv("stem", "image", 3, 16, kernel=3)
+    y = graph.add_conv("blocks.0.expand", x, 16, 32)
+    y = graph.add_conv("blocks.0.depthwise", y, 32, 32, kernel=3, group=32)
+    y = graph.add_conv("blocks.0.project", y, 32, 16, relu6=False)
+    x = graph.add_node("Add", "blocks.0.add", [x, y])
+    y = graph.add_fwht_layer("blocks.1.expand", x, 16, 48, n=64, activation=6)
+    y = graph.add_mf_conv("blocks.1.depthwise", y, 48)
+    y = graph.add_fwht_layer("blocks.1.project", y, 48, 16, n=64, activation=0)
+    x = graph.add_node("Add", "blocks.1.add", [x, y])
+    x = graph.add_fwht_layer("blocks.2.expand", x, 16, 48, n=64, activation=6)
+    x = graph.add_conv("blocks.2.depthwise", x, 48, 48, kernel=3, group=48)
+    x = graph.add_conv("head", x, 48, 32)
+    x = graph.add_node("GlobalAveragePool", "pool", [x])
+    x = graph.add_node("Flatten", "flatten", [x])
+    classifier = [x, graph.add_weight("classifier.weight", 4, 32), graph.add_weight("classifier.bias", 4)]
+    graph.add_node("Gemm", "classifier", classifier, "logits", transB=1)
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, SIZE, SIZE])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 4])
     return helper.make_model(
@@ -123,7 +123,7 @@ def write_tiny_model(path: Path, model: onnx.ModelProto | None = None, **metadat
     """Write a model with metadata; a keyword replaces a property, None leaves it out."""
     properties: dict[str, Any] = {"name": path.stem, "labels": LABELS, "preprocessing": PREPROCESSING, **metadata}
     texts = {key: v if isinstance(v, str) else json.dumps(v) for key, v in properties.items() if v is not None}
-    model = model or tiny_model()
+    model = model or make_tiny_model()
     helper.set_model_props(model, texts)
     onnx.save(model, str(path))
     return path

@@ -24,7 +24,7 @@ WARM_UP = 2  # replays before each turn's samples: the other side's data are out
 CLOCKS_UP = 0.3  # seconds of work before the first turn, for which an idle GPU raises its clocks
 
 
-class Replayed(Protocol):
+class Replayable(Protocol):
     """Something that can be started as a whole."""
 
     def replay(self, stream: Stream) -> None: ...
@@ -40,7 +40,7 @@ class Graph(Resource):
         stream.synchronize()
         library.call("fwht_graph_begin", stream.pointer)
         start(stream)
-        super().__init__(library, made_from(library, stream))
+        super().__init__(library, end_capture(library, stream))
 
     def replay(self, stream: Stream) -> None:
         self.library.call("fwht_graph_launch", self.pointer, stream.pointer)
@@ -56,7 +56,7 @@ class Direct:
         self.start(stream)
 
 
-def made_from(library: Library, stream: Stream) -> int:
+def end_capture(library: Library, stream: Stream) -> int:
     """End the capture on `stream`."""
     graph = ctypes.c_void_p()
     library.call("fwht_graph_end", stream.pointer, ctypes.byref(graph))
@@ -90,18 +90,18 @@ def alternate_on_device(
     samples: dict[str, list[float]] = {name: [] for name in sides}
     with ExitStack() as stack:
         stream = stack.enter_context(Stream(library))
-        made_sides: dict[str, Replayed] = {
+        made_sides: dict[str, Replayable] = {
             name: stack.enter_context(Graph(library, stream, start)) if graph else Direct(start)
             for name, start in sides.items()
         }
         spin_up(stream, made_sides.values())
         for _ in range(rounds):
             for name, side in made_sides.items():
-                samples[name] += [ms / launches for ms in turn(library, stream, side, replays)]
+                samples[name] += [ms / launches for ms in time_turn(library, stream, side, replays)]
     return {name: summarize(times) for name, times in samples.items()}
 
 
-def spin_up(stream: Stream, sides: Iterable[Replayed]) -> None:
+def spin_up(stream: Stream, sides: Iterable[Replayable]) -> None:
     end = time.perf_counter() + CLOCKS_UP
     while time.perf_counter() < end:
         for side in sides:
@@ -109,7 +109,7 @@ def spin_up(stream: Stream, sides: Iterable[Replayed]) -> None:
         stream.synchronize()
 
 
-def turn(library: Library, stream: Stream, side: Replayed, replays: int) -> list[float]:
+def time_turn(library: Library, stream: Stream, side: Replayable, replays: int) -> list[float]:
     """Milliseconds of each of `replays`, after a warm-up; all of them are queued before the first is waited for."""
     with ExitStack() as stack:
         events = [stack.enter_context(Event(library)) for _ in range(replays + 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorrt as trt
 
-from benchmarks.harness.engines import Bound
+from benchmarks.harness.engines import BoundContext
 from benchmarks.harness.kernel_library import Stream
 
 
@@ -19,7 +19,7 @@ class Profiler(trt.IProfiler):  # type: ignore[misc]
         self.samples.setdefault(layer_name, []).append(ms)
 
 
-def profile(bound: Bound, stream: Stream, runs: int) -> dict[str, list[float]]:
+def profile_layers(bound: BoundContext, stream: Stream, runs: int) -> dict[str, list[float]]:
     """Milliseconds of each layer in `runs` runs on the loaded inputs, after three that are not kept."""
     profiler = Profiler()
     bound.context.profiler = profiler

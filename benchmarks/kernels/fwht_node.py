@@ -37,14 +37,14 @@ REAL = [
 ]
 
 
-def session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def open_session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def runner(proto: onnx.ModelProto, x: np.ndarray) -> Callable[[], object]:
-    running = session(proto)
+def make_runner(proto: onnx.ModelProto, x: np.ndarray) -> Callable[[], object]:
+    running = open_session(proto)
     return lambda: running.run(None, {"x": x})
 
 
@@ -62,7 +62,7 @@ def check(layer: LayerCase, weights: Weights, x: np.ndarray, y: np.ndarray) -> f
     return share
 
 
-def row(name: str, layer: LayerCase, pixels: int, batch: int, rounds: int, seconds: float) -> dict[str, Any]:
+def measure_layer(name: str, layer: LayerCase, pixels: int, batch: int, rounds: int, seconds: float) -> dict[str, Any]:
     """Check, then time one layer against its convolution."""
     generator = np.random.default_rng(0)
     weights = layer.draw_weights(generator)
@@ -70,9 +70,11 @@ def row(name: str, layer: LayerCase, pixels: int, batch: int, rounds: int, secon
     kernel = generator.normal(0, layer.in_channels**-0.5, (layer.out_channels, layer.in_channels, 1, 1))
     fwht = make_fwht_layer_model(layer, weights, pixels, pixels)
     convolution = make_convolution_model(layer, kernel.astype(np.float32), weights["bias"], pixels, pixels)
-    share = check(layer, weights, x, np.asarray(session(fwht).run(None, {"x": x})[0]))
+    share = check(layer, weights, x, np.asarray(open_session(fwht).run(None, {"x": x})[0]))
     times = alternate(
-        {"convolution": lambda: runner(convolution, x), "fwht_layer": lambda: runner(fwht, x)}, rounds, seconds
+        {"convolution": lambda: make_runner(convolution, x), "fwht_layer": lambda: make_runner(fwht, x)},
+        rounds,
+        seconds,
     )
     speedup = times["convolution"]["median_ms"] / times["fwht_layer"]["median_ms"]
     return {
@@ -98,7 +100,7 @@ def main() -> None:
     rows = []
     for batch, layers in ((10, [BIG]), (1, REAL), (16, REAL)):
         for name, layer, pixels in layers:
-            rows.append(row(name, layer, pixels, batch, options.rounds, options.seconds))
+            rows.append(measure_layer(name, layer, pixels, batch, options.rounds, options.seconds))
             show(rows[-1])
     print(f"written: {write_result('fwht_node', {'threads': THREADS, 'rows': rows}, options.out)}")
 

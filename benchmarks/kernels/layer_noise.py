@@ -24,7 +24,7 @@ LIMITS = (0.0, 0.05, 0.1)
 SPREAD = 0.05
 
 
-def reports_of(name: str, pairs: int) -> list[list[LayerReport]]:
+def measure_pairs(name: str, pairs: int) -> list[list[LayerReport]]:
     """Two reports of the same model for each pair, their rounds in turns."""
     files = [IMAGE.read_bytes()]
     found = []
@@ -39,7 +39,7 @@ def reports_of(name: str, pairs: int) -> list[list[LayerReport]]:
     return found
 
 
-def judged(pairs: list[tuple[LayerReport, LayerReport]], paired: bool) -> dict[str, Any]:
+def count_alarms(pairs: list[tuple[LayerReport, LayerReport]], paired: bool) -> dict[str, Any]:
     """What is above each limit, and how many comparisons are not judged because their times are noisy."""
     result: dict[str, Any] = {
         "comparisons": 2 * len(pairs),
@@ -63,14 +63,14 @@ def main() -> None:
     options = parser.parse_args()
     in_turns, files = [], []
     for name in MODELS:
-        found = reports_of(name, options.pairs)
+        found = measure_pairs(name, options.pairs)
         in_turns += [(a, b) for a, b in found]
         files += [(one[0], other[0]) for one, other in zip(found, found[1:])]
     result = {
         "models": MODELS,
         "rounds": ROUNDS,
-        "in_turns": judged(in_turns, paired=True),
-        "two_files": judged(files, paired=False),
+        "in_turns": count_alarms(in_turns, paired=True),
+        "two_files": count_alarms(files, paired=False),
     }
     for key in ("in_turns", "two_files"):
         print(key, result[key])

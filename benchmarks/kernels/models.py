@@ -19,7 +19,7 @@ HYBRIDS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2"
 THREADS = 2
 
 
-def session(name: str) -> onnxruntime.InferenceSession:
+def open_session(name: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     return onnxruntime.InferenceSession(f"models/{name}.onnx", options, providers=["CPUExecutionProvider"])
@@ -28,23 +28,23 @@ def session(name: str) -> onnxruntime.InferenceSession:
 def check(name: str) -> float:
     """The largest difference to the golden logits. Raises SystemExit where it is too large."""
     golden = np.load(f"tests/data/{name}.golden.npz")
-    (logits,) = session(name).run(None, {"image": golden["image"]})
+    (logits,) = open_session(name).run(None, {"image": golden["image"]})
     largest = float(np.abs(logits - golden["logits"]).max())
     if not largest <= golden["tolerance"]:
         raise SystemExit(f"{name} is wrong: off by {largest:.2e}, {golden['tolerance']:.0e} allowed; nothing was timed")
     return largest
 
 
-def runner(name: str, x: np.ndarray) -> Callable[[], object]:
-    running = session(name)
+def make_runner(name: str, x: np.ndarray) -> Callable[[], object]:
+    running = open_session(name)
     return lambda: running.run(None, {"image": x})
 
 
-def row(batch: int, rounds: int, seconds: float) -> dict[str, Any]:
+def measure_batch(batch: int, rounds: int, seconds: float) -> dict[str, Any]:
     """All models at one batch size, in turns."""
     images = np.load(f"tests/data/{BASELINE}.golden.npz")["image"]
     x = np.resize(images, (batch, *images.shape[1:]))
-    times = alternate({n: (lambda n=n: runner(n, x)) for n in (BASELINE, *HYBRIDS)}, rounds, seconds)  # type: ignore[misc]
+    times = alternate({n: (lambda n=n: make_runner(n, x)) for n in (BASELINE, *HYBRIDS)}, rounds, seconds)  # type: ignore[misc]
     base = times[BASELINE]["median_ms"]
     return {"batch": batch, "times": times, "ratio": {name: times[name]["median_ms"] / base for name in times}}
 
@@ -55,7 +55,7 @@ def main() -> None:
     rows = []
     print("model, batch: median ms (p10 to p90), times the baseline's")
     for batch in (1, 16):
-        rows.append(row(batch, options.rounds, options.seconds))
+        rows.append(measure_batch(batch, options.rounds, options.seconds))
         for name, t in rows[-1]["times"].items():
             spread = f"({t['p10_ms']:.2f} to {t['p90_ms']:.2f})"
             print(f"{name:24} {batch:3} {t['median_ms']:8.2f} {spread:18} {rows[-1]['ratio'][name]:.2f}")

@@ -23,7 +23,7 @@ PARTS = {"plugin_copy": (), "plugin_torch": ("torch",), "plugin_engines": ("tens
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judgement:
     """A measured ratio against its bound."""
 
     what: str
@@ -40,49 +40,49 @@ class Judged:
         return f"{'pass' if self.passed else 'FAIL'}  {self.ratio:6.3f} {sign} {self.bound:5.2f}  {self.what}"
 
 
-def judge_copy(result: dict[str, Any]) -> Iterator[Judged]:
+def judge_copy(result: dict[str, Any]) -> Iterator[Judgement]:
     for row in result["rows"]:
         bound = 1.10 if row["format"] == "float32" else 1.25
-        yield Judged(f"time of a copy, {row['format']}", row["times_the_copy"], bound, at_least=False)
+        yield Judgement(f"time of a copy, {row['format']}", row["times_the_copy"], bound, at_least=False)
 
 
-def judge_torch(result: dict[str, Any]) -> Iterator[Judged]:
+def judge_torch(result: dict[str, Any]) -> Iterator[Judgement]:
     bounds = {"convolution float32": 15.0, "convolution TF32": 2.0}
     for row in result["rows"]:
         what = f"{row['layer']} over cuDNN, {row['against']}"
-        yield Judged(what, row["speedup"], bounds.get(row["against"], 1.7), at_least=True)
+        yield Judgement(what, row["speedup"], bounds.get(row["against"], 1.7), at_least=True)
 
 
-def judge_engines(result: dict[str, Any]) -> Iterator[Judged]:
+def judge_engines(result: dict[str, Any]) -> Iterator[Judgement]:
     for row in result["rows"]:
         batch = row["input"][0]
         what = f"{row['name']} in TensorRT, {row['precision']}, batch {batch}"
         launched = row["engines"]["layer"]["launches"]["kernels"]
         if row["name"] == "1024 -> 1024":
-            yield Judged(what, row["speedup"], 3.5 if row["precision"] == "float32" else 2.2, at_least=True)
+            yield Judgement(what, row["speedup"], 3.5 if row["precision"] == "float32" else 2.2, at_least=True)
             continue
         bound = 1.25 if batch < 16 else 1.0
-        yield Judged(f"{what}: layer to conv", 1 / row["speedup"], bound, at_least=False)
-        yield Judged(f"{what}: layer to conv by profiler", 1 / row["profiled_speedup"], bound, at_least=False)
-        yield Judged(f"{what}: launches", launched, 1, at_least=False)
+        yield Judgement(f"{what}: layer to conv", 1 / row["speedup"], bound, at_least=False)
+        yield Judgement(f"{what}: layer to conv by profiler", 1 / row["profiled_speedup"], bound, at_least=False)
+        yield Judgement(f"{what}: launches", launched, 1, at_least=False)
 
 
-JUDGES: dict[str, Callable[[dict[str, Any]], Iterator[Judged]]] = {
+JUDGES: dict[str, Callable[[dict[str, Any]], Iterator[Judgement]]] = {
     "plugin_copy": judge_copy,
     "plugin_torch": judge_torch,
     "plugin_engines": judge_engines,
 }
 
 
-def interpreters() -> list[str]:
+def list_interpreters() -> list[str]:
     other = os.environ.get("TENSORRT_PYTHON")
     return [sys.executable, *([other] if other else [])]
 
 
-def interpreter_with(modules: tuple[str, ...]) -> str | None:
+def find_interpreter(modules: tuple[str, ...]) -> str | None:
     """The first one that has the modules; they are looked for, not imported."""
     search = "import sys, importlib.util as u; sys.exit(not all(u.find_spec(m) for m in sys.argv[1:]))"
-    for interpreter in interpreters():
+    for interpreter in list_interpreters():
         if subprocess.run([interpreter, "-c", search, *modules], check=False).returncode == 0:
             return interpreter
     return None
@@ -90,7 +90,7 @@ def interpreter_with(modules: tuple[str, ...]) -> str | None:
 
 def run_part(name: str, modules: tuple[str, ...]) -> str | None:
     """Runs it; None, or why there is no result."""
-    interpreter = interpreter_with(modules)
+    interpreter = find_interpreter(modules)
     if interpreter is None:
         return f"no interpreter here has {', '.join(modules)}: name one with TENSORRT_PYTHON=path"
     path = RESULTS / f"{name}.json"
@@ -100,7 +100,7 @@ def run_part(name: str, modules: tuple[str, ...]) -> str | None:
     return None if done.returncode == 0 else f"it ended with status {done.returncode}"
 
 
-def gpu() -> str | None:
+def describe_gpu() -> str | None:
     """Name, driver and clock limits, as nvidia-smi tells them; Jetsons have none."""
     if shutil.which("nvidia-smi") is None:
         return None
@@ -116,7 +116,7 @@ def main() -> int:
         judged += list(JUDGES[name](json.loads((RESULTS / f"{name}.json").read_text())))
     judged.sort(key=lambda one: not one.passed)
     rows = [{**vars(one), "passed": one.passed} for one in judged]
-    write_result("plugin", {"gpu": gpu(), "rows": rows, "missing": missing})
+    write_result("plugin", {"gpu": describe_gpu(), "rows": rows, "missing": missing})
     for one in judged:
         print(one)
     for name, why in missing.items():

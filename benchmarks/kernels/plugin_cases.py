@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.harness.kernel_library import Library, Stream
 from benchmarks.harness.kernel_run import Format, FwhtLayerRun, select_pixels
-from benchmarks.harness.kernel_tolerance import Error, fwht_layer_error
+from benchmarks.harness.kernel_tolerance import Error, measure_fwht_layer_error
 from benchmarks.harness.node_models import LayerCase, Weights
 
 BIG = LayerCase(1024, 1024, 1024, activation=6)
@@ -40,7 +40,7 @@ def check_layer(layer: LayerCase, weights: Weights, x: np.ndarray, y: np.ndarray
     """
     count = x.shape[0] * x.shape[2] * x.shape[3]
     pixels = np.random.default_rng().choice(count, min(count, CHECKED_PIXELS), replace=False)
-    error = fwht_layer_error(layer, weights, select_pixels(x, pixels), select_pixels(y, pixels), kind)
+    error = measure_fwht_layer_error(layer, weights, select_pixels(x, pixels), select_pixels(y, pixels), kind)
     if not error.share <= 1:
         raise SystemExit(f"{layer} is wrong: {error}; nothing was timed")
     return error

@@ -18,7 +18,7 @@ from benchmarks.kernels.device_timing import alternate_on_device
 from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, Copies
 
 
-def row(library: Library, form: Format, rounds: int, shape: tuple[int, ...] = BIG_SHAPE) -> dict[str, Any]:
+def measure_format(library: Library, form: Format, rounds: int, shape: tuple[int, ...] = BIG_SHAPE) -> dict[str, Any]:
     """Check, then time one format."""
     with ExitStack() as stack:
         copies = Copies(stack, library, BIG, shape, form)
@@ -54,7 +54,7 @@ def main() -> None:
     library = Library(KERNELS)
     rows = []
     for form in FORMATS:
-        rows.append(row(library, form, options.rounds))
+        rows.append(measure_format(library, form, options.rounds))
         show(rows[-1])
     print(f"written: {write_result('plugin_copy', {'rows': rows}, options.out)}")
 

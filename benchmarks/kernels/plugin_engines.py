@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 import tensorrt
 
-from benchmarks.harness.engines import Bound, Engine, build
+from benchmarks.harness.engines import BoundContext, Engine, build_engine
 from benchmarks.harness.kernel_library import PLUGIN, Library, Stream
 from benchmarks.harness.kernel_run import Format, select_pixels
 from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
@@ -28,8 +28,8 @@ from benchmarks.harness.result_files import RESULTS, write_result
 from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
 from benchmarks.harness.timing import summarize
 from benchmarks.kernels.device_timing import alternate_on_device
-from benchmarks.kernels.engine_profile import profile
-from benchmarks.kernels.launches import launches
+from benchmarks.kernels.engine_profile import profile_layers
+from benchmarks.kernels.launches import count_launches
 from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, REAL, SETS, check_layer, draw_input
 
 PASSES = 4  # over all buffers, in one graph
@@ -59,17 +59,17 @@ class Side:
     def __init__(
         self, stack: ExitStack, library: Library, proto: onnx.ModelProto, x: np.ndarray, precision: Precision
     ) -> None:
-        plan = build(proto, x.shape[0], half=precision.half, half_io=precision.half_io, tf32=True)
+        plan = build_engine(proto, x.shape[0], half=precision.half, half_io=precision.half_io, tf32=True)
         self.engine = Engine(plan)
-        self.bounds = [stack.enter_context(Bound(self.engine, library)) for _ in range(SETS)]
+        self.bounds = [stack.enter_context(BoundContext(self.engine, library)) for _ in range(SETS)]
         for bound in self.bounds:
             bound.load({"x": x})
         with Stream(library) as stream:
             self.start_once(stream)
             stream.synchronize()
-            self.launches = launches(library, self.bounds[0].start)
-        self.output = self.bounds[-1].outputs()["y"]
-        self.watched = stack.enter_context(Bound(self.engine, library))  # a profiler bars a context from graphs
+            self.launches = count_launches(library, self.bounds[0].start)
+        self.output = self.bounds[-1].read_outputs()["y"]
+        self.watched = stack.enter_context(BoundContext(self.engine, library))  # a profiler bars a context from graphs
         self.watched.load({"x": x})
 
     def start_once(self, stream: Stream) -> None:
@@ -82,14 +82,18 @@ class Side:
 
     def profile(self, stream: Stream) -> list[float]:
         """Milliseconds of all layers together, of each run."""
-        return [sum(run) for run in zip(*profile(self.watched, stream, PROFILED_RUNS).values())]
+        return [sum(run) for run in zip(*profile_layers(self.watched, stream, PROFILED_RUNS).values())]
 
-    def description(self) -> dict[str, Any]:
-        layouts = {name: ("linear", "HWC8")[self.engine.layout(name)] for name in self.engine.names}
-        return {"launches": self.launches, "layouts": layouts, "layers": [x["Name"] for x in self.engine.layers()]}
+    def describe(self) -> dict[str, Any]:
+        layouts = {name: ("linear", "HWC8")[self.engine.read_layout(name)] for name in self.engine.names}
+        return {
+            "launches": self.launches,
+            "layouts": layouts,
+            "layers": [x["Name"] for x in self.engine.inspect_layers()],
+        }
 
 
-def row(
+def measure_case(
     library: Library, name: str, layer: LayerCase, shape: tuple[int, ...], precision: Precision, rounds: int
 ) -> Any:
     """Build both engines, check them, time them in turns."""
@@ -109,7 +113,7 @@ def row(
         starts = {side: made.start for side, made in sides.items()}
         times = alternate_on_device(library, starts, PASSES * SETS, rounds)
         profiled = profile_in_turns(library, sides)
-        described = {side: made.description() for side, made in sides.items()}
+        described = {side: made.describe() for side, made in sides.items()}
     return {
         "name": name,
         "layer": vars(layer),
@@ -119,12 +123,12 @@ def row(
         "engines": described,
         "times": times,
         "profiled": profiled,
-        "speedup": speedup(times),
-        "profiled_speedup": speedup(profiled),
+        "speedup": compute_speedup(times),
+        "profiled_speedup": compute_speedup(profiled),
     }
 
 
-def speedup(times: dict[str, dict[str, Any]]) -> float:
+def compute_speedup(times: dict[str, dict[str, Any]]) -> float:
     return float(times["convolution"]["median_ms"] / times["layer"]["median_ms"])
 
 
@@ -161,7 +165,7 @@ def show(result: dict[str, Any]) -> None:
     )
 
 
-def options() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.kernels.plugin_engines", description=(__doc__ or "").split(":")[0]
     )
@@ -172,7 +176,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    chosen = options()
+    chosen = parse_options()
     library = Library(PLUGIN)
     cases = [("1024 -> 1024", BIG, BIG_SHAPE, precision) for precision in (SINGLE, MIXED, HALF)]
     for batch in map(int, chosen.batches.split(",")):
@@ -181,7 +185,7 @@ def main() -> None:
     print("layer, input, precision; us of convolution and layer in a graph, by the profiler; kernels launched by each")
     rows = []
     for name, layer, shape, precision in cases:
-        rows.append(row(library, name, layer, shape, precision, chosen.rounds))
+        rows.append(measure_case(library, name, layer, shape, precision, chosen.rounds))
         show(rows[-1])
     results = {"tensorrt": tensorrt.__version__, "rows": rows}
     print(f"written: {write_result('plugin_engines', results, chosen.out)}")

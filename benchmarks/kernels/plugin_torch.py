@@ -56,7 +56,7 @@ def allow_tf32(allowed: bool) -> None:
     torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def convolution(kind: torch.dtype, tf32: bool, memory: torch.memory_format, allowed: float) -> Side:
+def make_convolution(kind: torch.dtype, tf32: bool, memory: torch.memory_format, allowed: float) -> Side:
     """A function that runs the checked convolution once on each of SETS inputs."""
     shape = (BIG.out_channels, BIG.in_channels, 1, 1)
     weight = (torch.randn(shape, device="cuda") / BIG.in_channels**0.5).to(kind, memory_format=memory)
@@ -82,7 +82,7 @@ def check(x: torch.Tensor, weight: torch.Tensor, y: torch.Tensor, allowed: float
         raise SystemExit(f"the convolution in {x.dtype} is wrong: error {error:.1e}; nothing was timed")
 
 
-def captured(run: Side) -> torch.cuda.CUDAGraph:
+def capture(run: Side) -> torch.cuda.CUDAGraph:
     with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
         for _ in range(3):  # cuDNN chooses its algorithm on the first call
             run()
@@ -101,7 +101,7 @@ def spin_up(graphs: list[torch.cuda.CUDAGraph]) -> None:
         torch.cuda.synchronize()
 
 
-def turn(graph: torch.cuda.CUDAGraph) -> list[float]:
+def time_turn(graph: torch.cuda.CUDAGraph) -> list[float]:
     """Milliseconds for one launch, of each replay."""
     events = [torch.cuda.Event(enable_timing=True) for _ in range(REPLAYS + 1)]  # type: ignore[no-untyped-call]
     for _ in range(WARM_UP):
@@ -114,16 +114,16 @@ def turn(graph: torch.cuda.CUDAGraph) -> list[float]:
     return [start.elapsed_time(end) / SETS for start, end in zip(events, events[1:])]
 
 
-def sides(stack: ExitStack, library: Library) -> dict[str, torch.cuda.CUDAGraph]:
+def make_sides(stack: ExitStack, library: Library) -> dict[str, torch.cuda.CUDAGraph]:
     """Every side by its name, captured."""
-    made = {name: captured(convolution(*how)) for name, how in ((c[0], c[1:]) for c in CONVOLUTIONS)}
+    made = {name: capture(make_convolution(*how)) for name, how in ((c[0], c[1:]) for c in CONVOLUTIONS)}
     for form in FORMATS:
         copies = Copies(stack, library, BIG, BIG_SHAPE, form)
 
         def run(copies: Copies = copies) -> None:
             copies.start(BorrowedStream(library, torch.cuda.current_stream().cuda_stream))
 
-        made[f"layer {form}"] = captured(run)
+        made[f"layer {form}"] = capture(run)
     return made
 
 
@@ -132,12 +132,12 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     torch.zeros(1, device="cuda")  # PyTorch makes the context that the kernels then share
     with ExitStack() as stack, torch.inference_mode():
-        graphs = sides(stack, Library(KERNELS))
+        graphs = make_sides(stack, Library(KERNELS))
         samples: dict[str, list[float]] = {name: [] for name in graphs}
         spin_up(list(graphs.values()))
         for _ in range(options.rounds):
             for name, graph in graphs.items():
-                samples[name] += turn(graph)
+                samples[name] += time_turn(graph)
     times = {name: summarize(values) for name, values in samples.items()}
     rows = [
         {"layer": layer, "against": other, "speedup": times[other]["median_ms"] / times[layer]["median_ms"]}

@@ -37,7 +37,7 @@ PREPARED = 1024  # images in memory
 WARM_UP = 3  # batches
 
 
-def bare(folder: Path, model: str, batch: int, cores: int, seconds: float) -> float:
+def measure_bare(folder: Path, model: str, batch: int, cores: int, seconds: float) -> float:
     """Images a second."""
     source, loaded = Folder(folder), load_model(model, Choice("onnxruntime"))
     files = [source.read(name) for name in source.list_names()[:PREPARED]]
@@ -56,13 +56,13 @@ def bare(folder: Path, model: str, batch: int, cores: int, seconds: float) -> fl
     return count / (time.perf_counter() - start)
 
 
-def bare_apart(*arguments: Any) -> float:
+def measure_bare_in_process(*arguments: Any) -> float:
     """`bare` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.serving.bulk", "--bare", *map(str, arguments)]
     return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def bulk(folder: Path, model: str, batch: int) -> dict[str, float]:
+def measure_bulk(folder: Path, model: str, batch: int) -> dict[str, float]:
     """Images a second, of the work and of the whole command. Raises SystemExit where not all have their row."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "server.bulk", str(folder), output, "--model", model, "--batch", str(batch)]
@@ -80,8 +80,8 @@ def measure(folder: Path, options: Any) -> dict[str, Any]:
     samples: dict[str, list[float]] = {"bare": [], "work": [], "whole": []}
     cores = len(list_cpus())
     for turn in range(options.rounds):
-        samples["bare"].append(bare_apart(folder, options.model, options.batch, cores, options.seconds))
-        found = bulk(folder, options.model, options.batch)
+        samples["bare"].append(measure_bare_in_process(folder, options.model, options.batch, cores, options.seconds))
+        found = measure_bulk(folder, options.model, options.batch)
         samples["work"].append(found["work"])
         samples["whole"].append(found["whole"])
         print(f"{turn}: " + ", ".join(f"{name} {rates[-1]:.0f}/s" for name, rates in samples.items()), flush=True)
@@ -105,7 +105,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.bare:
         folder, model, batch, cores, seconds = options.bare
-        print(bare(Path(folder), model, int(batch), int(cores), float(seconds)))
+        print(measure_bare(Path(folder), model, int(batch), int(cores), float(seconds)))
         return
     with tempfile.TemporaryDirectory() as images:
         write_images(Path(images), options.images, options.data)

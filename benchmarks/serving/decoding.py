@@ -21,11 +21,11 @@ from server.models.preprocess import Preprocessing, to_tensor
 
 WIDTH, HEIGHT = 4000, 3000
 GRAINS = (0, 4, 8, 16)  # standard deviation in grey levels
-PLAIN = Preprocessing(32, "crop", "RGB", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+PREPROCESSING = Preprocessing(32, "crop", "RGB", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 MOST_LEVELS = 2.0
 
 
-def photo(grain: int) -> bytes:
+def make_photo(grain: int) -> bytes:
     """A JPEG of quality 85, colour at half resolution, as cameras write it."""
     small = Image.open("tests/data/cat.jpg").convert("RGB")
     pixels = np.asarray(small.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
@@ -35,20 +35,22 @@ def photo(grain: int) -> bytes:
     return buffer.getvalue()
 
 
-def ours(data: bytes) -> np.ndarray:
-    return to_tensor(decode(data, PLAIN.size).image, PLAIN)
+def decode_scaled(data: bytes) -> np.ndarray:
+    return to_tensor(decode(data, PREPROCESSING.size).image, PREPROCESSING)
 
 
-def plain(data: bytes) -> np.ndarray:
-    return to_tensor(Image.open(io.BytesIO(data)).convert("RGB"), PLAIN)
+def decode_whole(data: bytes) -> np.ndarray:
+    return to_tensor(Image.open(io.BytesIO(data)).convert("RGB"), PREPROCESSING)
 
 
-def row(grain: int, rounds: int, seconds: float) -> dict[str, Any]:
-    data = photo(grain)
-    difference = float(np.abs(ours(data) - plain(data)).max())
+def measure_grain(grain: int, rounds: int, seconds: float) -> dict[str, Any]:
+    data = make_photo(grain)
+    difference = float(np.abs(decode_scaled(data) - decode_whole(data)).max())
     if not difference <= MOST_LEVELS:
         raise SystemExit(f"grain {grain}: {difference:.1f} grey levels apart, {MOST_LEVELS} allowed; nothing was timed")
-    times = alternate({"plain": lambda: lambda: plain(data), "server": lambda: lambda: ours(data)}, rounds, seconds)
+    times = alternate(
+        {"plain": lambda: lambda: decode_whole(data), "server": lambda: lambda: decode_scaled(data)}, rounds, seconds
+    )
     share = times["server"]["median_ms"] / times["plain"]["median_ms"]
     return {"bytes": len(data), "grain": grain, "difference_levels": difference, "times": times, "share": share}
 
@@ -58,7 +60,7 @@ def main() -> None:
     rows = []
     print("file, ms plain, ms server: medians; share")
     for grain in GRAINS:
-        rows.append(row(grain, options.rounds, options.seconds))
+        rows.append(measure_grain(grain, options.rounds, options.seconds))
         medians = [rows[-1]["times"][side]["median_ms"] for side in ("plain", "server")]
         print(f"{rows[-1]['bytes'] / 1e6:5.1f} MB {medians[0]:8.1f} {medians[1]:8.1f} {rows[-1]['share']:6.2f}")
     print(f"written: {write_result('decoding', {'size': [WIDTH, HEIGHT], 'rows': rows}, options.out)}")

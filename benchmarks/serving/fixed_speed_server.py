@@ -29,7 +29,7 @@ from server.backends.backend import noop
 WAYS = ("tensorrt", "stand-in", "onnxruntime")
 
 
-def stretched(function: Callable[..., np.ndarray], seconds: float) -> Callable[..., np.ndarray]:
+def stretch_call(function: Callable[..., np.ndarray], seconds: float) -> Callable[..., np.ndarray]:
     """The same, but not over before `seconds`."""
 
     @functools.wraps(function)
@@ -42,7 +42,7 @@ def stretched(function: Callable[..., np.ndarray], seconds: float) -> Callable[.
     return slow
 
 
-class Remembering:
+class LogitsCache:
     """The logits of images, each computed once."""
 
     def __init__(self, compute: Callable[..., np.ndarray]) -> None:
@@ -57,29 +57,29 @@ class Remembering:
         return np.stack([self._known[key] for key in keys])
 
 
-def stretch(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
+def slow_backends_down(way: str, milliseconds: float, models: Sequence[Path] = ()) -> None:
     """Change this process's backends. models: ONNX files, of which the stand-in gets engines; their names must be
     served."""
     seconds = milliseconds / 1000
     if way == "onnxruntime":
         from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 
-        remembered = Remembering(OnnxRuntimeBackend.infer)
+        remembered = LogitsCache(OnnxRuntimeBackend.infer)
 
         def infer(backend: Any, images: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
             meanwhile()
             return remembered(backend, images)
 
-        OnnxRuntimeBackend.infer = stretched(infer, seconds)  # type: ignore[method-assign]
+        OnnxRuntimeBackend.infer = stretch_call(infer, seconds)  # type: ignore[method-assign]
         return
     if way == "stand-in":
-        lay_out(models)
+        install_stand_in(models)
     from server.backends.tensorrt_execution import Execution
 
-    Execution.run = stretched(Execution.run, seconds)  # type: ignore[method-assign]
+    Execution.run = stretch_call(Execution.run, seconds)  # type: ignore[method-assign]
 
 
-def lay_out(models: Sequence[Path]) -> None:
+def install_stand_in(models: Sequence[Path]) -> None:
     import pytest
 
     from benchmarks.harness.fake_engine_file import run_onnx
@@ -87,7 +87,7 @@ def lay_out(models: Sequence[Path]) -> None:
     from server.models import model_files
 
     folder = Path(tempfile.mkdtemp(prefix="stand-in-"))
-    gpu = FakeGpu(folder, compute=Remembering(run_onnx))
+    gpu = FakeGpu(folder, compute=LogitsCache(run_onnx))
     gpu.install(pytest.MonkeyPatch())
     for path in models:
         gpu.build(path)
@@ -96,5 +96,5 @@ def lay_out(models: Sequence[Path]) -> None:
 
 if __name__ == "__main__":
     way, milliseconds, name, *flags = sys.argv[1:]
-    stretch(way, float(milliseconds), [Path("models") / f"{name}.onnx"])
+    slow_backends_down(way, float(milliseconds), [Path("models") / f"{name}.onnx"])
     sys.exit(main([*flags, "--models", name]))

@@ -24,7 +24,7 @@ from typing import Any, Iterator, NamedTuple
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.serving.mutations import mutated, mutated_json, seeds
+from benchmarks.serving.mutations import make_seeds, mutate, mutate_json
 from server.bench.connection import Connection, Target, connect, encode_request
 from server.bench.images import encode_form
 
@@ -44,7 +44,7 @@ class Case(NamedTuple):
 
 
 @dataclass
-class Found:
+class FuzzResult:
     """statuses: how many of each. findings: (case, what was wrong with its answer). memory: resident bytes after each
     twentieth of the cases."""
 
@@ -53,7 +53,7 @@ class Found:
     slowest_s: float = 0.0
     memory: list[int] = field(default_factory=list)
 
-    def problems(self) -> list[str]:
+    def find_problems(self) -> list[str]:
         wrong = [what for _, what in self.findings]
         early = self.memory[len(self.memory) // 5 : -1]
         if early and self.memory[-1] - early[0] > MOST_GROWTH:
@@ -61,20 +61,20 @@ class Found:
         return wrong
 
 
-def image_cases(count: int, seed: int) -> Iterator[Case]:
+def make_image_cases(count: int, seed: int) -> Iterator[Case]:
     """Mutated images, by turns as the body and in a form, at times in a mutated form."""
     chance = random.Random(seed)
-    good = seeds()
+    good = make_seeds()
     for number in range(count):
-        data = mutated(good[number % len(good)], good, chance)
+        data = mutate(good[number % len(good)], good, chance)
         if number % 3:
             yield Case("/v1/classify", "image/jpeg", data)
         else:
             body, media = encode_form([data])
-            yield Case("/v1/classify", media, mutated(body, good, chance) if number % 2 else body)
+            yield Case("/v1/classify", media, mutate(body, good, chance) if number % 2 else body)
 
 
-def tensor_cases(count: int, seed: int, model: str, side: int = 32) -> Iterator[Case]:
+def make_tensor_cases(count: int, seed: int, model: str, side: int = 32) -> Iterator[Case]:
     """Mutated requests of the Open Inference Protocol: JSON, and binary tensors behind a mutated JSON header."""
     chance = random.Random(seed)
     path = f"/v2/models/{model}/infer"
@@ -84,23 +84,23 @@ def tensor_cases(count: int, seed: int, model: str, side: int = 32) -> Iterator[
     outputs = [{"name": "logits", "parameters": {"binary_data": True, "classification": 3}}]
     for number in range(count):
         if number % 2:
-            yield Case(path, "application/json", mutated_json({"id": "1", "inputs": [plain]}, chance))
+            yield Case(path, "application/json", mutate_json({"id": "1", "inputs": [plain]}, chance))
             continue
-        header = mutated_json({"id": "1", "inputs": [binary], "outputs": outputs}, chance)
+        header = mutate_json({"id": "1", "inputs": [binary], "outputs": outputs}, chance)
         values = bytes(12 * side * side)
-        payload = values if chance.random() < 0.7 else mutated(values, [header], chance)
+        payload = values if chance.random() < 0.7 else mutate(values, [header], chance)
         said = len(header) if chance.random() < 0.7 else chance.choice((0, -1, 1, 2**31, 2**64, "x", "", "1, 2", "+5"))
         yield Case(path, "application/octet-stream", header + payload, (f"Inference-Header-Content-Length: {said}",))
 
 
-async def fuzz(server: ServerProcess, cases: Iterator[Case], count: int) -> Found:
-    found = Found()
+async def fuzz(server: ServerProcess, cases: Iterator[Case], count: int) -> FuzzResult:
+    found = FuzzResult()
     done = itertools.count(1)
 
     async def client() -> None:
         connection = None
         for case in cases:
-            connection = await ask(server.target, connection, case, found)
+            connection = await send_case(server.target, connection, case, found)
             if next(done) % max(1, count // 20) == 0:
                 found.memory.append(server.tree.read_memory())
         if connection is not None:
@@ -110,7 +110,7 @@ async def fuzz(server: ServerProcess, cases: Iterator[Case], count: int) -> Foun
     return found
 
 
-async def ask(target: Target, connection: Connection | None, case: Case, found: Found) -> Connection | None:
+async def send_case(target: Target, connection: Connection | None, case: Case, found: FuzzResult) -> Connection | None:
     """Send one case; returns the connection where it can be used again."""
     start = time.perf_counter()
     where = Target(target.host, target.port, case.path)
@@ -132,7 +132,7 @@ async def ask(target: Target, connection: Connection | None, case: Case, found: 
     return connection
 
 
-def keep(findings: list[tuple[Case, str]], folder: Path = FINDINGS) -> None:
+def save_findings(findings: list[tuple[Case, str]], folder: Path = FINDINGS) -> None:
     """Each case's body as a file, and beside it how it was sent and what came."""
     for number, (case, what) in enumerate(findings):
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,22 +156,22 @@ def main() -> None:
     with run_server("--models", options.model, environment={**os.environ, **NOTHING_KEPT}) as server:
         name = Path(options.model).stem
         parts = {
-            "images": (image_cases(options.images, options.seed), options.images),
-            "tensors": (tensor_cases(options.tensors, options.seed, name), options.tensors),
+            "images": (make_image_cases(options.images, options.seed), options.images),
+            "tensors": (make_tensor_cases(options.tensors, options.seed, name), options.tensors),
         }
         for part, (cases, count) in parts.items():
             found = asyncio.run(fuzz(server, cases, count))
-            keep(found.findings, FINDINGS / part)
+            save_findings(found.findings, FINDINGS / part)
             results[part] = {
                 "requests": count,
                 "statuses": found.statuses,
                 "slowest_s": found.slowest_s,
                 "memory_bytes": found.memory,
-                "problems": found.problems(),
+                "problems": found.find_problems(),
             }
-            problems += found.problems()
+            problems += found.find_problems()
             print(f"{part}: {count:,} requests, statuses {found.statuses}, slowest {found.slowest_s:.2f} s,", end=" ")
-            print(f"memory {found.memory[:1]} to {found.memory[-1:]}, {len(found.problems())} problems")
+            print(f"memory {found.memory[:1]} to {found.memory[-1:]}, {len(found.find_problems())} problems")
     print(f"written: {write_result('fuzz', results, options.out)}")
     if problems:
         raise SystemExit("\n".join(problems[:20]) + f"\n{len(problems)} problems; the requests are in {FINDINGS}")

@@ -58,7 +58,7 @@ def make_engine(name: str, precision: str) -> EngineCard:
 # 1. Labels and layers over HTTP.
 
 
-async def labels_over_http(server: ServerProcess, images: list[bytes]) -> np.ndarray:
+async def ask_labels(server: ServerProcess, images: list[bytes]) -> np.ndarray:
     """The class of each image as the server says it: (N,)."""
     found = np.full(len(images), -1)
     turns = iter(enumerate(images))
@@ -76,7 +76,7 @@ async def labels_over_http(server: ServerProcess, images: list[bytes]) -> np.nda
     return found
 
 
-async def answer_with_layers(server: ServerProcess, image: bytes) -> dict[str, Any]:
+async def ask_with_layers(server: ServerProcess, image: bytes) -> dict[str, Any]:
     connection = await connect(server.target)
     request = encode_request(server.target, image, "image/jpeg").replace(
         b"/v1/classify", b"/v1/classify?layers=true", 1
@@ -93,8 +93,8 @@ def serve(card: EngineCard, images: list[bytes], module: Sequence[str] = ("serve
     """What the server makes of the test images. module: what starts it."""
     flags = ("--backend", "tensorrt", "--precision", card.precision, "--models", card.name)
     with run_server(*flags, module=module) as server:
-        found = asyncio.run(labels_over_http(server, images))
-        answer = asyncio.run(answer_with_layers(server, images[0]))
+        found = asyncio.run(ask_labels(server, images))
+        answer = asyncio.run(ask_with_layers(server, images[0]))
         server.process.terminate()
         status = server.process.wait(timeout=60)
         log = server.log.read_text()
@@ -115,7 +115,7 @@ def serve(card: EngineCard, images: list[bytes], module: Sequence[str] = ("serve
     }
 
 
-def serving_problems(row: dict[str, Any]) -> list[str]:
+def find_serving_problems(row: dict[str, Any]) -> list[str]:
     what, wrong = f"{row['model']} {row['precision']}", []
     if row["other_labels"] > MISSED[row["precision"]]:
         wrong.append(f"{what}: {row['other_labels']} of {row['images']} labels differ from ONNX Runtime's")
@@ -131,7 +131,7 @@ def serving_problems(row: dict[str, Any]) -> list[str]:
 # 2. Engines side by side.
 
 
-class Timed:
+class TimedEngine:
     """One engine, twice: alone, as a CUDA graph of its layers; and as it serves."""
 
     def __init__(self, card: EngineCard, context: Context, batch: int, stack: ExitStack) -> None:
@@ -168,12 +168,12 @@ class Timed:
         self.call_ms: list[float] = []
         self.conditions = self._execution.conditions
 
-    def turn(self, runs: int) -> None:
+    def add_turn(self, runs: int) -> None:
         self._context.measure_ms(self._stream, self._start, 10)
         self.gpu_ms += list(self._context.measure_ms(self._stream, self._start, runs))
         self.call_ms += list(measure_latency_ms(self._execution, self._images, runs))
 
-    def result(self) -> dict[str, Any]:
+    def summarize(self) -> dict[str, Any]:
         """Summaries without all samples."""
         found = {"gpu": summarize(self.gpu_ms), "call": summarize(self.call_ms)}
         for one in found.values():
@@ -181,19 +181,21 @@ class Timed:
         return {**found, "gpu_as_graph": self.as_graph, "conditions": self.conditions}
 
 
-def side_by_side(hybrid: EngineCard, baseline: EngineCard, context: Context, batch: int, rounds: int) -> dict[str, Any]:
+def compare_engines(
+    hybrid: EngineCard, baseline: EngineCard, context: Context, batch: int, rounds: int
+) -> dict[str, Any]:
     with ExitStack() as stack:
-        timed = {card.name: Timed(card, context, batch, stack) for card in (hybrid, baseline)}
+        timed = {card.name: TimedEngine(card, context, batch, stack) for card in (hybrid, baseline)}
         for _ in range(rounds):
             for one in timed.values():
-                one.turn(runs=100)
-        found = {name: one.result() for name, one in timed.items()}
+                one.add_turn(runs=100)
+        found = {name: one.summarize() for name, one in timed.items()}
     own, other = found[hybrid.name], found[baseline.name]
     ratios = {kind: own[kind]["median_ms"] / other[kind]["median_ms"] for kind in ("gpu", "call")}
     return {"model": hybrid.name, "precision": hybrid.precision, "batch": batch, "ratio": ratios, "times": found}
 
 
-def parse() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving.gpu_serving", description="The server on a GPU."
     )
@@ -205,7 +207,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = parse()
+    options = parse_options()
     if not LABELS.exists():
         raise SystemExit(f"{LABELS} is missing: run `python -m tests.plugins.onnx_labels` where onnxruntime is")
     names = [BASELINE, *options.models]
@@ -218,7 +220,7 @@ def main() -> None:
         served.append(serve(card, images))
         row = served[-1]
         print(f"{row['model']:24} {row['precision']}  {row['other_labels']:3}  {row['layers_of_ours']:3}", flush=True)
-        wrong += serving_problems(row)
+        wrong += find_serving_problems(row)
     load_plugin()
     context = Context()
     compared = []
@@ -227,7 +229,7 @@ def main() -> None:
         for precision in options.precisions:
             for batch in BATCHES:
                 pair = cards[name, precision], cards[BASELINE, precision]
-                compared.append(side_by_side(*pair, context, batch, options.rounds))
+                compared.append(compare_engines(*pair, context, batch, options.rounds))
                 row = compared[-1]
                 own, ratio = row["times"][name], row["ratio"]
                 print(

@@ -31,7 +31,7 @@ ODD_VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def seeds() -> list[bytes]:
+def make_seeds() -> list[bytes]:
     """Images of every format that is taken, in the modes that have code of their own."""
     files = sorted(SAMPLES.glob("*.jpg"))
     picture = Image.open(files[0]).convert("RGB")
@@ -56,16 +56,16 @@ def seeds() -> list[bytes]:
         (picture.convert("P"), "BMP", {}),
         (picture.convert("P"), "GIF", {"append_images": [large.convert("P")], "save_all": True}),
     ]
-    return [file.read_bytes() for file in files] + [encoded(*each) for each in made]
+    return [file.read_bytes() for file in files] + [encode_image(*each) for each in made]
 
 
-def encoded(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
+def encode_image(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
+def mutate(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
     """One to eight changes, most of them near the beginning, where the headers are."""
     result = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 5, 8))):
@@ -73,7 +73,7 @@ def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
     return bytes(result)
 
 
-def position(data: bytearray, chance: random.Random) -> int:
+def choose_position(data: bytearray, chance: random.Random) -> int:
     if not data:
         return 0
     return min(chance.randrange(len(data)), chance.choice((20, 64, 300, len(data))) - 1)
@@ -81,38 +81,38 @@ def position(data: bytearray, chance: random.Random) -> int:
 
 def flip(data: bytearray, others: list[bytes], chance: random.Random) -> None:
     if data:
-        data[position(data, chance)] ^= 1 << chance.randrange(8)
+        data[choose_position(data, chance)] ^= 1 << chance.randrange(8)
 
 
 def overwrite(data: bytearray, others: list[bytes], chance: random.Random) -> None:
     value = chance.choice((*EDGES, struct.pack(">H", chance.randrange(65536)), chance.randbytes(4)))
-    at = position(data, chance)
+    at = choose_position(data, chance)
     data[at : at + len(value)] = value
 
 
 def insert(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    at = position(data, chance)
+    at = choose_position(data, chance)
     data[at:at] = chance.choice(EDGES) * chance.choice((1, 2, 100))
 
 
 def remove(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    at = position(data, chance)
+    at = choose_position(data, chance)
     del data[at : at + chance.choice((1, 2, 4, 16, 256))]
 
 
 def cut(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    del data[position(data, chance) :]
+    del data[choose_position(data, chance) :]
 
 
 def repeat(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    at = position(data, chance)
+    at = choose_position(data, chance)
     data[at:at] = bytes(data[at : at + chance.choice((2, 16, 256))]) * chance.choice((1, 2, 20))
 
 
 def splice(data: bytearray, others: list[bytes], chance: random.Random) -> None:
     """The rest of another file."""
     other = chance.choice(others)
-    data[position(data, chance) :] = other[position(bytearray(other), chance) :]
+    data[choose_position(data, chance) :] = other[choose_position(bytearray(other), chance) :]
 
 
 CHANGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
@@ -120,16 +120,16 @@ CHANGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
 )  # fmt: skip
 
 
-def mutated_json(value: Any, chance: random.Random) -> bytes:
+def mutate_json(value: Any, chance: random.Random) -> bytes:
     """A JSON text: values, keys or elements changed somewhere, and at times the text itself."""
     result = copy.deepcopy(value)
     for _ in range(chance.choice((1, 1, 2, 4))):
-        result = changed(result, chance)
+        result = change_value(result, chance)
     text = json.dumps(result).encode()
-    return mutated(text, [text], chance) if chance.random() < 0.2 else text
+    return mutate(text, [text], chance) if chance.random() < 0.2 else text
 
 
-def changed(value: Any, chance: random.Random) -> Any:
+def change_value(value: Any, chance: random.Random) -> Any:
     """`value` with one place in it changed."""
     if isinstance(value, (dict, list)) and value and chance.random() < 0.85:
         key: Any = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
@@ -141,6 +141,6 @@ def changed(value: Any, chance: random.Random) -> Any:
         elif action < 0.2 and isinstance(value, dict):
             value[chance.choice(("", "name", "parameters", "binary_data_size"))] = chance.choice(ODD_VALUES)
         else:
-            value[key] = changed(value[key], chance)
+            value[key] = change_value(value[key], chance)
         return value
     return copy.deepcopy(chance.choice(ODD_VALUES))

@@ -31,7 +31,7 @@ MOST_BYTES_PER_MINUTE = 2 << 20
 PROBES = ("/livez", "/readyz")
 
 
-async def watched(server: ServerProcess, stop: asyncio.Event) -> list[dict[str, Any]]:
+async def watch(server: ServerProcess, stop: asyncio.Event) -> list[dict[str, Any]]:
     """Once a second: seconds since the start, resident bytes, and the status of each probe."""
     loop, start, seen = asyncio.get_running_loop(), time.monotonic(), []
     while not stop.is_set():
@@ -44,15 +44,15 @@ async def watched(server: ServerProcess, stop: asyncio.Event) -> list[dict[str, 
     return seen
 
 
-async def overloaded(server: ServerProcess, request: bytes, plan: Plan) -> tuple[Outcomes, list[dict[str, Any]]]:
+async def overload(server: ServerProcess, request: bytes, plan: Plan) -> tuple[Outcomes, list[dict[str, Any]]]:
     stop = asyncio.Event()
-    watcher = asyncio.create_task(watched(server, stop))
+    watcher = asyncio.create_task(watch(server, stop))
     outcomes = await generate_load(server.target, [request], plan)
     stop.set()
     return outcomes, await watcher
 
 
-def slope(seen: list[dict[str, Any]]) -> float:
+def compute_slope(seen: list[dict[str, Any]]) -> float:
     """Bytes a minute, by least squares over the last three quarters, when buffers have found their size."""
     late = seen[len(seen) // 4 :]
     seconds, sizes = [one["s"] for one in late], [one["bytes"] for one in late]
@@ -61,7 +61,7 @@ def slope(seen: list[dict[str, Any]]) -> float:
     return 60 * sum((s - mean_s) * (size - mean_size) for s, size in zip(seconds, sizes)) / spread if spread else 0.0
 
 
-def rate_of(server: ServerProcess, request: bytes, seconds: float) -> float:
+def measure_rate(server: ServerProcess, request: bytes, seconds: float) -> float:
     """Requests a second with 16 clients that ask again once they are answered."""
     outcomes = asyncio.run(generate_load(server.target, [request], Plan(CLIENTS, seconds=seconds)))
     return len(outcomes.good) / outcomes.seconds
@@ -69,26 +69,28 @@ def rate_of(server: ServerProcess, request: bytes, seconds: float) -> float:
 
 def measure(server: ServerProcess, seconds: float, calm_s: float = 10.0) -> dict[str, Any]:
     request = encode_request(server.target, *encode_form([IMAGE.read_bytes()]))
-    rate_of(server, request, calm_s / 5)  # warm
-    before = rate_of(server, request, calm_s)
+    measure_rate(server, request, calm_s / 5)  # warm
+    before = measure_rate(server, request, calm_s)
     plan = Plan(CONNECTIONS, rate=2 * before, seconds=seconds, timeout=3 * DEADLINE_S)
-    outcomes, seen = asyncio.run(overloaded(server, request, plan))
+    outcomes, seen = asyncio.run(overload(server, request, plan))
     time.sleep(RECOVER_S)
-    after = rate_of(server, request, calm_s)
+    after = measure_rate(server, request, calm_s)
     return {
         "sustainable_per_s": before,
         "asked_per_s": plan.rate,
         "seconds": outcomes.seconds,
         "late": outcomes.late,
         "outcomes": {name: summarise_latency(times) for name, times in sorted(outcomes.latencies.items())},
-        "memory_bytes_per_minute": slope(seen),
+        "memory_bytes_per_minute": compute_slope(seen),
         "after_per_s": after,
         "seen": seen,
     }
 
 
-def problems(found: dict[str, Any]) -> list[str]:
-    wrong = [f"{one['count']} requests ended as {name}" for name, one in found["outcomes"].items() if not fine(name)]
+def find_problems(found: dict[str, Any]) -> list[str]:
+    wrong = [
+        f"{one['count']} requests ended as {name}" for name, one in found["outcomes"].items() if not is_allowed(name)
+    ]
     good = found["outcomes"].get("200", {"count": 0})
     if not good["count"]:
         wrong.append("nothing was answered 200")
@@ -105,7 +107,7 @@ def problems(found: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def fine(outcome: str) -> bool:
+def is_allowed(outcome: str) -> bool:
     return outcome in ("200", "503", "504")
 
 
@@ -118,7 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     with run_server() as server:
         found = measure(server, options.seconds)
-    found["problems"] = problems(found)
+    found["problems"] = find_problems(found)
     print(json.dumps({name: value for name, value in found.items() if name != "seen"}, indent=1))
     print(f"written: {write_result('overload', found, options.out)}")
     if found["problems"]:

@@ -19,7 +19,7 @@ LEFT_OUT = "positive_data_acceptance"
 PHASES = "examples,coverage,fuzzing"
 
 
-def run(url: str, examples: int, seed: int, folder: Path) -> tuple[int, str]:
+def run_schemathesis(url: str, examples: int, seed: int, folder: Path) -> tuple[int, str]:
     """Exit status (0: nothing found) and what it printed. Its caches go to `folder`."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--no-color"]
     options = ["--max-examples", str(examples), "--seed", str(seed), "--exclude-checks", LEFT_OUT, "--phases", PHASES]
@@ -34,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     with run_server() as server, tempfile.TemporaryDirectory() as folder:
         url = f"http://{server.target.host}:{server.target.port}"
-        status, shown = run(url, options.examples, options.seed, Path(folder))
+        status, shown = run_schemathesis(url, options.examples, options.seed, Path(folder))
     print(shown)
     sys.exit(status)
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.serving.fixed_speed_server import WAYS, stretch
+from benchmarks.serving.fixed_speed_server import WAYS, slow_backends_down
 from server.backends.choice import Choice
 from server.bench.connection import connect, encode_request
 from server.bench.images import encode_form, guess_media_type
@@ -41,7 +41,7 @@ WARM_UP_S = 1.0
 LABEL_ROUNDS = 10  # times that each image is asked for when labels are compared
 
 
-def bare_loop(model: Model, batch: int, seconds: float) -> float:
+def measure_bare_loop(model: Model, batch: int, seconds: float) -> float:
     """Images a second of the engine alone, called in its own thread."""
     preprocessing = model.preprocessing
     images = np.zeros((batch, 3, preprocessing.size, preprocessing.size), np.float32)
@@ -62,19 +62,19 @@ def bare_loop(model: Model, batch: int, seconds: float) -> float:
     return counts[0]
 
 
-def right_labels(model: Model) -> list[str]:
+def find_labels(model: Model) -> list[str]:
     results = [model.classify([path.read_bytes()], 1, StageTimes())[0] for path in IMAGES]
     return [str(result["predictions"][0]["label"]) for result in results]
 
 
 @contextmanager
-def served(way: str, milliseconds: float, name: str, batch: int) -> Iterator[ServerProcess]:
+def run_fixed_speed_server(way: str, milliseconds: float, name: str, batch: int) -> Iterator[ServerProcess]:
     module = ("benchmarks.serving.fixed_speed_server", way, f"{milliseconds:g}", name)
     with run_server("--batch-limit", str(batch), "--max-waiting", str(2 * CONNECTIONS), module=module) as server:
         yield server
 
 
-def requests_of(server: ServerProcess, kind: str, batch: int) -> tuple[list[bytes], list[list[int]]]:
+def make_requests(server: ServerProcess, kind: str, batch: int) -> tuple[list[bytes], list[list[int]]]:
     """Requests, and which images each of them has."""
     images = [path.read_bytes() for path in IMAGES]
     count = batch if kind == "form, full batches" else 1
@@ -84,7 +84,9 @@ def requests_of(server: ServerProcess, kind: str, batch: int) -> tuple[list[byte
     return [encode_request(server.target, *encode_form([images[i] for i in indices])) for indices in chosen], chosen
 
 
-async def wrong_labels(server: ServerProcess, requests: list[bytes], chosen: list[list[int]], labels: list[str]) -> int:
+async def count_wrong_labels(
+    server: ServerProcess, requests: list[bytes], chosen: list[list[int]], labels: list[str]
+) -> int:
     """How many answers are not as they should be, asked on all connections at once."""
     turns = iter([*zip(requests, chosen)] * LABEL_ROUNDS)
     wrong = 0
@@ -103,7 +105,7 @@ async def wrong_labels(server: ServerProcess, requests: list[bytes], chosen: lis
     return wrong
 
 
-def batches(server: ServerProcess) -> tuple[float, float]:
+def read_batches(server: ServerProcess) -> tuple[float, float]:
     """Images that were run so far, and runs."""
     with urllib.request.urlopen(f"http://{server.target.host}:{server.target.port}/metrics") as answer:
         text = answer.read().decode()
@@ -112,15 +114,15 @@ def batches(server: ServerProcess) -> tuple[float, float]:
     return total, count
 
 
-def turn(server: ServerProcess, kind: str, batch: int, labels: list[str], seconds: float) -> dict[str, Any]:
-    requests, chosen = requests_of(server, kind, batch)
-    wrong = asyncio.run(wrong_labels(server, requests, chosen, labels))
+def measure_turn(server: ServerProcess, kind: str, batch: int, labels: list[str], seconds: float) -> dict[str, Any]:
+    requests, chosen = make_requests(server, kind, batch)
+    wrong = asyncio.run(count_wrong_labels(server, requests, chosen, labels))
     asyncio.run(generate_load(server.target, requests, Plan(CONNECTIONS, seconds=WARM_UP_S)))
-    before, cpu_s = batches(server), server.tree.read_cpu_s()
+    before, cpu_s = read_batches(server), server.tree.read_cpu_s()
     outcomes = asyncio.run(generate_load(server.target, requests, Plan(CONNECTIONS, seconds=seconds)))
     cpu_s = server.tree.read_cpu_s() - cpu_s
-    images, runs = (now - then for now, then in zip(batches(server), before))
-    wrong += asyncio.run(wrong_labels(server, requests, chosen, labels))
+    images, runs = (now - then for now, then in zip(read_batches(server), before))
+    wrong += asyncio.run(count_wrong_labels(server, requests, chosen, labels))
     per_request = len(chosen[0])
     return {
         "sent_as": kind,
@@ -135,13 +137,13 @@ def turn(server: ServerProcess, kind: str, batch: int, labels: list[str], second
 
 def measure(options: argparse.Namespace, batch: int) -> dict[str, Any]:
     model = load_model(options.model, options.choice)
-    bare = bare_loop(model, batch, options.seconds)
-    labels = right_labels(model)
+    bare = measure_bare_loop(model, batch, options.seconds)
+    labels = find_labels(model)
     model.close()
     rows = []
-    with served(options.way, options.ms, options.model, batch) as server:
+    with run_fixed_speed_server(options.way, options.ms, options.model, batch) as server:
         for kind in ("form", "raw body", "form, full batches"):
-            row = turn(server, kind, batch, labels, options.seconds)
+            row = measure_turn(server, kind, batch, labels, options.seconds)
             row["share"] = row["images_per_s"] / bare
             rows.append(row)
             print(
@@ -152,7 +154,7 @@ def measure(options: argparse.Namespace, batch: int) -> dict[str, Any]:
     return {"batch": batch, "bare_images_per_s": bare, "rows": rows}
 
 
-def problems(found: list[dict[str, Any]]) -> list[str]:
+def find_problems(found: list[dict[str, Any]]) -> list[str]:
     wrong = []
     for entry in found:
         best = max(row["share"] for row in entry["rows"])
@@ -166,7 +168,7 @@ def problems(found: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def parse() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving.throughput", description="Server against bare engine."
     )
@@ -182,11 +184,11 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = parse()
-    stretch(options.way, options.ms, [Path("models") / f"{options.model}.onnx"])
+    options = parse_options()
+    slow_backends_down(options.way, options.ms, [Path("models") / f"{options.model}.onnx"])
     print("batch, bare loop images/s, server images/s, share, mean batch, CPU ms an image; sent as")
     found = [measure(options, batch) for batch in options.batches]
-    wrong = problems(found)
+    wrong = find_problems(found)
     settings = {"way": options.way, "model": options.model, "ms_per_batch": options.ms, "connections": CONNECTIONS}
     print(f"written: {write_result('throughput', {**settings, 'found': found, 'problems': wrong}, options.out)}")
     if wrong:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.harness.result_files import write_result
-from benchmarks.training.engine_predictions import REFERENCE, Found, class_ids
+from benchmarks.training.engine_predictions import REFERENCE, Predictions, predict_with_engines
 from benchmarks.training.operations import count_operations
 from benchmarks.training.significance import compare, wilson
 from export.data.datasets import load_dataset
@@ -30,9 +30,9 @@ BASELINE, TWINS = "mobilenet_v2", ("fwht_mf_mobilenet_v2", "fwht_mobilenet_v2")
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 cannot be done, 2 wrong options."""
-    args = parse(arguments)
+    args = parse_options(arguments)
     try:
-        results = measure(args.names or shipped(args.models), args.data, args.models, args.engines)
+        results = measure(args.names or list_shipped(args.models), args.data, args.models, args.engines)
     except (CheckpointError, StartupError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def shipped(models: Path) -> list[str]:
+def list_shipped(models: Path) -> list[str]:
     """Raises ValueError for a folder without weights: an empty result would replace a measured one."""
     names = sorted(path.stem for path in models.glob("*.safetensors"))
     if not names:
@@ -60,13 +60,13 @@ def measure(names: list[str], data: Path, models: Path, engines_folder: Path) ->
         results["data"] = {"description": dataset.description, "sha256": dataset.sha256()}
         pixels = dataset.test.images.astype(np.float32)
         images = ((pixels - np.float32(plain["mean"])) / np.float32(plain["std"])).transpose(0, 3, 1, 2)
-        found = class_ids(name, model, np.ascontiguousarray(images), models, engines_folder)
+        found = predict_with_engines(name, model, np.ascontiguousarray(images), models, engines_folder)
         truth, reference = dataset.test.class_ids, found[REFERENCE]
         right[name] = np.asarray(reference == truth)
-        engines = {engine: judged(ids, np.asarray(reference), truth) for engine, ids in found.items()}
-        results["models"][name] = {**facts(model, card, models / name), "engines": engines}
+        engines = {engine: judge(ids, np.asarray(reference), truth) for engine, ids in found.items()}
+        results["models"][name] = {**describe_model(model, card, models / name), "engines": engines}
         print_engines(name, engines)
-    results["comparisons"] = comparisons(right)
+    results["comparisons"] = compare_models(right)
     for row in results["comparisons"]:
         first, second = row["models"]
         print(f"{first} against {second}: {row['points']:+.2f} points, p = {row['p']:.3g} (McNemar)")
@@ -80,7 +80,7 @@ def check_labels(name: str, labels: list[str], found: list[str]) -> None:
         )
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training.accuracy", description=(__doc__ or "").split(":")[0]
     )
@@ -93,7 +93,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def facts(model: torch.nn.Module, card: dict[str, Any], path: Path) -> dict[str, Any]:
+def describe_model(model: torch.nn.Module, card: dict[str, Any], path: Path) -> dict[str, Any]:
     """What a model is and costs, for one image of its size."""
     operations = count_operations(model, card["preprocessing"]["size"])
     return {
@@ -110,7 +110,7 @@ def facts(model: torch.nn.Module, card: dict[str, Any], path: Path) -> dict[str,
     }
 
 
-def judged(found: Found, reference: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+def judge(found: Predictions, reference: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     if isinstance(found, str):
         return {"skipped": found}
     correct = int((found == truth).sum())
@@ -126,7 +126,7 @@ def judged(found: Found, reference: np.ndarray, truth: np.ndarray) -> dict[str, 
     }
 
 
-def comparisons(right: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+def compare_models(right: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Every model against the baseline, and the multiplication-free hybrid against its twin, in PyTorch."""
     pairs = [(name, BASELINE) for name in right if name != BASELINE] + [TWINS]
     there = [pair for pair in pairs if right.keys() >= set(pair)]

@@ -18,31 +18,33 @@ from server.errors import StartupError
 REFERENCE = "pytorch fp32"
 BATCH = 100
 Infer = Callable[[np.ndarray], np.ndarray]
-Found = Union[np.ndarray, str]  # the class ids that an engine gave, or why it could not be run
+Predictions = Union[np.ndarray, str]  # the class ids that an engine gave, or why it could not be run
 
 
-def class_ids(name: str, model: torch.nn.Module, images: np.ndarray, models: Path, engines: Path) -> dict[str, Found]:
+def predict_with_engines(
+    name: str, model: torch.nn.Module, images: np.ndarray, models: Path, engines: Path
+) -> dict[str, Predictions]:
     """What every engine says, by the engine's name; (N,) each."""
-    found: dict[str, Found] = {REFERENCE: predictions(torch_infer(model), images)}
+    found: dict[str, Predictions] = {REFERENCE: predict(make_torch_infer(model), images)}
     onnx = models / f"{name}.onnx"
     backend = OnnxRuntimeBackend(onnx)
-    found[f"onnxruntime {backend.precision}"] = predictions(backend.infer, images)
+    found[f"onnxruntime {backend.precision}"] = predict(backend.infer, images)
     backend.close()
-    found["onnxruntime fp16"] = predictions(HalfSession(onnx).infer, images)
+    found["onnxruntime fp16"] = predict(HalfSession(onnx).infer, images)
     for precision in PRECISIONS[::-1]:
         try:
-            engine = tensorrt_backend(card_path(engines, name, precision), onnx)
+            engine = open_tensorrt(card_path(engines, name, precision), onnx)
         except StartupError as error:
             found[f"tensorrt {precision}"] = str(error)
             continue
         try:
-            found[f"tensorrt {precision}"] = predictions(lambda batch, e=engine: infer_in_parts(e, batch), images)  # type: ignore[misc]
+            found[f"tensorrt {precision}"] = predict(lambda batch, e=engine: infer_in_parts(e, batch), images)  # type: ignore[misc]
         finally:
             engine.close()
     return found
 
 
-def torch_infer(model: torch.nn.Module) -> Infer:
+def make_torch_infer(model: torch.nn.Module) -> Infer:
     def infer(batch: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             logits: np.ndarray = model(torch.from_numpy(batch)).numpy()
@@ -51,7 +53,7 @@ def torch_infer(model: torch.nn.Module) -> Infer:
     return infer
 
 
-def tensorrt_backend(card: Path, onnx: Path) -> Backend:
+def open_tensorrt(card: Path, onnx: Path) -> Backend:
     """The engine of that card. Raises StartupError where there is none, or none of this ONNX file, or no TensorRT."""
     if not card.exists():
         raise StartupError(f"{card} is not there: `make engine` on a machine with TensorRT makes it")
@@ -61,7 +63,7 @@ def tensorrt_backend(card: Path, onnx: Path) -> Backend:
     return backend
 
 
-def predictions(infer: Infer, images: np.ndarray) -> np.ndarray:
+def predict(infer: Infer, images: np.ndarray) -> np.ndarray:
     logits = [infer(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
     found: np.ndarray = np.concatenate(logits).argmax(axis=1)
     return found

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.training.trial_trainings import ShortRuns
+from benchmarks.training.trial_trainings import TrialTrainings
 from export.data.datasets import Dataset
 from export.models import build_model
 from export.ops.layers import MFDepthwiseConv
@@ -40,7 +40,7 @@ RUNS: tuple[tuple[int, float, tuple[str, ...]], ...] = (
 )
 
 
-def theory(operator: int, bound: float, samples: int = 100_000, weights: int = 200) -> float:
+def predict_growth(operator: int, bound: float, samples: int = 100_000, weights: int = 200) -> float:
     """By how much one layer multiplies a gradient's variance where BatchNorm brings its output back to size 1: P / V.
 
     x is ReLU(N(0, 1)) and w uniform below the bound. P is the mean of (d op / d x)^2, 0 where ReLU has cut x; V the
@@ -62,7 +62,7 @@ def theory(operator: int, bound: float, samples: int = 100_000, weights: int = 2
     return float(np.mean(follows) / np.mean(spread))
 
 
-def gradients(dataset: Dataset, operator: int, bound: float, seed: int) -> dict[str, Any]:
+def measure_gradients(dataset: Dataset, operator: int, bound: float, seed: int) -> dict[str, Any]:
     """The gradient of an untrained hybrid's loss.
 
     `stem` is |gradient| / |weight| of the first convolution, `growth` the mean factor by which the gradient of a hybrid
@@ -70,7 +70,7 @@ def gradients(dataset: Dataset, operator: int, bound: float, seed: int) -> dict[
     which the output follows the input, `weights` |gradient| / |weight| of the depthwise weights.
     """
     torch.manual_seed(seed)
-    model = build(operator, dataset.train.images.shape[1])
+    model = build_hybrid(operator, dataset.train.images.shape[1])
     if operator > 1:
         initialise(model, "ramp", bound, np.random.default_rng(seed))
     inputs: dict[str, Tensor] = {}
@@ -89,27 +89,27 @@ def gradients(dataset: Dataset, operator: int, bound: float, seed: int) -> dict[
     loss.backward()  # type: ignore[no-untyped-call]
     given = [inputs[path] for path in LAYERS]
     sizes = [float((x.grad * (x > 0)).norm()) for x in given if x.grad is not None]
-    weights = [relative_gradient(model, f"{path}.weight") for path in LAYERS]
+    weights = [compute_relative_gradient(model, f"{path}.weight") for path in LAYERS]
     return {
-        "stem": relative_gradient(model, "stem.weight"),
+        "stem": compute_relative_gradient(model, "stem.weight"),
         "growth": (sizes[0] / sizes[-1]) ** (1 / (len(sizes) - 1)),
-        "follows": float(np.mean([follows(inputs[path], model.get_submodule(path)) for path in LAYERS])),
+        "follows": float(np.mean([measure_following(inputs[path], model.get_submodule(path)) for path in LAYERS])),
         "weights": float(np.mean(weights)),
     }
 
 
-def build(operator: int, size: int) -> nn.Module:
+def build_hybrid(operator: int, size: int) -> nn.Module:
     if operator:
         return build_model(HYBRID, 10, size, {"operator": operator}).train()
     return build_model(PLAIN_HYBRID, 10, size).train()
 
 
-def relative_gradient(model: nn.Module, name: str) -> float:
+def compute_relative_gradient(model: nn.Module, name: str) -> float:
     weight = model.get_parameter(name)
     return 0.0 if weight.grad is None else float(weight.grad.norm() / weight.detach().norm())
 
 
-def follows(x: Tensor, layer: nn.Module) -> float:
+def measure_following(x: Tensor, layer: nn.Module) -> float:
     """Of all pairs of an input and a weight of its channel, those in which the output changes with the input."""
     if not isinstance(layer, MFDepthwiseConv) or layer.operator == 1:
         return float((x > 0).float().mean())
@@ -120,17 +120,17 @@ def follows(x: Tensor, layer: nn.Module) -> float:
 
 
 def main() -> None:
-    runs = ShortRuns("mf_operators", __doc__)
+    runs = TrialTrainings("mf_operators", __doc__)
     runs.result["gradients"] = []
     for operator in (0, 1, 2, 3):
         for bound in BOUNDS if operator > 1 else (PYTORCH,):
-            seeds = [gradients(runs.dataset, operator, bound, seed) for seed in range(3)]
-            row = {"operator": operator, "bound": bound, "theory": theory(operator, bound), "seeds": seeds}
+            seeds = [measure_gradients(runs.dataset, operator, bound, seed) for seed in range(3)]
+            row = {"operator": operator, "bound": bound, "theory": predict_growth(operator, bound), "seeds": seeds}
             runs.result["gradients"].append(row)
             means = {key: round(float(np.mean([one[key] for one in seeds])), 5) for key in seeds[0]}
             print(f"operator {operator}, bound {bound:.3g}: theory {row['theory']:.3g}, {means}", flush=True)
             runs.write()
-    for seed, (operator, bound, more) in runs.wanted(RUNS):
+    for seed, (operator, bound, more) in runs.list_runs(RUNS):
         words = ["--model", HYBRID, "--operator", str(operator), "--mf-init", f"{bound:.4g}"]
         words = words if operator else ["--model", PLAIN_HYBRID]
         runs.run([*words, *more], seed, operator=operator, bound=bound)

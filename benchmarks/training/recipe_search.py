@@ -6,7 +6,7 @@ only; on a GPU with `--size 32 --images 50000 --epochs 30 --device cuda` and mor
 
 from __future__ import annotations
 
-from benchmarks.training.trial_trainings import ShortRuns
+from benchmarks.training.trial_trainings import TrialTrainings
 
 MODEL = "fwht_mobilenet_v2"
 SETTINGS: tuple[tuple[str, ...], ...] = (
@@ -22,8 +22,8 @@ SETTINGS: tuple[tuple[str, ...], ...] = (
 
 
 def main() -> None:
-    runs = ShortRuns("recipe_search", __doc__)
-    for seed, setting in runs.wanted(SETTINGS):
+    runs = TrialTrainings("recipe_search", __doc__)
+    for seed, setting in runs.list_runs(SETTINGS):
         runs.run(["--model", MODEL, *setting], seed, setting=" ".join(setting))
     print(f"written: {runs.args.out}")
 

@@ -26,7 +26,7 @@ VARIANTS = ("bf16", "bf16 --cuda-graph", "bf16 --cuda-graph --compile", "fp32 --
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = parse(arguments)
+    args = parse_arguments(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = []
     print("model, precision and options, batch: seconds an epoch, ms a step; seconds before it was under way")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"written: {write_result('training_speed', {'gpu': gpu, 'rows': rows}, args.out)}")
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training.training_speed", description=(__doc__ or "").split(":")[0]
     )

@@ -26,7 +26,7 @@ TEST_IMAGES = 2000
 Setting = TypeVar("Setting")
 
 
-class ShortRuns:
+class TrialTrainings:
     """`python -m benchmarks.training.NAME`: its options, its data, and its result, written again after each run."""
 
     def __init__(self, name: str, purpose: str | None) -> None:
@@ -51,7 +51,7 @@ class ShortRuns:
             dataset = load_dataset(self.args.data, self.args.size)
         except (ValueError, OSError) as error:
             parser.error(str(error))
-        self.dataset = subset(dataset, self.args.images, TEST_IMAGES)
+        self.dataset = take_subset(dataset, self.args.images, TEST_IMAGES)
         conditions = {"data": self.dataset.description, "size": self.args.size, "epochs": self.args.epochs}
         conditions["options"] = self.more
         self.result: dict[str, Any] = {
@@ -61,7 +61,7 @@ class ShortRuns:
             "curves": [],
         }
 
-    def wanted(self, settings: Sequence[Setting]) -> Iterator[tuple[int, Setting]]:
+    def list_runs(self, settings: Sequence[Setting]) -> Iterator[tuple[int, Setting]]:
         """Seed and setting of every run: all settings with one seed, then with the next."""
         for seed in range(self.args.seeds):
             for setting in settings[: self.args.settings]:
@@ -88,7 +88,7 @@ class ShortRuns:
         write_json(self.args.out, self.result)
 
 
-def subset(dataset: Dataset, train_images: int, test_images: int) -> Dataset:
+def take_subset(dataset: Dataset, train_images: int, test_images: int) -> Dataset:
     """The same number of every class, the first ones of a fixed shuffle."""
     parts = []
     for part, count in ((dataset.train, train_images), (dataset.test, test_images)):

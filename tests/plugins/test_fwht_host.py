@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.kernel_library import FwhtLayerParams
-from benchmarks.harness.kernel_tolerance import fwht_layer_error
+from benchmarks.harness.kernel_tolerance import measure_fwht_layer_error
 from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from export.ops.contract import PLUGINS, read_contract
@@ -71,7 +71,10 @@ def run(
     """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
     shape = (x.shape[0], layer.out_channels, *x.shape[2:])
     params = params_of(layer, x.shape, kind, layout)
-    tensors = {"x": Memory.of(pack(x, kind, layout)), **{name: Memory.of(weights[name]) for name in WEIGHTS}}
+    tensors = {
+        "x": Memory.of(pack(x, kind, layout)),
+        **{name: Memory.of(weights[name]) for name in WEIGHTS},
+    }
     tensors["y"] = Memory(int(np.prod(packed_shape(shape, layout))) * DTYPES[kind].itemsize)
     if residual is not None:
         tensors["residual"] = Memory.of(pack(residual, kind, layout))
@@ -101,7 +104,7 @@ def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, g
     added = generator.normal(0, 1, (2, layer.out_channels, 1, width)).astype(DTYPES[tile.type])
     residual = added if layer.keep_dc else None
     y = run(library, index, layer, weights, x, residual, tile.type, tile.layout)
-    error = fwht_layer_error(layer, weights, x, y, tile.type, residual)
+    error = measure_fwht_layer_error(layer, weights, x, y, tile.type, residual)
     assert error.share <= 1, f"tile {index}, {layer}, {x.shape}: {error}"
     return error.share
 
@@ -133,7 +136,7 @@ def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int) -
     x = generator.normal(0, 1, (1, 1024, 4, 4)).astype(DTYPES[kind])
     for index, tile in enumerate(tiles(library)):
         if (tile.n, tile.type, tile.layout) == (1024, kind, layout):
-            error = fwht_layer_error(
+            error = measure_fwht_layer_error(
                 layer, weights, x, run(library, index, layer, weights, x, None, kind, layout), kind
             )
             print(f"{error.relative / allowed:.0%} of the contract's tolerance used")

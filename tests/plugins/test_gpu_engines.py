@@ -24,7 +24,7 @@ if find_spec("tensorrt") is None:  # one that is there and broken shows itself
         raise RuntimeError("FWHT_REQUIRE_GPU=1, and TensorRT's Python package is not there: install tensorrt")
     pytest.skip("needs TensorRT's Python package", allow_module_level=True)
 
-from benchmarks.harness.engines import Bound, Engine, build
+from benchmarks.harness.engines import BoundContext, Engine, build_engine
 from export.engine.onnx_wire import read_nodes
 
 pytestmark = pytest.mark.gpu
@@ -63,7 +63,7 @@ def case(request: pytest.FixtureRequest, library: Library) -> Case:
     """Built once, with the plugins of `library`; the batch goes from 1 to MANY."""
     name, half = request.param
     proto = onnx.load(str(ROOT / "models" / f"{name}.onnx"))
-    plan = build(proto, (1, GOLDEN_IMAGES, MANY), half=half)
+    plan = build_engine(proto, (1, GOLDEN_IMAGES, MANY), half=half)
     golden = np.load(ROOT / "tests" / "data" / f"{name}.golden.npz")
     return Case(name, half, proto, golden, Engine(plan), plan)
 
@@ -73,18 +73,18 @@ def list_custom_nodes(proto: onnx.ModelProto) -> list[str]:
 
 
 def run(engine: Engine, library: Library, images: np.ndarray) -> np.ndarray:
-    with Stream(library) as stream, Bound(engine, library) as bound:
+    with Stream(library) as stream, BoundContext(engine, library) as bound:
         return bound.run({"image": images}, stream)["logits"]
 
 
 def run_all(engine: Engine, library: Library, images: np.ndarray) -> np.ndarray:
-    with Stream(library) as stream, Bound(engine, library) as bound:
+    with Stream(library) as stream, BoundContext(engine, library) as bound:
         parts = [images[i : i + MANY] for i in range(0, len(images), MANY)]
         return np.concatenate([bound.run({"image": part}, stream)["logits"] for part in parts])
 
 
 def test_every_custom_node_is_a_plugin_layer(case: Case) -> None:
-    layers = case.engine.layers()
+    layers = case.engine.inspect_layers()
     plugins = [layer for layer in layers if "Plugin" in str(layer.get("LayerType", ""))]
     print(f"{case.name}: {len(layers)} layers, {len(plugins)} of them plugins")
     assert sorted(layer["Name"] for layer in plugins) == list_custom_nodes(case.proto)
@@ -135,10 +135,12 @@ def test_two_contexts_on_two_streams(library: Library, half: bool) -> None:
     """Started in turns many times over on different images, each context gives what it gives alone."""
     name = "fwht_mf_mobilenet_v2"  # it has both ops
     images = np.load(ROOT / "tests" / "data" / f"{name}.golden.npz")["image"]
-    engine = Engine(build(onnx.load(str(ROOT / "models" / f"{name}.onnx")), GOLDEN_IMAGES, half=half))
+    engine = Engine(build_engine(onnx.load(str(ROOT / "models" / f"{name}.onnx")), GOLDEN_IMAGES, half=half))
     inputs = [images, images[::-1].copy()]
     alone = [run(engine, library, x) for x in inputs]
-    with Stream(library) as one, Stream(library) as two, Bound(engine, library) as a, Bound(engine, library) as b:
+    with Stream(library) as one, Stream(library) as two, BoundContext(engine, library) as a, BoundContext(
+        engine, library
+    ) as b:
         pairs = [(a, one), (b, two)]
         for (bound, _), x in zip(pairs, inputs):
             bound.load({"image": x})
@@ -148,4 +150,4 @@ def test_two_contexts_on_two_streams(library: Library, half: bool) -> None:
         for _, stream in pairs:
             stream.synchronize()
         for (bound, _), wanted in zip(pairs, alone):
-            np.testing.assert_array_equal(bound.outputs()["logits"], wanted)
+            np.testing.assert_array_equal(bound.read_outputs()["logits"], wanted)

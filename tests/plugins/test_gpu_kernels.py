@@ -22,7 +22,7 @@ from benchmarks.harness.kernel_run import (
     run_mf_depthwise_conv,
     select_pixels,
 )
-from benchmarks.harness.kernel_tolerance import Error, fwht_layer_error, mf_depthwise_conv_error
+from benchmarks.harness.kernel_tolerance import Error, measure_fwht_layer_error, measure_mf_depthwise_conv_error
 from benchmarks.harness.node_models import LayerCase, Weights
 from benchmarks.harness.tensor_layout import NCHW
 
@@ -49,7 +49,7 @@ class Case:
 
     def run(self, library: Library) -> Error:
         y = run_fwht_layer(library, self.layer, self.weights, self.x, self.form, self.residual)
-        return fwht_layer_error(self.layer, self.weights, self.x, y, self.form.kind, self.residual)
+        return measure_fwht_layer_error(self.layer, self.weights, self.x, y, self.form.kind, self.residual)
 
     def __str__(self) -> str:
         added = "" if self.residual is None else " + residual"
@@ -112,7 +112,7 @@ def test_large_maps(library: Library, form: Format, n: int) -> None:
         x = np.resize(pool, (3, n, height, width))  # three less than a power of two: no two rows are alike
         y = run_fwht_layer(library, layer, weights, x, form)
         pixels = generator.choice(3 * height * width, 256, replace=False)
-        error = fwht_layer_error(layer, weights, select_pixels(x, pixels), select_pixels(y, pixels), form.kind)
+        error = measure_fwht_layer_error(layer, weights, select_pixels(x, pixels), select_pixels(y, pixels), form.kind)
         show_and_hold(f"{layer} on {x.shape} {form}, FWHT_SEED={SEED}", error)
 
 
@@ -173,7 +173,7 @@ def test_mf_depthwise_conv(library: Library, form: Format, op: int, size: int, s
             "bias": generator.normal(0, 1, channels).astype(np.float32),
         }
         y = run_mf_depthwise_conv(library, x, weights, form, stride, padding, op, activation)
-        error = mf_depthwise_conv_error(x, weights, y, form.kind, stride, padding, op, activation)
+        error = measure_mf_depthwise_conv_error(x, weights, y, form.kind, stride, padding, op, activation)
         show_and_hold(f"operator {op}, {size}x{size}, stride {stride}, {x.shape} {form}, FWHT_SEED={SEED}", error)
 
 

@@ -31,7 +31,7 @@ class Classifier:
         self.mean = np.float32(self.preprocessing["mean"])
         self.std = np.float32(self.preprocessing["std"])
 
-    def tensor(self, data: bytes) -> np.ndarray:
+    def preprocess(self, data: bytes) -> np.ndarray:
         """float32 (3, size, size) of an image file."""
         size = self.preprocessing["size"]
         image: Image.Image = Image.open(io.BytesIO(data))
@@ -44,14 +44,14 @@ class Classifier:
         pixels = (np.asarray(image, dtype=np.float32) - self.mean) / self.std
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
-    def scores(self, batch: np.ndarray) -> np.ndarray:
+    def compute_scores(self, batch: np.ndarray) -> np.ndarray:
         """Softmax of the logits, (N, classes)."""
         logits = np.float64(self.session.run(None, {"image": batch})[0])
         exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
         return result
 
-    def predictions(self, scores: np.ndarray) -> list[dict[str, Any]]:
+    def rank_labels(self, scores: np.ndarray) -> list[dict[str, Any]]:
         """The best labels of one row of `scores`."""
         best = np.argsort(-scores, kind="stable")[:TOP_K]
         return [{"label": self.labels[index], "score": round(float(scores[index]), 6)} for index in best]

@@ -24,14 +24,14 @@ class ClassifierAPI(litserve.LitAPI):  # type: ignore[misc] # not installed wher
 
     def decode_request(self, request: Request) -> np.ndarray:
         file = request["file"]  # LitServe hands the form over, under the name of the request
-        return self.classifier.tensor(file.file.read())
+        return self.classifier.preprocess(file.file.read())
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """With batching LitServe stacks the tensors itself and takes the result apart again."""
-        return self.classifier.scores(batch) if BATCH > 1 else self.classifier.scores(batch[None])[0]
+        return self.classifier.compute_scores(batch) if BATCH > 1 else self.classifier.compute_scores(batch[None])[0]
 
     def encode_response(self, output: np.ndarray) -> dict[str, Any]:
-        return {"predictions": self.classifier.predictions(output)}
+        return {"predictions": self.classifier.rank_labels(output)}
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ class ClassifierRuntime(MLModel):  # type: ignore[misc] # not installed where th
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         files = Base64Codec.decode_input(payload.inputs[0])
-        rows = self.classifier.scores(np.stack([self.classifier.tensor(data) for data in files]))
-        best = [self.classifier.predictions(row) for row in rows]
+        rows = self.classifier.compute_scores(np.stack([self.classifier.preprocess(data) for data in files]))
+        best = [self.classifier.rank_labels(row) for row in rows]
         labels = [prediction["label"] for row in best for prediction in row]
         scores = np.asarray([[prediction["score"] for prediction in row] for row in best], dtype=np.float32)
         text = StringCodec.encode_output("labels", labels)

@@ -17,5 +17,5 @@ classifier = Classifier()
 
 @app.post("/predict")
 def predict(file: UploadFile) -> dict[str, Any]:
-    scores = classifier.scores(classifier.tensor(file.file.read())[None])
-    return {"predictions": classifier.predictions(scores[0])}
+    scores = classifier.compute_scores(classifier.preprocess(file.file.read())[None])
+    return {"predictions": classifier.rank_labels(scores[0])}

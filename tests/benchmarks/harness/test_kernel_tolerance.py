@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.kernel_run import Format
-from benchmarks.harness.kernel_tolerance import fwht_layer_error
+from benchmarks.harness.kernel_tolerance import measure_fwht_layer_error
 from benchmarks.harness.node_models import LayerCase, Weights
 from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32, HWC8, NCHW, pack, unpack
 
@@ -41,7 +41,7 @@ def case(form: Format) -> tuple[Weights, np.ndarray]:
 
 
 def share(weights: Weights, x: np.ndarray, y: np.ndarray, kind: int) -> float:
-    return fwht_layer_error(LAYER, weights, x[:, :, None, None], y[:, :, None, None], kind).share
+    return measure_fwht_layer_error(LAYER, weights, x[:, :, None, None], y[:, :, None, None], kind).share
 
 
 def test_float32_keeps_it_and_coarser_arithmetic_does_not() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.node_models import LayerCase
-from benchmarks.kernels.fwht_node import check, row
+from benchmarks.kernels.fwht_node import check, measure_layer
 
 LAYER = LayerCase(12, 20, 32, activation=6)
 
 
 def test_a_row_holds_checked_times() -> None:
-    result = row("small", LAYER, pixels=3, batch=2, rounds=1, seconds=0)
+    result = measure_layer("small", LAYER, pixels=3, batch=2, rounds=1, seconds=0)
     assert 0 < result["tolerance_share"] <= 1
     assert set(result["times"]) == {"convolution", "fwht_layer"} and result["speedup"] > 0
 

@@ -12,7 +12,17 @@ from typing import Iterator
 import pytest
 
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.serving.fuzz import MOST_GROWTH, NOTHING_KEPT, Case, Found, ask, fuzz, image_cases, keep, tensor_cases
+from benchmarks.serving.fuzz import (
+    MOST_GROWTH,
+    NOTHING_KEPT,
+    Case,
+    FuzzResult,
+    fuzz,
+    make_image_cases,
+    make_tensor_cases,
+    save_findings,
+    send_case,
+)
 from server.bench.connection import Target
 from tests.server.support.scripted_server import answer, scripted_server
 
@@ -28,8 +38,8 @@ def server() -> Iterator[ServerProcess]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
 def test_broken_images(server: ServerProcess) -> None:
-    found = asyncio.run(fuzz(server, image_cases(IMAGES, SEED), IMAGES))
-    assert found.problems() == []
+    found = asyncio.run(fuzz(server, make_image_cases(IMAGES, SEED), IMAGES))
+    assert found.find_problems() == []
     assert sum(found.statuses.values()) == IMAGES and {200, 400} <= set(found.statuses)
     assert len(found.memory) == 20
 
@@ -37,8 +47,8 @@ def test_broken_images(server: ServerProcess) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
 def test_broken_inference_requests(server: ServerProcess) -> None:
-    found = asyncio.run(fuzz(server, tensor_cases(TENSORS, SEED, "fwht_mobilenet_v2"), TENSORS))
-    assert found.problems() == []
+    found = asyncio.run(fuzz(server, make_tensor_cases(TENSORS, SEED, "fwht_mobilenet_v2"), TENSORS))
+    assert found.find_problems() == []
     assert sum(found.statuses.values()) == TENSORS and {200, 400} <= set(found.statuses)
     assert server.fetch_status("/readyz") == 200
 
@@ -48,22 +58,22 @@ def test_a_wrong_answer_is_a_finding(said: bytes, words: str, tmp_path: Path) ->
     async def script(number: int) -> bytes:
         return said
 
-    async def run() -> Found:
-        found = Found()
+    async def run() -> FuzzResult:
+        found = FuzzResult()
         async with scripted_server(script) as scripted:
             case = Case("/v1/classify", "image/jpeg", b"body", ("X: y",))
-            await ask(Target("127.0.0.1", scripted.port, "/"), None, case, found)
+            await send_case(Target("127.0.0.1", scripted.port, "/"), None, case, found)
         return found
 
     found = asyncio.run(run())
-    (problem,) = found.problems()
+    (problem,) = found.find_problems()
     assert words in problem
-    keep(found.findings, tmp_path / "kept")
+    save_findings(found.findings, tmp_path / "kept")
     assert (tmp_path / "kept" / "0.body").read_bytes() == b"body"
     told = json.loads((tmp_path / "kept" / "0.json").read_text())
     assert told["path"] == "/v1/classify" and told["headers"] == ["X: y"] and words in told["answer"]
 
 
 def test_growth_is_a_problem() -> None:
-    assert Found(memory=[0, MOST_GROWTH]).problems() == []
-    assert "the memory grew" in Found(memory=[0, MOST_GROWTH + 1]).problems()[0]
+    assert FuzzResult(memory=[0, MOST_GROWTH]).find_problems() == []
+    assert "the memory grew" in FuzzResult(memory=[0, MOST_GROWTH + 1]).find_problems()[0]

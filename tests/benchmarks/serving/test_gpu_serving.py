@@ -38,7 +38,7 @@ def test_labels_and_layers_over_http(build: Path, monkeypatch: pytest.MonkeyPatc
     images = [image.data for image in read_packed(gpu_serving.PACK) if image.is_test][:SOME]
     row = gpu_serving.serve(card, images, ("tests.server.support.fake_gpu_server", str(build), "8.5"))
     assert row["other_labels"] == 0 and row["images"] == SOME and row["layers_of_ours"] == 10
-    assert gpu_serving.serving_problems(row) == []
+    assert gpu_serving.find_serving_problems(row) == []
     assert normalised(pixels[:1], card.metadata).shape == (1, 3, 32, 32)
 
 
@@ -48,7 +48,7 @@ def test_engines_side_by_side(build: Path, monkeypatch: pytest.MonkeyPatch, tiny
     hybrid, baseline = (read_card(gpu.build(path, profile=(1, 2, 4))) for path in tiny_pair)
     context = Context()
     load_plugin(gpu.plugin)
-    found = gpu_serving.side_by_side(hybrid, baseline, context, batch=2, rounds=1)
+    found = gpu_serving.compare_engines(hybrid, baseline, context, batch=2, rounds=1)
     context.close()
     assert set(found["times"]) == {"tiny", "other"} and not +gpu.cuda.live
     for kind in ("gpu", "call"):
@@ -82,11 +82,11 @@ def row(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_problems(changes: dict[str, Any], words: str) -> None:
-    (problem,) = gpu_serving.serving_problems(row(**changes))
+    (problem,) = gpu_serving.find_serving_problems(row(**changes))
     assert words in problem
 
 
 def test_no_problem() -> None:
-    assert gpu_serving.serving_problems(row()) == []
-    assert gpu_serving.serving_problems(row(precision="fp16", other_labels=3)) == []
-    assert gpu_serving.serving_problems(row(model="mobilenet_v2", layers_of_ours=0)) == []
+    assert gpu_serving.find_serving_problems(row()) == []
+    assert gpu_serving.find_serving_problems(row(precision="fp16", other_labels=3)) == []
+    assert gpu_serving.find_serving_problems(row(model="mobilenet_v2", layers_of_ours=0)) == []

@@ -7,23 +7,27 @@ import random
 
 import pytest
 
-from benchmarks.serving.fuzz import image_cases, tensor_cases
-from benchmarks.serving.mutations import CHANGES, changed, mutated, mutated_json, seeds
+from benchmarks.serving.fuzz import make_image_cases, make_tensor_cases
+from benchmarks.serving.mutations import CHANGES, change_value, make_seeds, mutate, mutate_json
 from server.models.images import decode
 
 
 def test_every_seed_is_a_good_image_of_its_format() -> None:
-    found = {data[:4] for data in seeds() if decode(data, 32).image.mode == "RGB"}
+    found = {data[:4] for data in make_seeds() if decode(data, 32).image.mode == "RGB"}
     assert {start[:2] for start in found} == {b"\xff\xd8", b"\x89P", b"RI", b"BM", b"GI"}
 
 
 def test_the_same_seed_makes_the_same_cases() -> None:
-    assert list(image_cases(50, 7)) == list(image_cases(50, 7)) != list(image_cases(50, 8))
-    assert list(tensor_cases(50, 7, "m")) == list(tensor_cases(50, 7, "m")) != list(tensor_cases(50, 8, "m"))
+    assert list(make_image_cases(50, 7)) == list(make_image_cases(50, 7)) != list(make_image_cases(50, 8))
+    assert (
+        list(make_tensor_cases(50, 7, "m"))
+        == list(make_tensor_cases(50, 7, "m"))
+        != list(make_tensor_cases(50, 8, "m"))
+    )
 
 
 def test_cases_differ_and_some_are_still_good() -> None:
-    cases = list(image_cases(300, 1))
+    cases = list(make_image_cases(300, 1))
     assert len({case.body for case in cases}) > 280
     assert {case.path for case in cases} == {"/v1/classify"}
 
@@ -41,11 +45,11 @@ def test_mutations_leave_the_original_alone() -> None:
     value = {"inputs": [{"name": "image", "shape": [1, 3, 32, 32]}]}
     before = json.dumps(value)
     for seed in range(200):
-        mutated(data, others, random.Random(seed))
-        mutated_json(value, random.Random(seed))
+        mutate(data, others, random.Random(seed))
+        mutate_json(value, random.Random(seed))
     assert data == bytes(1000) and json.dumps(value) == before
 
 
 def test_json_is_changed_at_all_depths() -> None:
-    texts = {json.dumps(changed({"a": [1, {"b": 2}], "c": "d"}, random.Random(seed)))[:200] for seed in range(500)}
+    texts = {json.dumps(change_value({"a": [1, {"b": 2}], "c": "d"}, random.Random(seed)))[:200] for seed in range(500)}
     assert len(texts) > 100

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.server_process import run_server
-from benchmarks.serving.overload import measure, problems, slope
+from benchmarks.serving.overload import compute_slope, find_problems, measure
 
 
 @pytest.mark.slow
@@ -17,8 +17,8 @@ def test_seconds_of_overload() -> None:
     with run_server("--threads", "1") as server:
         found = measure(server, seconds=3, calm_s=1)
     assert found["outcomes"]["200"]["count"] > 0
-    slow = [problem for problem in problems(found) if "afterwards" in problem]  # speed is not a test's business
-    assert problems(found) == slow
+    slow = [problem for problem in find_problems(found) if "afterwards" in problem]  # speed is not a test's business
+    assert find_problems(found) == slow
 
 
 def sample(**changes: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def sample(**changes: Any) -> dict[str, Any]:
 
 
 def test_nothing_wrong() -> None:
-    assert problems(sample()) == []
+    assert find_problems(sample()) == []
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_nothing_wrong() -> None:
     ],
 )
 def test_problems(changes: dict[str, Any], words: str) -> None:
-    (problem,) = problems(sample(**changes))
+    (problem,) = find_problems(sample(**changes))
     assert words in problem
 
 
 def test_slope() -> None:
-    assert slope([{"s": s, "bytes": 7 + 10 * s} for s in range(40)]) == pytest.approx(600)
-    assert slope([{"s": 0, "bytes": 7}]) == 0
+    assert compute_slope([{"s": s, "bytes": 7 + 10 * s} for s in range(40)]) == pytest.approx(600)
+    assert compute_slope([{"s": 0, "bytes": 7}]) == 0

@@ -34,7 +34,7 @@ def classifier(monkeypatch: pytest.MonkeyPatch) -> Classifier:
 def test_the_rivals_prepare_an_image_as_we_do(classifier: Classifier, image: Path) -> None:
     preprocessing = Preprocessing.from_json(json.dumps(classifier.preprocessing))
     ours = to_tensor(decode(image.read_bytes(), preprocessing.size).image, preprocessing)
-    np.testing.assert_array_equal(classifier.tensor(image.read_bytes()), ours)
+    np.testing.assert_array_equal(classifier.preprocess(image.read_bytes()), ours)
 
 
 @pytest.mark.parametrize("server", ["ours", "plain"])

@@ -29,6 +29,6 @@ def test_problems() -> None:
         row = {"sent_as": "form", "share": share, "failed": 0, "wrong_labels": 0, **more}
         return {"batch": 8, "rows": [{**row, "share": 0.1}, row]}
 
-    assert throughput.problems([entry(0.91)]) == []
-    assert throughput.problems([entry(0.89)]) == ["batch 8: 89.0% of the bare loop, 90% is asked for"]
-    assert "3 wrong" in throughput.problems([entry(1, wrong_labels=3)])[0]
+    assert throughput.find_problems([entry(0.91)]) == []
+    assert throughput.find_problems([entry(0.89)]) == ["batch 8: 89.0% of the bare loop, 90% is asked for"]
+    assert "3 wrong" in throughput.find_problems([entry(1, wrong_labels=3)])[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.training.accuracy import comparisons, judged, main
-from benchmarks.training.engine_predictions import tensorrt_backend
+from benchmarks.training.accuracy import compare_models, judge, main
+from benchmarks.training.engine_predictions import open_tensorrt
 from export.data.datasets import load_dataset
 from export.data.packed_images import write_packed
 from export.to_onnx.from_checkpoint import SAMPLES
@@ -63,19 +63,19 @@ def test_an_engine_of_another_onnx_file_is_not_run(tmp_path: Path) -> None:
         path = card_path(tmp_path, "fwht_mobilenet_v2", "fp16")
         path.write_text(card.to_json())
         with pytest.raises(StartupError, match=message):
-            tensorrt_backend(path, onnx)
+            open_tensorrt(path, onnx)
 
 
 def test_labels_are_counted_against_truth_and_reference() -> None:
     truth, reference = np.array([0, 1, 2, 3]), np.array([0, 1, 2, 2])
-    row = judged(np.array([0, 1, 1, 3]), reference, truth)
+    row = judge(np.array([0, 1, 1, 3]), reference, truth)
     assert (row["correct"], row["top1"], row["other_labels"]) == (3, 0.75, 2)
-    assert judged("no GPU", reference, truth) == {"skipped": "no GPU"}
+    assert judge("no GPU", reference, truth) == {"skipped": "no GPU"}
 
 
 def test_every_model_is_compared_with_the_baseline_and_the_twins_with_each_other() -> None:
     right = {name: np.array([True, False]) for name in (*NAMES, "mobilenet_v2", "mine")}
-    pairs = [tuple(row["models"]) for row in comparisons(right)]
+    pairs = [tuple(row["models"]) for row in compare_models(right)]
     assert pairs == [*((name, "mobilenet_v2") for name in (*NAMES, "mine")), NAMES]
 
 

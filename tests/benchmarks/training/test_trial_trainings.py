@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.training.mf_operators import PYTORCH, theory
-from benchmarks.training.trial_trainings import ShortRuns
+from benchmarks.training.mf_operators import PYTORCH, predict_growth
+from benchmarks.training.trial_trainings import TrialTrainings
 from tests.export.train.training_runs import small_pack
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def short_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> ShortRuns:
+def make_trial_trainings(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> TrialTrainings:
     places = ["--build", str(folder / "build"), "--out", str(folder / "out.json"), "--size", "8", "--epochs", "1"]
     monkeypatch.setattr(sys, "argv", ["short", *places, *words])
-    return ShortRuns("short", "A few: of them")
+    return TrialTrainings("short", "A few: of them")
 
 
 def test_a_run_is_kept_and_not_repeated(
@@ -28,8 +28,8 @@ def test_a_run_is_kept_and_not_repeated(
     words += ["--seeds", "2", "--settings", "1"]
     results = []
     for times in (1, 0):
-        runs = short_runs(tmp_path, monkeypatch, *words)
-        assert list(runs.wanted(["first", "second"])) == [(0, "first"), (1, "first")]
+        runs = make_trial_trainings(tmp_path, monkeypatch, *words)
+        assert list(runs.list_runs(["first", "second"])) == [(0, "first"), (1, "first")]
         runs.run(["--model", "resnet32"], 0, setting="first")
         assert capsys.readouterr().out.count("epoch 1/1") == times
         results.append(json.loads((tmp_path / "out.json").read_text()))
@@ -43,7 +43,7 @@ def test_data_that_are_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        short_runs(tmp_path, monkeypatch, "--data", "nowhere.bin")
+        make_trial_trainings(tmp_path, monkeypatch, "--data", "nowhere.bin")
     assert caught.value.code == 2 and "there is no file or folder nowhere.bin" in capsys.readouterr().err
 
 
@@ -54,6 +54,6 @@ def test_theory(operator: int, bound: float, expected: float) -> None:
     That is 0.399 bound / 2 over bound^2 / 12, 2.39 / bound. Of 100,000 samples about 200 lie on a ramp of half of 0.01
     (7 % standard deviation), and 200 weights have a mean square of 6 %: the fixed seed draws within 15 %.
     """
-    share = abs(theory(operator, bound) / expected - 1) / 0.15
+    share = abs(predict_growth(operator, bound) / expected - 1) / 0.15
     print(f"share of the tolerance used: {share:.3f}")
     assert share <= 1

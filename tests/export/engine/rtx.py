@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.harness.tiny_models import tiny_model
+from benchmarks.harness.tiny_models import make_tiny_model
 from export.to_onnx.function_text import IR_VERSION, OPSET
 from server.backends import tensorrt_engine
 
@@ -29,7 +29,7 @@ def in_tensorrts_place(patch: pytest.MonkeyPatch) -> Any:
 
 def plain_model(batch: int | str = "N") -> onnx.ModelProto:
     """The tiny model's first layers, without an operator of ours: input (N, 3, 16, 16), output (N, 4)."""
-    whole = tiny_model()
+    whole = make_tiny_model()
     nodes = [node for node in whole.graph.node if node.name in ("stem", "stem_relu6")]
     nodes += [
         helper.make_node("GlobalAveragePool", ["stem_relu6_out"], ["pool"], "pool"),

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from benchmarks.harness.tiny_models import tiny_model
+from benchmarks.harness.tiny_models import make_tiny_model
 from export.engine import network as network_module
 from export.engine.network import BuildError, find_plugin_nodes, parse_network, require_plugins
 from export.engine.onnx_wire import Node, read_nodes
@@ -35,7 +35,7 @@ def test_a_network_of_layers_named_as_the_nodes(trt: Any) -> None:
 def test_functions_are_dropped_so_an_operator_without_plugin_fails(trt: Any) -> None:
     """RTX would take the bodies of the functions; without them it needs plugins, and says so of each node."""
     with pytest.raises(BuildError, match="did not find the plugin.*make plugin") as caught:
-        parse_network(trt.Builder(get_logger()), tiny_model().SerializeToString(), half=False)
+        parse_network(trt.Builder(get_logger()), make_tiny_model().SerializeToString(), half=False)
     assert all(f"{name} (" in str(caught.value) for name in CUSTOM)
 
 
@@ -43,7 +43,7 @@ def test_an_imported_body_is_noticed(trt: Any, monkeypatch: pytest.MonkeyPatch) 
     """As TensorRT 10.3 does it silently where the functions are left in the file."""
     monkeypatch.setattr(network_module, "remove_functions", lambda data: data)
     with pytest.raises(BuildError, match="4 layers did not become layers of our plugin") as caught:
-        parse_network(trt.Builder(get_logger()), tiny_model().SerializeToString(), half=False)
+        parse_network(trt.Builder(get_logger()), make_tiny_model().SerializeToString(), half=False)
     assert all(name in str(caught.value) for name in CUSTOM)
 
 
@@ -96,7 +96,7 @@ def test_plugin_layers_are_accepted(monkeypatch: pytest.MonkeyPatch, kind: str, 
     fake = FakeParsing([("stem", "CONVOLUTION"), *((name, kind) for name in CUSTOM)], explicit_batch)
     monkeypatch.setattr(network_module, "import_tensorrt", lambda: fake)
     monkeypatch.setattr(network_module, "get_logger", lambda: None)
-    data = tiny_model().SerializeToString()
+    data = make_tiny_model().SerializeToString()
     assert parse_network(fake, data, half=True) is fake.network
     assert fake.flags == [1 if explicit_batch else 0]
     assert read_nodes(fake.seen) == read_nodes(data) and not onnx.load_from_string(fake.seen).functions

@@ -37,7 +37,7 @@ def batch(count: int) -> np.ndarray:
 
 
 def test_a_file_may_fix_its_batch(tmp_path: Path, backend: OnnxRuntimeBackend) -> None:
-    model = tiny_models.tiny_model()
+    model = tiny_models.make_tiny_model()
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_value = 1
     fixed = OnnxRuntimeBackend(tiny_models.write_tiny_model(tmp_path / "fixed.onnx", model))

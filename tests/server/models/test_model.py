@@ -109,13 +109,13 @@ def test_metadata_that_cannot_be_served(tmp_path: Path, change: dict[str, Any], 
 
 
 def test_no_metadata_at_all(tmp_path: Path) -> None:
-    onnx.save(tiny_models.tiny_model(), str(tmp_path / "plain.onnx"))
+    onnx.save(tiny_models.make_tiny_model(), str(tmp_path / "plain.onnx"))
     with pytest.raises(StartupError, match=r"no metadata property 'labels': export it with `make onnx`"):
         load_model(str(tmp_path / "plain.onnx"))
 
 
 def test_damaged_weights(tmp_path: Path) -> None:
-    model = tiny_models.tiny_model()
+    model = tiny_models.make_tiny_model()
     for weight in model.graph.initializer:
         if weight.name == "classifier.bias":
             weight.raw_data = np.full(4, np.nan, np.float32).tobytes()
