@@ -32,7 +32,7 @@ from export.engine.builder import (
     use_timing_cache,
 )
 from export.engine.network import parse_network
-from server.backends.tensorrt_engine import get_logger
+from server.backends.tensorrt_library import get_logger
 
 WORKSPACE = 1 << 30
 TIMINGS = bytearray()  # what the builder measured so far: a layer that returns in a later engine is not measured again

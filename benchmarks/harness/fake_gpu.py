@@ -18,7 +18,7 @@ from benchmarks.harness.fake_cuda import FakeCuda
 from benchmarks.harness.fake_cuda_graph import FakeGraphLibrary
 from benchmarks.harness.fake_engine_file import list_layers, make_engine, run_onnx
 from benchmarks.harness.fake_tensorrt import Compute, FakeTensorRT
-from server.backends import cuda_graph, tensorrt_engine
+from server.backends import cuda_graph, tensorrt_library
 from server.backends.engine_card import EngineCard, card_path, engine_name, file_sha256
 from server.backends.tensorrt_layers import make_card_layers
 
@@ -45,8 +45,8 @@ class FakeGpu:
         """Let `import tensorrt` and `import pycuda.driver` find these, until the patch is undone."""
         for name, module in self.make_modules().items():
             patch.setitem(sys.modules, name, module)
-        patch.setattr(tensorrt_engine, "PLUGIN", self.plugin)
-        patch.setattr(tensorrt_engine, "_LOGGERS", [])
+        patch.setattr(tensorrt_library, "PLUGIN", self.plugin)
+        patch.setattr(tensorrt_library, "_LOGGERS", [])
         patch.setattr(cuda_graph, "load_driver_library", lambda: FakeGraphLibrary(self.cuda))
 
     def build(

@@ -30,8 +30,9 @@ from server.backends import cuda
 from server.backends.cuda import Buffer, Context
 from server.backends.cuda_graph import GraphError, capture
 from server.backends.engine_card import PRECISIONS, EngineCard, card_path, read_card
-from server.backends.tensorrt_engine import Engine, EngineError, load_plugin, tensorrt_version
+from server.backends.tensorrt_engine import Engine, EngineError
 from server.backends.tensorrt_execution import Execution, make_noise
+from server.backends.tensorrt_library import load_plugin, tensorrt_version
 from server.backends.tensorrt_profile import measure_latency_ms
 from server.bench.connection import connect, encode_request
 from server.bulk.packed_images import read_packed

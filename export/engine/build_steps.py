@@ -26,8 +26,9 @@ from export.engine.network import BuildError, find_plugin_nodes, parse_network, 
 from export.engine.onnx_wire import read_metadata, read_nodes
 from server.backends import cuda
 from server.backends.engine_card import EngineCard, Machine, engine_name, file_sha256
-from server.backends.tensorrt_engine import Engine, current_machine, load_plugin
+from server.backends.tensorrt_engine import Engine
 from server.backends.tensorrt_layers import make_card_layers
+from server.backends.tensorrt_library import current_machine, load_plugin
 from server.files import write_atomically
 from server.profiling.board import read_board_facts
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from export.engine.network import BuildError, builder_chooses_types
-from server.backends.tensorrt_engine import get_logger, import_tensorrt, take_trt_errors
+from server.backends.tensorrt_library import get_logger, import_tensorrt, take_trt_errors
 
 Batch = Tuple[int, int, int]  # least, usual and largest
 Report = Callable[[str], None]

@@ -15,7 +15,7 @@ from typing import Any, List, Sequence
 
 from export.engine.onnx_half import convert_to_float16
 from export.engine.onnx_wire import Node, read_nodes, remove_functions
-from server.backends.tensorrt_engine import get_logger, import_tensorrt, take_trt_errors
+from server.backends.tensorrt_library import get_logger, import_tensorrt, take_trt_errors
 
 REBUILD_PLUGIN = "build it again with `make plugin`"
 

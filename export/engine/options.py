@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from server.backends.engine_card import PRECISIONS
-from server.backends.tensorrt_engine import PLUGIN
+from server.backends.tensorrt_library import PLUGIN
 from server.models.model_files import find_model
 
 BUILD = Path(__file__).resolve().parents[2] / "build"

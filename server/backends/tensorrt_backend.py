@@ -20,13 +20,14 @@ import numpy as np
 from ..errors import BadRequest, Busy, StartupError
 from ..profiling.build_report import one_profile_at_a_time
 from ..profiling.report import Conditions, LayerReport
-from . import tensorrt_engine
+from . import tensorrt_library
 from .backend import noop
 from .cuda import Context
 from .engine_card import EngineCard, read_card, why_outdated, why_wrong_machine
 from .owner_thread import OwnerThread
-from .tensorrt_engine import Engine, EngineError, current_machine, load_plugin
+from .tensorrt_engine import Engine, EngineError
 from .tensorrt_execution import Execution, make_noise
+from .tensorrt_library import current_machine, load_plugin
 from .tensorrt_profile import describe_conditions, load_in_own_thread, profile_engine
 
 LOG = logging.getLogger("server.tensorrt")
@@ -45,7 +46,7 @@ class TensorRTBackend:
     provider = "cuda"
 
     def __init__(self, card_path: Path, plugin: Optional[Path] = None, graphs: bool = True) -> None:
-        plugin = plugin or tensorrt_engine.PLUGIN
+        plugin = plugin or tensorrt_library.PLUGIN
         self.card: EngineCard = read_card(card_path)
         self.path = card_path.parent / self.card.engine
         self.precision = self.card.precision

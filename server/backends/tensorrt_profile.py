@@ -24,9 +24,10 @@ from ..profiling.report import Conditions, LayerReport
 from . import cuda
 from .cuda import Buffer, Context
 from .engine_card import EngineCard
-from .tensorrt_engine import Engine, EngineContext, import_tensorrt
+from .tensorrt_engine import Engine, EngineContext
 from .tensorrt_execution import Execution
 from .tensorrt_layers import find_report_layers
+from .tensorrt_library import import_tensorrt
 
 WARM_UP = 5
 MIN_RUNS, MAX_RUNS = 10, 100

@@ -13,7 +13,7 @@ from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.serving import gpu_serving
 from server.backends.cuda import Context
 from server.backends.engine_card import read_card
-from server.backends.tensorrt_engine import load_plugin
+from server.backends.tensorrt_library import load_plugin
 from server.bulk.packed_images import read_packed
 from tests.plugins.onnx_labels import logits, normalised, read_test_images
 from tests.server.support.http_server import ROOT

@@ -16,14 +16,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.harness.tiny_models import make_tiny_model
 from export.to_onnx.function_text import IR_VERSION, OPSET
-from server.backends import tensorrt_engine
+from server.backends import tensorrt_library
 
 
 def in_tensorrts_place(patch: pytest.MonkeyPatch) -> Any:
     """Let `import tensorrt` find it, until the patch is undone. Skips the test where the wheel is not there."""
     module = pytest.importorskip("tensorrt_rtx_bindings", reason="needs tensorrt-rtx: pip install '.[builder]'")
     patch.setitem(sys.modules, "tensorrt", module)
-    patch.setattr(tensorrt_engine, "_LOGGERS", [])
+    patch.setattr(tensorrt_library, "_LOGGERS", [])
     return module
 
 

@@ -25,7 +25,7 @@ from export.engine.builder import (
 )
 from export.engine.network import BuildError, parse_network
 from server.backends.engine_card import Machine
-from server.backends.tensorrt_engine import get_logger
+from server.backends.tensorrt_library import get_logger
 from tests.export.engine.rtx import in_tensorrts_place, plain_model
 
 MIB = 1 << 20

@@ -13,7 +13,7 @@ from benchmarks.harness.tiny_models import make_tiny_model
 from export.engine import network as network_module
 from export.engine.network import BuildError, find_plugin_nodes, parse_network, require_plugins
 from export.engine.onnx_wire import Node, read_nodes
-from server.backends.tensorrt_engine import get_logger
+from server.backends.tensorrt_library import get_logger
 from tests.export.engine.rtx import in_tensorrts_place, plain_model
 
 CUSTOM = ["blocks.1.expand", "blocks.1.depthwise", "blocks.1.project", "blocks.2.expand"]

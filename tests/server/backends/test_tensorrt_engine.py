@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
 from server.backends.tensorrt_backend import TensorRTBackend
-from server.backends.tensorrt_engine import load_plugin
+from server.backends.tensorrt_library import load_plugin
 from server.errors import StartupError
 
 Open = Callable[..., TensorRTBackend]
