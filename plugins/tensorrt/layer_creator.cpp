@@ -31,11 +31,11 @@ const char* LayerCreator::getPluginNamespace() const noexcept { return namespace
 
 nvinfer1::IPluginV2* LayerCreator::createPlugin(const char* name,
                                                 const nvinfer1::PluginFieldCollection* fields) noexcept {
-    return make_guarded(op_, name, [&] { return make(read_attributes(op_, fields)); });
+    return make_guarded(op_, name, [&] { return make_plugin(read_attributes(op_, fields)); });
 }
 
 nvinfer1::IPluginV2* LayerCreator::deserializePlugin(const char* name, const void* data, size_t length) noexcept {
-    return make_guarded(op_, name, [&] { return make(deserialise(op_, data, length)); });
+    return make_guarded(op_, name, [&] { return make_plugin(deserialise(op_, data, length)); });
 }
 
 void LayerCreator::setPluginNamespace(const char* name) noexcept {
@@ -48,7 +48,7 @@ void LayerCreator::setPluginNamespace(const char* name) noexcept {
         [this](const char* sentence) { log_error(op_.name, sentence); });
 }
 
-nvinfer1::IPluginV2* LayerCreator::make(const Values& values) const {
+nvinfer1::IPluginV2* LayerCreator::make_plugin(const Values& values) const {
     LayerPlugin* plugin = make_(op_, values);
     plugin->setPluginNamespace(namespace_.c_str());
     return plugin;

@@ -26,7 +26,7 @@ public:
     const char* getPluginNamespace() const noexcept final;
 
 private:
-    nvinfer1::IPluginV2* make(const Values& values) const;
+    nvinfer1::IPluginV2* make_plugin(const Values& values) const;
 
     const Op& op_;  // static
     const Make make_;
