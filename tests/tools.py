@@ -15,17 +15,17 @@ BULK = "the bulk extra is not installed: pip install '.[bulk]'"
 def need_bulk() -> None:
     """At the head of a module or of a test."""
     if any(find_spec(package) is None for package in ("ray", "pyarrow", "pandas")):
-        missing(BULK)
+        skip_or_fail(BULK)
 
 
 def need_nginx() -> None:
     try:
         find_nginx()
     except SystemExit as error:
-        missing(str(error))
+        skip_or_fail(str(error))
 
 
-def missing(reason: str) -> None:
+def skip_or_fail(reason: str) -> None:
     if os.environ.get("FWHT_REQUIRE_TOOLS") == "1":
         pytest.fail(reason)
     pytest.skip(f"{reason} (FWHT_REQUIRE_TOOLS=1 turns this skip into a failure)", allow_module_level=True)

@@ -17,23 +17,18 @@ import asyncio
 import json
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.harness.timing import summarize
+from benchmarks.serving.engine_pairs import compare_engines
 from server.backends import cuda
-from server.backends.cuda import Buffer, Context
-from server.backends.cuda_graph import GraphError, capture
+from server.backends.cuda import Context
 from server.backends.engine_card import PRECISIONS, EngineCard, card_path, read_card
-from server.backends.tensorrt_engine import Engine, EngineError
-from server.backends.tensorrt_execution import Execution, make_noise
 from server.backends.tensorrt_library import load_plugin, tensorrt_version
-from server.backends.tensorrt_profile import measure_latency_ms
 from server.bench.connection import connect, encode_request
 from server.bulk.packed_images import read_packed
 from server.profiling import board
@@ -54,9 +49,6 @@ def make_engine(name: str, precision: str) -> EngineCard:
     words = [f"NAME={name}", f"PRECISION={precision}", f"PYTHON={sys.executable}"]
     subprocess.run(["make", "--no-print-directory", "engine", *words], check=True)
     return read_card(card_path(BUILD, name, precision))
-
-
-# 1. Labels and layers over HTTP.
 
 
 async def ask_labels(server: ServerProcess, images: list[bytes]) -> np.ndarray:
@@ -129,73 +121,6 @@ def find_serving_problems(row: dict[str, Any]) -> list[str]:
     return wrong
 
 
-# 2. Engines side by side.
-
-
-class TimedEngine:
-    """One engine, twice: alone, as a CUDA graph of its layers; and as it serves."""
-
-    def __init__(self, card: EngineCard, context: Context, batch: int, stack: ExitStack) -> None:
-        plan = (BUILD / card.engine).read_bytes()
-        self._context = context
-        served, alone = Engine(plan), Engine(plan)
-        stack.callback(served.close)
-        stack.callback(alone.close)
-        self._execution = Execution(served, context)
-        stack.callback(self._execution.close)
-        self._images = make_noise(served, batch)
-        running = alone.create_context()
-        stack.callback(running.close)
-        buffers = []
-        for shape in (alone.input_shape, alone.output_shape):
-            buffers += [Buffer(context, (alone.max_batch, *shape), mapped=False)]
-            stack.callback(buffers[-1].free)
-        running.bind(buffers[0].pointer, buffers[1].pointer)
-        running.set_batch(batch)
-        buffers[0].host[:batch] = self._images
-        self._stream = context.new_stream()
-        buffers[0].copy_in(batch, self._stream)
-        self._start: Callable[[], None] = lambda: running.enqueue(self._stream.handle)
-        self._start()
-        self._stream.synchronize()
-        self.as_graph = True
-        try:
-            graph = capture(self._stream.handle, self._start)
-            stack.callback(graph.free)
-            self._start = graph.launch
-        except (GraphError, EngineError):
-            self.as_graph = False
-        self.gpu_ms: list[float] = []
-        self.call_ms: list[float] = []
-        self.conditions = self._execution.conditions
-
-    def add_turn(self, runs: int) -> None:
-        self._context.measure_ms(self._stream, self._start, 10)
-        self.gpu_ms += list(self._context.measure_ms(self._stream, self._start, runs))
-        self.call_ms += list(measure_latency_ms(self._execution, self._images, runs))
-
-    def summarize(self) -> dict[str, Any]:
-        """Summaries without all samples."""
-        found = {"gpu": summarize(self.gpu_ms), "call": summarize(self.call_ms)}
-        for one in found.values():
-            del one["samples_ms"]
-        return {**found, "gpu_as_graph": self.as_graph, "conditions": self.conditions}
-
-
-def compare_engines(
-    hybrid: EngineCard, baseline: EngineCard, context: Context, batch: int, rounds: int
-) -> dict[str, Any]:
-    with ExitStack() as stack:
-        timed = {card.name: TimedEngine(card, context, batch, stack) for card in (hybrid, baseline)}
-        for _ in range(rounds):
-            for one in timed.values():
-                one.add_turn(runs=100)
-        found = {name: one.summarize() for name, one in timed.items()}
-    own, other = found[hybrid.name], found[baseline.name]
-    ratios = {kind: own[kind]["median_ms"] / other[kind]["median_ms"] for kind in ("gpu", "call")}
-    return {"model": hybrid.name, "precision": hybrid.precision, "batch": batch, "ratio": ratios, "times": found}
-
-
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving.gpu_serving", description="The server on a GPU."
@@ -230,7 +155,7 @@ def main() -> None:
         for precision in options.precisions:
             for batch in BATCHES:
                 pair = cards[name, precision], cards[BASELINE, precision]
-                compared.append(compare_engines(*pair, context, batch, options.rounds))
+                compared.append(compare_engines(*pair, BUILD, context, batch, options.rounds))
                 row = compared[-1]
                 own, ratio = row["times"][name], row["ratio"]
                 print(

@@ -24,7 +24,7 @@ from benchmarks.serving.fuzz import (
     send_case,
 )
 from server.bench.connection import Target
-from tests.server.support.scripted_server import answer, scripted_server
+from tests.server.support.scripted_server import make_answer, run_scripted_server
 
 IMAGES, TENSORS, SEED = 1000, 600, 5
 
@@ -53,14 +53,14 @@ def test_broken_inference_requests(server: ServerProcess) -> None:
     assert server.fetch_status("/readyz") == 200
 
 
-@pytest.mark.parametrize("said, words", [(answer(500, b"oops"), "answered 500"), (b"", "no answer")])
+@pytest.mark.parametrize("said, words", [(make_answer(500, b"oops"), "answered 500"), (b"", "no answer")])
 def test_a_wrong_answer_is_a_finding(said: bytes, words: str, tmp_path: Path) -> None:
     async def script(number: int) -> bytes:
         return said
 
     async def run() -> FuzzResult:
         found = FuzzResult()
-        async with scripted_server(script) as scripted:
+        async with run_scripted_server(script) as scripted:
             case = Case("/v1/classify", "image/jpeg", b"body", ("X: y",))
             await send_case(Target("127.0.0.1", scripted.port, "/"), None, case, found)
         return found

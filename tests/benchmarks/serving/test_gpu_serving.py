@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
 from benchmarks.serving import gpu_serving
+from benchmarks.serving.engine_pairs import compare_engines
 from server.backends.cuda import Context
 from server.backends.engine_card import read_card
 from server.backends.tensorrt_library import load_plugin
@@ -48,7 +49,7 @@ def test_engines_side_by_side(build: Path, monkeypatch: pytest.MonkeyPatch, tiny
     hybrid, baseline = (read_card(gpu.build(path, profile=(1, 2, 4))) for path in tiny_pair)
     context = Context()
     load_plugin(gpu.plugin)
-    found = gpu_serving.compare_engines(hybrid, baseline, context, batch=2, rounds=1)
+    found = compare_engines(hybrid, baseline, build, context, batch=2, rounds=1)
     context.close()
     assert set(found["times"]) == {"tiny", "other"} and not +gpu.cuda.live
     for kind in ("gpu", "call"):

@@ -10,7 +10,7 @@ from typing import Callable, Iterator
 import pytest
 
 from server.backends.owner_thread import OwnerThread
-from tests.server.support.gated_engine import GUARD_S, until
+from tests.server.support.gated_engine import GUARD_S, wait_until
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_it_may_be_closed_by_itself(owner: OwnerThread) -> None:
     ran: list[str] = []
     owner.free_at_exit(lambda: ran.append("last"))
     owner.call(owner.close)
-    until(lambda: ran == ["last"], "the thread ends")
+    wait_until(lambda: ran == ["last"], "the thread ends")
 
 
 def test_a_call_from_within_runs_at_once_after_those_that_wait(owner: OwnerThread) -> None:
@@ -117,7 +117,7 @@ def test_calls_under_way_are_answered_when_it_is_closed(owner: OwnerThread) -> N
     waiting = [threading.Thread(target=lambda: answers.append(owner.call(held))) for _ in range(3)]
     for thread in waiting:
         thread.start()
-    until(lambda: owner._inbox.qsize() == 2, "one is held and two wait")
+    wait_until(lambda: owner._inbox.qsize() == 2, "one is held and two wait")
     closing = threading.Thread(target=owner.close)
     closing.start()
     gate.set()

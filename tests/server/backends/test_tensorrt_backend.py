@@ -21,7 +21,7 @@ from server.backends.backend import infer_in_parts
 from server.backends.tensorrt_backend import TensorRTBackend
 from server.backends.tensorrt_engine import EngineError
 from server.errors import BadRequest
-from tests.server.support.gated_engine import until
+from tests.server.support.gated_engine import wait_until
 from tests.server.support.tiny_logits import agrees_with_onnx, draw_images
 
 Open = Callable[..., TensorRTBackend]
@@ -115,7 +115,7 @@ def test_it_recovers_by_itself_when_nobody_asks(
     gpu.cuda.faults["synchronize"] = 1
     with pytest.raises(EngineError):
         backend.infer(draw_images(1))
-    until(lambda: backend.problem is None, "it runs again")
+    wait_until(lambda: backend.problem is None, "it runs again")
     backend.close()
 
 
@@ -140,7 +140,7 @@ def test_a_profile_gets_its_turn_while_a_queue_is_led(opened: Open) -> None:
     backend.start(lead)
     assert backend.profile(draw_images(1), runs=1)["runs"] == 1
     before = runs[0]
-    until(lambda: runs[0] > before, "the queue goes on")
+    wait_until(lambda: runs[0] > before, "the queue goes on")
     stop.set()
 
 

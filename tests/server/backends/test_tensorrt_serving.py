@@ -24,8 +24,8 @@ from server.settings import Settings
 from server.stage_times import StageTimes
 from tests.server.routes.test_probes import sample
 from tests.server.support.app_client import AppClient
+from tests.server.support.gated_client import make_grey_png
 from tests.server.support.http_server import ROOT, make_environment, run_http_server
-from tests.server.support.meeting import grey
 
 SAMPLES = sorted((ROOT / "tests" / "data").glob("*.jpg"))  # each is named after what it shows
 
@@ -70,7 +70,7 @@ def test_every_answer_tells_what_ran(client: AppClient, gpu: FakeGpu, cat: bytes
 
 def test_same_answers_as_onnx_runtime(client: AppClient, tiny: Path, cat: bytes) -> None:
     other = load_model(str(tiny), Choice("onnxruntime"))
-    batch = [cat, *(grey(value) for value in range(0, 250, 12))][:16]
+    batch = [cat, *(make_grey_png(value) for value in range(0, 250, 12))][:16]
     files = [("file", data) for data in batch]
     results = client.post("/v1/classify", files=files).json()["results"]
     wanted = other.classify(batch, 4, StageTimes())
@@ -147,8 +147,10 @@ def test_a_process_that_ends_without_closing_frees_the_gpu(tmp_path: Path, tiny:
     code = (
         "import sys, atexit, pytest; from pathlib import Path; from server.models import model_files;"
         "from server.models.model import *;"
-        "from benchmarks.harness.fake_gpu import FakeGpu; from tests.server.support.fake_gpu_server import complain;"
-        f"gpu = FakeGpu(Path({str(tmp_path)!r})); gpu.install(pytest.MonkeyPatch()); atexit.register(complain, gpu);"
+        "from benchmarks.harness.fake_gpu import FakeGpu;"
+        "from tests.server.support.fake_gpu_server import report_leaks;"
+        f"gpu = FakeGpu(Path({str(tmp_path)!r})); gpu.install(pytest.MonkeyPatch());"
+        "atexit.register(report_leaks, gpu);"
         f"model_files.FOLDERS = (gpu.folder,); gpu.build(gpu.folder / 'tiny.onnx'); kept = load_model('tiny');"
         "print(kept.backend.name)"
     )

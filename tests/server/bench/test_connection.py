@@ -8,7 +8,7 @@ import pytest
 
 from server.bench.connection import Answer, Connection, Target, connect, encode_request
 from server.errors import StartupError
-from tests.server.support.scripted_server import Script, answer, scripted_server
+from tests.server.support.scripted_server import Script, make_answer, run_scripted_server
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_request_is_complete() -> None:
 
 def ask(script: Script, times: int = 1) -> list[Answer]:
     async def run() -> list[Answer]:
-        async with scripted_server(script) as server:
+        async with run_scripted_server(script) as server:
             target = Target("127.0.0.1", server.port, "/")
             connection = await connect(target)
             answers = [await connection.ask(encode_request(target, b"x", "text/plain")) for _ in range(times)]
@@ -60,7 +60,7 @@ def ask(script: Script, times: int = 1) -> list[Answer]:
 
 def test_one_connection_asks_many_times() -> None:
     async def script(number: int) -> bytes:
-        return answer(200 + number, b"%d" % number)
+        return make_answer(200 + number, b"%d" % number)
 
     assert ask(script, 3) == [(200, b"0"), (201, b"1"), (202, b"2")]
 
@@ -83,7 +83,7 @@ def test_no_answer(said: bytes, message: str) -> None:
 
 def test_a_connection_that_the_server_ends_is_not_used_again() -> None:
     async def script(number: int) -> bytes:
-        return answer(200, b"{}", "Connection: close")
+        return make_answer(200, b"{}", "Connection: close")
 
     with pytest.raises(ConnectionError, match="closed"):
         ask(script, 2)
@@ -92,10 +92,10 @@ def test_a_connection_that_the_server_ends_is_not_used_again() -> None:
 def test_time_out() -> None:
     async def never(number: int) -> bytes:
         await asyncio.sleep(0.2)
-        return answer()
+        return make_answer()
 
     async def run() -> Connection:
-        async with scripted_server(never) as server:
+        async with run_scripted_server(never) as server:
             target = Target("127.0.0.1", server.port, "/")
             connection = await connect(target)
             asyncio.get_running_loop().call_later(0.05, connection.time_out)

@@ -6,12 +6,12 @@ import asyncio
 
 from server.bench.connection import Target, encode_request
 from server.bench.load import Outcomes, Plan, generate_load
-from tests.server.support.scripted_server import Script, ScriptedServer, answer, scripted_server
+from tests.server.support.scripted_server import Script, ScriptedServer, make_answer, run_scripted_server
 
 
 def run(script: Script, plan: Plan, bodies: tuple[bytes, ...] = (b"x",)) -> tuple[Outcomes, ScriptedServer]:
     async def loaded() -> tuple[Outcomes, ScriptedServer]:
-        async with scripted_server(script) as server:
+        async with run_scripted_server(script) as server:
             target = Target("127.0.0.1", server.port, "/")
             requests = [encode_request(target, body, "text/plain") for body in bodies]
             return await generate_load(target, requests, plan), server
@@ -20,7 +20,7 @@ def run(script: Script, plan: Plan, bodies: tuple[bytes, ...] = (b"x",)) -> tupl
 
 
 async def good(number: int) -> bytes:
-    return answer()
+    return make_answer()
 
 
 def test_as_fast_as_answered() -> None:
@@ -42,7 +42,7 @@ def test_a_request_that_waits_for_a_connection_counts_from_its_time() -> None:
 
     async def slow(number: int) -> bytes:
         await asyncio.sleep(0.1)
-        return answer()
+        return make_answer()
 
     outcomes, _ = run(slow, Plan(concurrency=1, rate=100, seconds=0.05))
     assert len(outcomes.good) == 5 and outcomes.late == 4
@@ -53,7 +53,7 @@ def test_every_failure_is_counted_under_its_name() -> None:
     async def script(number: int) -> bytes:
         if number == 1:
             await asyncio.sleep(0.5)
-        return {0: answer(503), 1: answer(), 2: b""}.get(number, answer())
+        return {0: make_answer(503), 1: make_answer(), 2: b""}.get(number, make_answer())
 
     outcomes, server = run(script, Plan(concurrency=1, rate=50, seconds=0.1, timeout=0.2))
     assert {name: len(times) for name, times in outcomes.latencies.items()} == {
@@ -67,7 +67,7 @@ def test_every_failure_is_counted_under_its_name() -> None:
 
 def test_nobody_there() -> None:
     async def loaded() -> Outcomes:
-        async with scripted_server(good) as server:
+        async with run_scripted_server(good) as server:
             port = server.port
         return await generate_load(Target("127.0.0.1", port, "/"), [b"x"], Plan(seconds=0.2))
 

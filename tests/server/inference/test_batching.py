@@ -12,23 +12,23 @@ import pytest
 
 from server.backends.backend import noop
 from server.errors import BadRequest, Late
-from tests.server.support.batch_line import HOUR, Line, images, values
-from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
+from tests.server.support.batcher_client import HOUR, BatcherClient, make_images, read_values
+from tests.server.support.gated_engine import GUARD_S, GatedEngine, wait_until
 
 
 def test_a_lone_request_is_prepared_and_run_in_one_thread_and_answered_at_once() -> None:
     """One way in, one way out: no other thread has a part in it, and the batch is not even copied."""
 
     async def lone() -> None:
-        line = Line(GatedEngine(), delay_s=HOUR)  # which an idle server does not wait
+        line = BatcherClient(GatedEngine(), delay_s=HOUR)  # which an idle server does not wait
         threads: list[int] = []
 
         def prepare() -> np.ndarray:
             threads.append(threading.get_ident())
-            return images(1, 2)
+            return make_images(1, 2)
 
-        assert await values(line.send(prepare)) == [1, 2]
-        until(lambda: line.observed == [2], "the run is counted, which the answer does not wait for")
+        assert await read_values(line.send(prepare)) == [1, 2]
+        wait_until(lambda: line.observed == [2], "the run is counted, which the answer does not wait for")
         assert line.engine.threads == threads and line.engine.runs == [2]
 
     asyncio.run(lone())
@@ -36,13 +36,13 @@ def test_a_lone_request_is_prepared_and_run_in_one_thread_and_answered_at_once()
 
 def test_what_waits_while_the_engine_runs_is_one_batch_and_each_gets_its_own_answer() -> None:
     async def crowd() -> None:
-        line = Line(GatedEngine())
+        line = BatcherClient(GatedEngine())
         first = line.hold()
-        rest = [line.queued(images(number, number + 100)) for number in range(6)]
+        rest = [line.queue(make_images(number, number + 100)) for number in range(6)]
         assert line.batcher.depth == 6
         line.engine.gate.set()
-        assert await values(first) == [99]
-        assert [await values(future) for future in rest] == [[n, n + 100] for n in range(6)]
+        assert await read_values(first) == [99]
+        assert [await read_values(future) for future in rest] == [[n, n + 100] for n in range(6)]
         assert line.engine.runs == [1, 12] and line.batcher.depth == 0
         assert all(request.times.timings_ms()["inference"] > 0 for request in line.requests)
 
@@ -62,26 +62,26 @@ def test_a_batch_is_answered_while_the_next_one_runs() -> None:
             return logits
 
     async def one_after_another() -> None:
-        line = Line(Stepping(), limit=1)
-        first = line.send(images(1))
-        until(lambda: len(line.engine.runs) == 1, "the first runs")
-        second = line.queued(images(2))
+        line = BatcherClient(Stepping(), limit=1)
+        first = line.send(make_images(1))
+        wait_until(lambda: len(line.engine.runs) == 1, "the first runs")
+        second = line.queue(make_images(2))
         Stepping.steps[0].set()
-        assert await values(first) == [1] and not second.done()
-        until(lambda: line.engine.runs == [1, 1], "the second runs")
+        assert await read_values(first) == [1] and not second.done()
+        wait_until(lambda: line.engine.runs == [1, 1], "the second runs")
         Stepping.steps[1].set()
-        assert await values(second) == [2]
+        assert await read_values(second) == [2]
 
     asyncio.run(one_after_another())
 
 
 def test_no_batch_is_above_the_limit() -> None:
     async def crowd() -> None:
-        line = Line(GatedEngine(), limit=4)
+        line = BatcherClient(GatedEngine(), limit=4)
         line.hold()
-        rest = [line.queued(images(*range(count))) for count in (2, 1, 2, 4, 1)]
+        rest = [line.queue(make_images(*range(count))) for count in (2, 1, 2, 4, 1)]
         line.engine.gate.set()
-        assert [len(await values(future)) for future in rest] == [2, 1, 2, 4, 1]
+        assert [len(await read_values(future)) for future in rest] == [2, 1, 2, 4, 1]
         assert line.engine.runs == [1, 3, 2, 4, 1]
 
     asyncio.run(crowd())
@@ -90,8 +90,8 @@ def test_no_batch_is_above_the_limit() -> None:
 @pytest.mark.parametrize("limit, max_batch", [(3, None), (16, 3), (3, 8)])
 def test_a_request_above_the_limit_runs_in_parts(limit: int, max_batch: int | None) -> None:
     async def large() -> None:
-        line = Line(GatedEngine(max_batch=max_batch), limit=limit)
-        assert await values(line.send(images(*range(8)))) == list(range(8))
+        line = BatcherClient(GatedEngine(max_batch=max_batch), limit=limit)
+        assert await read_values(line.send(make_images(*range(8)))) == list(range(8))
         assert line.engine.runs == [3, 3, 2]
 
     asyncio.run(large())
@@ -99,12 +99,12 @@ def test_a_request_above_the_limit_runs_in_parts(limit: int, max_batch: int | No
 
 def test_a_request_past_its_deadline_is_dropped_before_it_runs() -> None:
     async def late() -> None:
-        line = Line(GatedEngine())
+        line = BatcherClient(GatedEngine())
         line.hold()
-        late, good = line.queued(images(1)), line.queued(images(2))
+        late, good = line.queue(make_images(1)), line.queue(make_images(2))
         line.requests[1].deadline = time.monotonic() - 1
         line.engine.gate.set()
-        assert await values(good) == [2]
+        assert await read_values(good) == [2]
         with pytest.raises(Late, match="deadline"):
             await late
         assert line.engine.runs == [1, 1]
@@ -114,7 +114,7 @@ def test_a_request_past_its_deadline_is_dropped_before_it_runs() -> None:
 
 def test_a_late_request_is_not_even_prepared() -> None:
     async def late() -> None:
-        line = Line(GatedEngine())
+        line = BatcherClient(GatedEngine())
         with pytest.raises(Late):
             await asyncio.wait_for(line.send(lambda: pytest.fail("prepared"), within_s=-1), GUARD_S)
 
@@ -124,15 +124,15 @@ def test_a_late_request_is_not_even_prepared() -> None:
 @pytest.mark.parametrize("withdrawn", [True, False])
 def test_a_request_that_nobody_waits_for_does_not_run(withdrawn: bool) -> None:
     async def gone() -> None:
-        line = Line(GatedEngine())
+        line = BatcherClient(GatedEngine())
         line.hold()
-        gone, good = line.queued(images(1)), line.queued(images(2))
+        gone, good = line.queue(make_images(1)), line.queue(make_images(2))
         gone.cancel()
         if withdrawn:
             line.batcher.withdraw(line.requests[1])
             assert line.batcher.depth == 1
         line.engine.gate.set()
-        assert await values(good) == [2]
+        assert await read_values(good) == [2]
         assert line.engine.runs == [1, 1]
 
     asyncio.run(gone())
@@ -140,16 +140,16 @@ def test_a_request_that_nobody_waits_for_does_not_run(withdrawn: bool) -> None:
 
 def test_an_error_of_the_engine_fails_its_batch_alone() -> None:
     async def broken() -> None:
-        line = Line(GatedEngine(), limit=2)
+        line = BatcherClient(GatedEngine(), limit=2)
         first = line.hold()
         line.engine.error = RuntimeError("out of memory")
-        rest = [line.queued(images(number)) for number in range(2)]
+        rest = [line.queue(make_images(number)) for number in range(2)]
         line.engine.gate.set()
         for future in (first, *rest):
             with pytest.raises(RuntimeError, match="out of memory"):
                 await asyncio.wait_for(future, GUARD_S)
         line.engine.error = None
-        assert await values(line.send(images(5))) == [5]
+        assert await read_values(line.send(make_images(5))) == [5]
 
     asyncio.run(broken())
 
@@ -159,14 +159,14 @@ def test_a_bad_request_fails_alone() -> None:
         raise BadRequest("no image")
 
     async def beside() -> None:
-        line = Line(GatedEngine())
+        line = BatcherClient(GatedEngine())
         line.hold()
-        good, odd, more = line.queued(images(1)), line.queued(images(2, side=3)), line.queued(images(3))
+        good, odd, more = line.queue(make_images(1)), line.queue(make_images(2, side=3)), line.queue(make_images(3))
         bad = line.send(refuse)
         with pytest.raises(BadRequest):
             await bad
         line.engine.gate.set()
-        assert [await values(future) for future in (good, odd, more)] == [[1], [2], [3]]
+        assert [await read_values(future) for future in (good, odd, more)] == [[1], [2], [3]]
         assert line.engine.runs == [1, 1, 1, 1]  # another shape is a batch of its own: only the engine can refuse it
 
     asyncio.run(beside())
@@ -174,22 +174,22 @@ def test_a_bad_request_fails_alone() -> None:
 
 def test_runs_at_the_same_time() -> None:
     async def two() -> None:
-        line = Line(GatedEngine(), runs=2)
+        line = BatcherClient(GatedEngine(), runs=2)
         first = line.hold()
-        second = line.send(images(1))
-        until(lambda: len(line.engine.runs) == 2, "the second runs beside the first")
-        third = line.queued(images(2))
+        second = line.send(make_images(1))
+        wait_until(lambda: len(line.engine.runs) == 2, "the second runs beside the first")
+        third = line.queue(make_images(2))
         line.engine.gate.set()
-        assert [await values(future) for future in (first, second, third)] == [[99], [1], [2]]
+        assert [await read_values(future) for future in (first, second, third)] == [[99], [1], [2]]
 
     asyncio.run(two())
 
 
 def test_many_requests_at_once_all_get_their_own() -> None:
     async def storm() -> None:
-        line = Line(GatedEngine(), limit=8, runs=2)
-        futures = [line.send(images(number, number + 1)) for number in range(500)]
-        assert [await values(future) for future in futures] == [[n, n + 1] for n in range(500)]
+        line = BatcherClient(GatedEngine(), limit=8, runs=2)
+        futures = [line.send(make_images(number, number + 1)) for number in range(500)]
+        assert [await read_values(future) for future in futures] == [[n, n + 1] for n in range(500)]
         assert sum(line.engine.runs) == 1000 and max(line.engine.runs) <= 8
         assert line.batcher.depth == 0
 

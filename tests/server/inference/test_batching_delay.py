@@ -9,26 +9,26 @@ import numpy as np
 import pytest
 
 from server.errors import BadRequest
-from tests.server.support.batch_line import HOUR, Line, images, values
+from tests.server.support.batcher_client import HOUR, BatcherClient, make_images, read_values
 from tests.server.support.gated_engine import GUARD_S, GatedEngine
 
 
 def test_a_batch_waits_for_images_that_are_being_prepared() -> None:
     async def wait() -> None:
-        line = Line(GatedEngine(), delay_s=HOUR)
+        line = BatcherClient(GatedEngine(), delay_s=HOUR)
         begun, gate = threading.Event(), threading.Event()
 
         def slow() -> np.ndarray:
             begun.set()
             assert gate.wait(GUARD_S)
-            return images(2)
+            return make_images(2)
 
         second = line.send(slow)
         assert begun.wait(GUARD_S)
-        first = line.queued(images(1))
+        first = line.queue(make_images(1))
         assert line.engine.runs == []
         gate.set()
-        assert [await values(first), await values(second)] == [[1], [2]]
+        assert [await read_values(first), await read_values(second)] == [[1], [2]]
         assert line.engine.runs == [2]
 
     asyncio.run(wait())
@@ -37,26 +37,26 @@ def test_a_batch_waits_for_images_that_are_being_prepared() -> None:
 @pytest.mark.parametrize("delay_s, limit", [(0.0, 16), (0.05, 16), (HOUR, 2)])
 def test_a_batch_that_is_full_or_has_waited_enough_runs(delay_s: float, limit: int) -> None:
     async def enough() -> None:
-        line = Line(GatedEngine(), limit=limit, delay_s=delay_s)
+        line = BatcherClient(GatedEngine(), limit=limit, delay_s=delay_s)
         begun, gate = threading.Event(), threading.Event()
 
         def slow() -> np.ndarray:
             begun.set()
             assert gate.wait(GUARD_S)
-            return images(3)
+            return make_images(3)
 
         slow_one = line.send(slow)
         assert begun.wait(GUARD_S)
-        assert await values(line.send(images(1, 2))) == [1, 2]
+        assert await read_values(line.send(make_images(1, 2))) == [1, 2]
         gate.set()
-        assert await values(slow_one) == [3]
+        assert await read_values(slow_one) == [3]
 
     asyncio.run(enough())
 
 
 def test_a_failed_preparation_ends_the_wait_for_it() -> None:
     async def fail() -> None:
-        line = Line(GatedEngine(), delay_s=HOUR)
+        line = BatcherClient(GatedEngine(), delay_s=HOUR)
         begun, gate = threading.Event(), threading.Event()
 
         def refuse() -> np.ndarray:
@@ -66,9 +66,9 @@ def test_a_failed_preparation_ends_the_wait_for_it() -> None:
 
         bad = line.send(refuse)
         assert begun.wait(GUARD_S)
-        good = line.queued(images(1))
+        good = line.queue(make_images(1))
         gate.set()
-        assert await values(good) == [1]
+        assert await read_values(good) == [1]
         with pytest.raises(BadRequest):
             await bad
 

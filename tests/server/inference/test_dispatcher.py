@@ -15,9 +15,9 @@ from server.inference.dispatcher import BIG_BYTES
 from server.inference.reply import Reply
 from tests.server.routes.test_probes import sample
 from tests.server.support.app_client import AppClient
-from tests.server.support.batch_line import GivenRequest
-from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
-from tests.server.support.meeting import CLASSIFY, Meeting, grey, reached, status
+from tests.server.support.batcher_client import GivenRequest
+from tests.server.support.gated_client import CLASSIFY, GatedClient, make_grey_png, read_status, wait_in_loop
+from tests.server.support.gated_engine import GUARD_S, GatedEngine, wait_until
 
 Gated = Callable[..., Tuple[AppClient, GatedEngine]]
 
@@ -37,9 +37,9 @@ def test_a_lone_request_changes_threads_once_in_and_once_out(gated: Gated, monke
 
     monkeypatch.setattr(model, "prepare", noted)
     for count in (1, 2, 3):
-        assert client.post(CLASSIFY, files={"file": grey(count)}).status_code == 200
+        assert client.post(CLASSIFY, files={"file": make_grey_png(count)}).status_code == 200
         assert (len(jobs), len(answers)) == (count, count)
-        until(lambda: len(workers._idle) == 1, "the thread has put its work away")
+        wait_until(lambda: len(workers._idle) == 1, "the thread has put its work away")
     assert decoded == engine.threads and len(set(decoded)) == 1
 
 
@@ -60,15 +60,15 @@ def test_requests_that_meet_run_as_one_batch(gated: Gated) -> None:
     client, engine = gated(concurrency=2, max_waiting=20)
 
     async def meet() -> list[int]:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
         rest = []
         for value in (10, 200, 60, 90):
-            rest.append(meeting.send(grey(value)))
-            await reached(lambda: meeting.depth == len(rest))
+            rest.append(meeting.send(make_grey_png(value)))
+            await wait_in_loop(lambda: meeting.depth == len(rest))
         assert sample_in_thread(client) == 4
         engine.gate.set()
-        return [await status(task) for task in (first, *rest)]
+        return [await read_status(task) for task in (first, *rest)]
 
     assert asyncio.run(meet()) == [200] * 5
     assert engine.runs == [1, 4]
@@ -131,14 +131,14 @@ def test_an_unloaded_model_is_closed_once_its_last_request_is_answered(
     closed = watch_close(client, monkeypatch)
 
     async def unload() -> None:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
         assert sample_in_thread(client) == 0
         client.context.catalogue.unload("tiny")
-        assert await status(meeting.send(grey(1))) == 503
+        assert await read_status(meeting.send(make_grey_png(1))) == 503
         assert not closed.is_set()
         engine.gate.set()
-        assert await status(first) == 200
+        assert await read_status(first) == 200
 
     asyncio.run(unload())
     assert closed.wait(GUARD_S)
@@ -153,7 +153,7 @@ def test_a_model_stays_while_the_engine_runs_although_nobody_waits(
     engine.gate.clear()
     with pytest.raises(Late):
         asyncio.run(infer(client, 1))
-    until(lambda: engine.runs == [1] or client.context.workers._idle != [], "it runs, or was dropped in time")
+    wait_until(lambda: engine.runs == [1] or client.context.workers._idle != [], "it runs, or was dropped in time")
     client.context.catalogue.unload("tiny")
     assert not (engine.runs and closed.wait(0.05))
     engine.gate.set()
@@ -177,8 +177,8 @@ def test_a_model_is_not_closed_while_it_is_profiled_for_a_client_that_has_gone(
 
     async def leave() -> None:
         with client.context.catalogue.use() as served:
-            running = asyncio.ensure_future(client.context.workers.run(served.profile, [grey(1)], 1))
-            await reached(profiling.is_set)
+            running = asyncio.ensure_future(client.context.workers.run(served.profile, [make_grey_png(1)], 1))
+            await wait_in_loop(profiling.is_set)
             running.cancel()
         client.context.catalogue.unload("tiny")
 

@@ -13,8 +13,8 @@ import uvicorn
 from server.inference.request import InferenceRequest
 from tests.server.routes.test_probes import sample
 from tests.server.support.app_client import AppClient
-from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
-from tests.server.support.meeting import CLASSIFY, Meeting, grey, reached, status
+from tests.server.support.gated_client import CLASSIFY, GatedClient, make_grey_png, read_status, wait_in_loop
+from tests.server.support.gated_engine import GUARD_S, GatedEngine, wait_until
 
 Gated = Callable[..., Tuple[AppClient, GatedEngine]]
 
@@ -23,13 +23,13 @@ def test_a_bad_image_beside_good_ones(gated: Gated) -> None:
     client, engine = gated(max_waiting=20)
 
     async def meet() -> list[int]:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
-        rest = [meeting.send(data) for data in (grey(1), b"no image", grey(2))]
-        assert await status(rest[1]) == 400  # at once: it need not wait for the engine
-        await reached(lambda: meeting.depth == 2)
+        rest = [meeting.send(data) for data in (make_grey_png(1), b"no image", make_grey_png(2))]
+        assert await read_status(rest[1]) == 400  # at once: it need not wait for the engine
+        await wait_in_loop(lambda: meeting.depth == 2)
         engine.gate.set()
-        return [await status(task) for task in (first, *rest)]
+        return [await read_status(task) for task in (first, *rest)]
 
     assert asyncio.run(meet()) == [200, 200, 400, 200]
     assert engine.runs == [1, 2]
@@ -44,7 +44,7 @@ def test_bad_images_leave_nothing_to_the_garbage_collector(gated: Gated) -> None
     try:
         for _ in range(3):
             assert client.post(CLASSIFY, files={"file": b"no image"}).status_code == 400
-        until(lambda: len(workers._idle) == len(workers._threads), "the threads are idle")
+        wait_until(lambda: len(workers._idle) == len(workers._threads), "the threads are idle")
         assert not [thing for thing in gc.get_objects() if isinstance(thing, InferenceRequest)]
     finally:
         gc.enable()
@@ -54,15 +54,15 @@ def test_late_is_504_at_the_deadline_and_does_not_run(gated: Gated) -> None:
     client, engine = gated()
 
     async def late() -> None:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
-        meeting.hurry(50)
-        response = await asyncio.wait_for(meeting.send(grey(1)), GUARD_S)  # while the engine hangs
+        meeting.set_deadline(50)
+        response = await asyncio.wait_for(meeting.send(make_grey_png(1)), GUARD_S)  # while the engine hangs
         assert response.status_code == 504 and "50 ms" in response.json()["detail"]
         assert meeting.depth == 0 and client.context.workers.taken == 1
-        meeting.hurry(1000 * int(GUARD_S))
+        meeting.set_deadline(1000 * int(GUARD_S))
         engine.gate.set()
-        assert [await status(task) for task in (first, meeting.send(grey(2)))] == [200, 200]
+        assert [await read_status(task) for task in (first, meeting.send(make_grey_png(2)))] == [200, 200]
         assert engine.runs == [1, 1]
 
     asyncio.run(late())
@@ -71,7 +71,7 @@ def test_late_is_504_at_the_deadline_and_does_not_run(gated: Gated) -> None:
 def test_late_is_504_while_it_runs(gated: Gated) -> None:
     client, engine = gated(deadline_ms=50)
     engine.gate.clear()
-    assert client.post(CLASSIFY, files={"file": grey(1)}).status_code == 504
+    assert client.post(CLASSIFY, files={"file": make_grey_png(1)}).status_code == 504
     assert client.context.workers.taken == 0
 
 
@@ -79,13 +79,13 @@ def test_a_request_that_waits_for_a_thread_past_its_deadline_is_not_decoded(gate
     client, engine = gated(concurrency=1)
 
     async def late() -> None:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
-        meeting.hurry(50)
-        assert await status(meeting.send(b"no image")) == 504
+        meeting.set_deadline(50)
+        assert await read_status(meeting.send(b"no image")) == 504
         assert not client.context.workers._waiting
         engine.gate.set()
-        assert await status(first) == 200
+        assert await read_status(first) == 200
 
     asyncio.run(late())
 
@@ -120,7 +120,7 @@ def test_a_client_that_leaves_is_not_computed_for(gated: Gated) -> None:
     client, engine = gated()
 
     async def leave() -> None:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
         gone = asyncio.Event()
         sent: list[Any] = []
@@ -128,13 +128,13 @@ def test_a_client_that_leaves_is_not_computed_for(gated: Gated) -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        leaving = asyncio.ensure_future(client.app(*disconnecting(grey(1), gone), send))
-        await reached(lambda: meeting.depth == 1)
+        leaving = asyncio.ensure_future(client.app(*disconnecting(make_grey_png(1), gone), send))
+        await wait_in_loop(lambda: meeting.depth == 1)
         gone.set()
         await asyncio.wait_for(leaving, GUARD_S)
         assert sent == [] and meeting.depth == 0 and client.context.workers.taken == 1
         engine.gate.set()
-        assert await status(first) == 200
+        assert await read_status(first) == 200
 
     asyncio.run(leave())
     assert engine.runs == [1]
@@ -145,14 +145,14 @@ def test_full_is_503_with_retry_after_and_the_accepted_are_answered(gated: Gated
     client, engine = gated(concurrency=1, max_waiting=2)
 
     async def crowd() -> None:
-        meeting = Meeting(client, engine)
-        accepted = [await meeting.hold(), meeting.send(grey(1)), meeting.send(grey(2))]
+        meeting = GatedClient(client, engine)
+        accepted = [await meeting.hold(), meeting.send(make_grey_png(1)), meeting.send(make_grey_png(2))]
         await asyncio.sleep(0)
-        await reached(lambda: client.context.workers.taken == 3)
-        refused = await asyncio.wait_for(meeting.send(grey(3)), GUARD_S)  # while the engine hangs: at once
+        await wait_in_loop(lambda: client.context.workers.taken == 3)
+        refused = await asyncio.wait_for(meeting.send(make_grey_png(3)), GUARD_S)  # while the engine hangs: at once
         assert refused.status_code == 503 and refused.headers["retry-after"] == "1"
         engine.gate.set()
-        assert [await status(task) for task in accepted] == [200] * 3
+        assert [await read_status(task) for task in accepted] == [200] * 3
         assert client.context.workers.taken == 0
 
     asyncio.run(crowd())
@@ -162,15 +162,15 @@ def test_an_error_of_the_engine_is_of_its_batch_alone(gated: Gated) -> None:
     client, engine = gated(max_waiting=20)
 
     async def broken() -> list[int]:
-        meeting = Meeting(client, engine)
+        meeting = GatedClient(client, engine)
         first = await meeting.hold()
-        rest = [meeting.send(grey(value)) for value in (1, 2)]
-        await reached(lambda: meeting.depth == 2)
+        rest = [meeting.send(make_grey_png(value)) for value in (1, 2)]
+        await wait_in_loop(lambda: meeting.depth == 2)
         engine.error = RuntimeError("a secret of the engine")
         engine.gate.set()
-        statuses = [await status(task) for task in (first, *rest)]
+        statuses = [await read_status(task) for task in (first, *rest)]
         engine.error = None
-        return [*statuses, await status(meeting.send(grey(3)))]
+        return [*statuses, await read_status(meeting.send(make_grey_png(3)))]
 
     assert asyncio.run(broken()) == [500, 500, 500, 200]
 
@@ -179,15 +179,15 @@ def test_shutdown_answers_what_was_accepted(gated: Gated) -> None:
     client, engine = gated(concurrency=2, max_waiting=20)
 
     async def stop() -> None:
-        meeting = Meeting(client, engine)
-        accepted = [await meeting.hold(), *(meeting.send(grey(value)) for value in range(6))]
-        await reached(lambda: meeting.depth == 6)
+        meeting = GatedClient(client, engine)
+        accepted = [await meeting.hold(), *(meeting.send(make_grey_png(value)) for value in range(6))]
+        await wait_in_loop(lambda: meeting.depth == 6)
         closing = asyncio.ensure_future(client.context.workers.close())
         await asyncio.sleep(0.01)
-        assert await status(meeting.send(grey(1))) == 503
+        assert await read_status(meeting.send(make_grey_png(1))) == 503
         assert not closing.done()
         engine.gate.set()
-        assert [await status(task) for task in accepted] == [200] * 7
+        assert [await read_status(task) for task in accepted] == [200] * 7
         await asyncio.wait_for(closing, GUARD_S)
 
     asyncio.run(stop())
@@ -204,8 +204,8 @@ def test_a_socket_that_closes_is_noticed(gated: Gated, cat: bytes) -> None:
         fields = f"Host: test\r\nContent-Type: image/jpeg\r\nContent-Length: {len(cat)}"
         with socket.create_connection(listener.getsockname(), timeout=GUARD_S) as leaving:
             leaving.sendall(f"POST {CLASSIFY} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + cat)
-            until(lambda: len(engine.runs) == 1, "the request waits for the engine")
-        until(lambda: client.context.workers.taken == 0, "the client has left")  # while the engine still hangs
+            wait_until(lambda: len(engine.runs) == 1, "the request waits for the engine")
+        wait_until(lambda: client.context.workers.taken == 0, "the client has left")  # while the engine still hangs
         engine.gate.set()
         server.should_exit = True
         serving.join(GUARD_S)

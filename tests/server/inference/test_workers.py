@@ -12,7 +12,7 @@ import pytest
 
 from server.errors import Busy
 from server.inference.workers import Job, Workers
-from tests.server.support.gated_engine import GUARD_S, until
+from tests.server.support.gated_engine import GUARD_S, wait_until
 
 
 class Held:
@@ -54,7 +54,7 @@ def test_a_lone_client_always_has_the_same_thread() -> None:
         found = set()
         for _ in range(20):
             found.add(await workers.run(threading.get_ident))
-            await asyncio.get_running_loop().run_in_executor(None, until, lambda: len(workers._idle) == 1, "idle")
+            await asyncio.get_running_loop().run_in_executor(None, wait_until, lambda: len(workers._idle) == 1, "idle")
         return found
 
     assert len(asyncio.run(threads())) == 1
@@ -71,7 +71,7 @@ def test_no_more_threads_than_asked_for_and_the_oldest_first() -> None:
         workers.submit(job(lambda number=number: order.append(number)))  # type: ignore[misc]
     assert order == []
     first[0].finish()
-    until(lambda: len(order) == 5, "the rest was done by one thread")
+    wait_until(lambda: len(order) == 5, "the rest was done by one thread")
     assert order == [0, 1, 2, 3, 4]
     first[1].finish()
 
@@ -136,7 +136,7 @@ def test_an_idle_thread_keeps_nothing_of_what_it_did() -> None:
     workers.submit(job(held))
     held.finish()
     del held
-    until(lambda: len(workers._idle) == 1, "the thread is idle")
+    wait_until(lambda: len(workers._idle) == 1, "the thread is idle")
     gc.collect()
     assert alive() is None
 

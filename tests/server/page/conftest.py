@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 from benchmarks.harness.server_process import ServerProcess
-from tests.server.support.browser import Visit, chromium, visit
+from tests.server.support.browser import Visit, open_chromium, open_page
 from tests.server.support.http_server import run_http_server
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ NOTE = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"hello"}
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    with chromium() as opened:
+    with open_chromium() as opened:
         yield opened
 
 
@@ -33,5 +33,5 @@ def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def visitor(browser: Browser, two_models: ServerProcess) -> Iterator[Visit]:
-    with visit(browser, two_models.url) as opened:
+    with open_page(browser, two_models.url) as opened:
         yield opened

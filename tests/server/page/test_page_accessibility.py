@@ -11,7 +11,7 @@ import pytest
 from benchmarks.harness.server_process import ServerProcess
 from tests.server.conftest import CAT
 from tests.server.page.conftest import MODELS, NOTE
-from tests.server.support.browser import Visit, visit
+from tests.server.support.browser import Visit, open_page
 from tests.server.support.http_server import ROOT
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ def test_keyboard_reaches_everything(visitor: Visit) -> None:
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024])
 def test_nothing_is_cut_off_in_a_narrow_window(browser: Browser, two_models: ServerProcess, width: int) -> None:
-    with visit(browser, two_models.url, width) as visitor:
-        assert visitor.beyond_the_edge() <= 0
+    with open_page(browser, two_models.url, width) as visitor:
+        assert visitor.measure_overflow() <= 0
         visitor.page.check("#wanted")
         visitor.send(CAT)
-        visitor.answered()
-        assert visitor.beyond_the_edge() <= 0
+        visitor.wait_for_answers()
+        assert visitor.measure_overflow() <= 0
         visitor.page.select_option("#other", MODELS[1])
         visitor.page.wait_for_selector("#rows.two")
-        assert visitor.beyond_the_edge() <= 0
+        assert visitor.measure_overflow() <= 0
 
 
 def findings(visitor: Visit) -> list[str]:
@@ -59,17 +59,17 @@ def findings(visitor: Visit) -> list[str]:
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Browser, two_models: ServerProcess, scheme: str, width: int) -> None:
-    with visit(browser, two_models.url, width, color_scheme=scheme) as visitor:
+    with open_page(browser, two_models.url, width, color_scheme=scheme) as visitor:
         assert findings(visitor) == []
         visitor.page.check("#wanted")
         visitor.send(CAT)
-        visitor.answered()
+        visitor.wait_for_answers()
         assert findings(visitor) == []
         visitor.page.select_option("#other", MODELS[1])
         visitor.page.wait_for_selector("#rows.two")
         assert findings(visitor) == []
         visitor.send(NOTE)
-        visitor.complaint()
+        visitor.wait_for_error()
         assert findings(visitor) == []
 
 
@@ -77,11 +77,11 @@ def test_axe_finds_nothing_serious(browser: Browser, two_models: ServerProcess, 
 def test_pictures(browser: Browser, two_models: ServerProcess) -> None:
     folder = ROOT / os.environ["PAGE_PICTURES"]
     for scheme, width, name in (("light", 1100, "answer"), ("dark", 1100, "compare"), ("light", 390, "phone")):
-        with visit(browser, two_models.url, width, 1000, color_scheme=scheme) as visitor:
+        with open_page(browser, two_models.url, width, 1000, color_scheme=scheme) as visitor:
             visitor.page.check("#wanted")
             for _ in range(3):  # the first answers of a process are slower
                 visitor.send(CAT)
-                visitor.answered()
+                visitor.wait_for_answers()
             if name == "compare":
                 visitor.page.select_option("#other", MODELS[1])
                 visitor.page.wait_for_selector("#rows.two")

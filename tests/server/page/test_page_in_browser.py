@@ -10,7 +10,7 @@ import pytest
 
 from tests.server.conftest import CAT
 from tests.server.page.conftest import MODELS, NOTE
-from tests.server.support.browser import Visit, visit
+from tests.server.support.browser import Visit, open_page
 from tests.server.support.http_server import run_http_server
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ GIVE = """([kind, data]) => {
 
 def test_upload_shows_labels_and_stages(visitor: Visit) -> None:
     visitor.send(CAT)
-    assert visitor.answered() == MODELS[:1]
+    assert visitor.wait_for_answers() == MODELS[:1]
     rows = visitor.page.locator(".labels tr").all_inner_texts()
     assert len(rows) == 5 and rows[0].startswith("cat")
     stages = visitor.page.locator("article .legend li").all_inner_texts()
@@ -40,7 +40,7 @@ def test_upload_shows_labels_and_stages(visitor: Visit) -> None:
 def test_layers_are_bars_in_the_colour_of_their_kind(visitor: Visit) -> None:
     visitor.page.check("#wanted")
     visitor.send(CAT)
-    visitor.answered()
+    visitor.wait_for_answers()
     row = visitor.page.locator("#rows tbody tr", has_text="blocks.14.expand").filter(has_text="FWHTLayer")
     blue = row.locator("i").evaluate("fill => getComputedStyle(fill).backgroundColor")
     grey = visitor.page.locator("#rows tbody tr", has_text="stem").locator("i")
@@ -52,7 +52,7 @@ def test_two_models_side_by_side(visitor: Visit) -> None:
     visitor.page.check("#wanted")
     visitor.page.select_option("#other", MODELS[1])
     visitor.send(CAT)
-    assert visitor.answered() == MODELS
+    assert visitor.wait_for_answers() == MODELS
     assert visitor.page.locator("#verdict").inner_text().startswith("Both say cat. Inference: ")
     first, second = visitor.page.locator("article").all()
     a, b = first.bounding_box(), second.bounding_box()
@@ -68,7 +68,7 @@ def test_two_models_side_by_side(visitor: Visit) -> None:
 
 def test_choosing_a_model_sends_the_image_again(visitor: Visit) -> None:
     visitor.send(CAT)
-    visitor.answered()
+    visitor.wait_for_answers()
     visitor.page.select_option("#model", MODELS[1])
     visitor.page.wait_for_selector(f"article h2:text-is('{MODELS[1]}')")
     assert visitor.page.locator("#other option").all_inner_texts() == ["no other", MODELS[0]]
@@ -77,48 +77,48 @@ def test_choosing_a_model_sends_the_image_again(visitor: Visit) -> None:
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_image_that_is_dropped_or_pasted(visitor: Visit, way: str) -> None:
     visitor.page.evaluate(GIVE, [way, base64.b64encode(CAT.read_bytes()).decode()])
-    assert visitor.answered() == MODELS[:1]
+    assert visitor.wait_for_answers() == MODELS[:1]
     assert visitor.page.locator("#invitation").inner_text() == "given.jpg"
 
 
 def test_link_that_is_dropped_is_not_fetched(visitor: Visit) -> None:
     visitor.page.evaluate(GIVE, ["drop", ""])
-    assert "links are not fetched" in visitor.complaint()
+    assert "links are not fetched" in visitor.wait_for_error()
 
 
 def test_camera(visitor: Visit) -> None:
     visitor.page.click("#open")
     visitor.page.click("#shoot")
-    assert visitor.answered() == MODELS[:1]
+    assert visitor.wait_for_answers() == MODELS[:1]
     assert visitor.page.locator("#invitation").inner_text() == "camera.jpg"
     assert visitor.page.locator("#camera").is_hidden() and visitor.messages == []
 
 
 def test_file_that_is_no_image(visitor: Visit) -> None:
     visitor.send(CAT)
-    visitor.answered()
+    visitor.wait_for_answers()
     visitor.send(NOTE)
-    assert visitor.complaint().startswith("This image cannot be read")
+    assert visitor.wait_for_error().startswith("This image cannot be read")
     assert visitor.page.locator("article").count() == 0
     visitor.send(CAT)
-    assert visitor.answered() == MODELS[:1] and visitor.page.locator("#wrong").is_hidden()
+    assert visitor.wait_for_answers() == MODELS[:1] and visitor.page.locator("#wrong").is_hidden()
 
 
 def test_busy_server_can_be_asked_again(visitor: Visit) -> None:
     problem = {"detail": "too many requests are waiting: try again in a second"}
     visitor.page.route("**/v1/classify*", lambda route: route.fulfill(status=503, json=problem))
     visitor.send(CAT)
-    text = visitor.complaint()
+    text = visitor.wait_for_error()
     assert "The server is busy" in text and "Too many requests are waiting" in text
     visitor.page.unroute("**/v1/classify*")
     visitor.page.click("#again")
-    assert visitor.answered() == MODELS[:1]
+    assert visitor.wait_for_answers() == MODELS[:1]
 
 
 def test_server_that_is_gone_and_answer_that_is_no_json(visitor: Visit) -> None:
     visitor.page.route("**/v1/classify*", lambda route: route.abort())
     visitor.send(CAT)
-    assert visitor.complaint().startswith("The server did not answer")
+    assert visitor.wait_for_error().startswith("The server did not answer")
     visitor.page.unroute("**/v1/classify*")
     visitor.page.route("**/v1/classify*", lambda route: route.fulfill(status=413, body="<html>"))
     visitor.send(CAT)
@@ -130,7 +130,7 @@ def test_only_the_newest_answer_is_shown(visitor: Visit) -> None:
     visitor.page.route("**/v1/classify*", lambda route: held.append(route) if not held else route.continue_())
     visitor.send(NOTE)
     visitor.send(CAT)
-    assert visitor.answered() == MODELS[:1] and len(held) == 1
+    assert visitor.wait_for_answers() == MODELS[:1] and len(held) == 1
     assert visitor.page.locator("#wrong").is_hidden()
 
 
@@ -138,7 +138,7 @@ def test_only_the_newest_answer_is_shown(visitor: Visit) -> None:
 def locked(browser: Browser, tiny: Path, tmp_path: Path) -> Iterator[Visit]:
     """A visit of a server that wants a key for everything, and the admin key for layer times."""
     keys = {"FWHT_API_KEYS": "client", "FWHT_LAYERS": "admin", "FWHT_ADMIN_KEY": "boss"}
-    with run_http_server(tmp_path / "log", "--models", str(tiny), **keys) as server, visit(
+    with run_http_server(tmp_path / "log", "--models", str(tiny), **keys) as server, open_page(
         browser, server.url
     ) as opened:
         yield opened
@@ -148,15 +148,19 @@ def test_keys_are_asked_for_where_the_server_wants_them(locked: Visit) -> None:
     page = locked.page
     assert page.locator("#about").inner_text() == "this server asks for a key"
     locked.send(CAT)
-    assert locked.complaint().startswith("This server asks for a key")
+    assert locked.wait_for_error().startswith("This server asks for a key")
     page.fill("#key", "client")
     page.press("#key", "Enter")
-    assert locked.answered() == ["tiny"] and page.locator("#lock").is_hidden() and page.locator("#choices").is_hidden()
+    assert (
+        locked.wait_for_answers() == ["tiny"]
+        and page.locator("#lock").is_hidden()
+        and page.locator("#choices").is_hidden()
+    )
     page.check("#wanted")
-    assert "admin key" in locked.complaint()
+    assert "admin key" in locked.wait_for_error()
     page.fill("#key", "n\u00f6")
     page.press("#key", "Enter")
     page.wait_for_selector("#reason:text('no key has')")
     page.fill("#key", "boss")
     page.press("#key", "Enter")
-    assert locked.answered() == ["tiny"] and page.locator("#rows i.mf").count() == 1
+    assert locked.wait_for_answers() == ["tiny"] and page.locator("#rows i.mf").count() == 1

@@ -20,7 +20,7 @@ STATUS_MESSAGE = "Failed to load resource"  # what Chromium itself says of every
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def open_chromium() -> Iterator[Browser]:
     """A browser with a camera that shows a test picture. Skips the test where there is no Playwright or no Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
     with playwright.sync_playwright() as tools:
@@ -46,24 +46,24 @@ class Visit:
         """Give the page a file: a path, or a dict of name, mimeType and buffer."""
         self.page.set_input_files("#file", file)
 
-    def answered(self) -> list[str]:
+    def wait_for_answers(self) -> list[str]:
         """The models whose answers are on show, once there are some and no request is under way."""
         self.page.wait_for_selector("#answer:not(.busy) article")
         return self.page.locator("article h2").all_inner_texts()
 
-    def complaint(self) -> str:
+    def wait_for_error(self) -> str:
         """Title and text of the error on show."""
         self.page.wait_for_selector("#answer:not(.busy) #wrong:not([hidden])")
         return self.page.locator("#wrong").inner_text()
 
-    def beyond_the_edge(self) -> int:
+    def measure_overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         width: int = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         return width
 
 
 @contextmanager
-def visit(browser: Browser, url: str, width: int = 1200, height: int = 900, **context: Any) -> Iterator[Visit]:
+def open_page(browser: Browser, url: str, width: int = 1200, height: int = 900, **context: Any) -> Iterator[Visit]:
     """Open the page at `url` and wait until it knows the models. At the end it must have asked no other host, and
     the console must be empty but for the statuses of answers.
     """

@@ -18,7 +18,7 @@ from server.__main__ import main
 from server.models import model_files
 
 
-def complain(gpu: FakeGpu) -> None:
+def report_leaks(gpu: FakeGpu) -> None:
     if +gpu.cuda.live:
         print(f"left on the GPU: {+gpu.cuda.live}", file=sys.stderr)
 
@@ -30,5 +30,5 @@ if __name__ == "__main__":
     for path in sorted(Path(folder).glob("*.onnx")):
         gpu.build(path)
     model_files.FOLDERS = (Path(folder),)
-    atexit.register(complain, gpu)  # before the backends': it then runs after theirs
+    atexit.register(report_leaks, gpu)  # before the backends': it then runs after theirs
     sys.exit(main(flags))

@@ -50,7 +50,7 @@ class GatedEngine:
         pass
 
 
-def until(true: Callable[[], bool], what: str) -> None:
+def wait_until(true: Callable[[], bool], what: str) -> None:
     """Wait for another thread; fail where it does not come."""
     end = time.monotonic() + GUARD_S
     while not true():

@@ -9,7 +9,7 @@ from typing import AsyncIterator, Awaitable, Callable
 Script = Callable[[int], Awaitable[bytes]]  # the request's number, counted from 0 -> all bytes of the answer
 
 
-def answer(status: int = 200, body: bytes = b"{}", *headers: str) -> bytes:
+def make_answer(status: int = 200, body: bytes = b"{}", *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status} Something", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
@@ -23,7 +23,7 @@ class ScriptedServer:
         self.connections = 0
         self.requests: list[bytes] = []
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             while True:
@@ -41,9 +41,9 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def scripted_server(script: Script) -> AsyncIterator[ScriptedServer]:
+async def run_scripted_server(script: Script) -> AsyncIterator[ScriptedServer]:
     scripted = ScriptedServer(script)
-    server = await asyncio.start_server(scripted.talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
     scripted.port = server.sockets[0].getsockname()[1]
     try:
         yield scripted

@@ -12,13 +12,13 @@ import numpy as np
 from server.inference.batching import Batcher
 from server.inference.request import InferenceRequest
 from server.models.model import Model
-from tests.server.support.gated_engine import GUARD_S, GatedEngine, until
+from tests.server.support.gated_engine import GUARD_S, GatedEngine, wait_until
 
 HOUR = 3600.0
 NO_MODEL = cast(Model, None)  # which a batcher does not ask for
 
 
-def images(*values: int, side: int = 2) -> np.ndarray:
+def make_images(*values: int, side: int = 2) -> np.ndarray:
     """One image per value, filled with it."""
     return np.stack([np.full((3, side, side), value, np.float32) for value in values])
 
@@ -34,7 +34,7 @@ class GivenRequest(InferenceRequest[None]):
         return (self.given() if callable(self.given) else self.given), None
 
 
-class Line:
+class BatcherClient:
     """A batcher, and requests that enter it from threads of their own; use it within an event loop."""
 
     def __init__(self, engine: GatedEngine, limit: int = 16, delay_s: float = 0.0, runs: int = 1) -> None:
@@ -55,19 +55,19 @@ class Line:
     def hold(self) -> asyncio.Future[np.ndarray]:
         """A request of one image that keeps the engine busy until the gate is set."""
         self.engine.gate.clear()
-        future = self.send(images(99))
-        until(lambda: len(self.engine.runs) == 1, "the engine is busy")
+        future = self.send(make_images(99))
+        wait_until(lambda: len(self.engine.runs) == 1, "the engine is busy")
         return future
 
-    def queued(self, tensor: np.ndarray) -> asyncio.Future[np.ndarray]:
+    def queue(self, tensor: np.ndarray) -> asyncio.Future[np.ndarray]:
         """A request that waits in the queue, behind those before it."""
         before = self.batcher.depth
         future = self.send(tensor)
-        until(lambda: self.batcher.depth == before + 1, "it is queued")
+        wait_until(lambda: self.batcher.depth == before + 1, "it is queued")
         return future
 
 
-async def values(future: asyncio.Future[np.ndarray]) -> list[float]:
+async def read_values(future: asyncio.Future[np.ndarray]) -> list[float]:
     """The images' values, as the engine answered them."""
     logits = await asyncio.wait_for(future, GUARD_S)
     return [float(value) / 10 for value in logits[:, 0]]
