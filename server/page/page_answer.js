@@ -9,11 +9,11 @@ function element(name, text, className) {
   return made;
 }
 
-function milliseconds(value) {
+function formatMilliseconds(value) {
   return value.toFixed(value < 0.1 ? 3 : value < 10 ? 2 : 1) + " ms";
 }
 
-function percent(share) {
+function formatPercent(share) {
   return (100 * share).toFixed(1) + " %";
 }
 
@@ -36,7 +36,7 @@ function strip(parts, whole) {
   for (const part of parts) {
     const entry = element("li");
     line.append(piece(whole ? part.ms / whole : 0, part.kind));
-    entry.append(element("i", undefined, part.kind), part.name + " ", element("b", milliseconds(part.ms)));
+    entry.append(element("i", undefined, part.kind), part.name + " ", element("b", formatMilliseconds(part.ms)));
     legend.append(entry);
   }
   line.setAttribute("aria-hidden", "true"); // the legend says the same in words
@@ -49,7 +49,7 @@ function labelTable(predictions) {
     const row = element("tr"), head = element("th", found.label), middle = element("td", undefined, "bar");
     head.scope = "row";
     middle.append(bar(found.score));
-    row.append(head, middle, element("td", percent(found.score), "number"));
+    row.append(head, middle, element("td", formatPercent(found.score), "number"));
     body.append(row);
   }
   table.append(body);
@@ -66,32 +66,32 @@ function answerCard(answer, longest) {
     element("h2", answer.model),
     element("p", `${answer.backend}, ${answer.precision}; image of ${size.width} x ${size.height}`, "soft"),
     labelTable(answer.results[0].predictions),
-    element("h3", `Time on the server: ${milliseconds(total)}`),
+    element("h3", `Time on the server: ${formatMilliseconds(total)}`),
     ...strip(parts, longest));
   return card;
 }
 
 // Two answers in a sentence each on labels and time.
-function verdict(answers) {
+function compareAnswers(answers) {
   const [first, second] = answers, [a, b] = answers.map((answer) => answer.results[0].predictions[0].label);
   const labels = a === b ? `Both say ${a}.` : `They disagree: ${first.model} says ${a}, ${second.model} says ${b}.`;
   const [mine, theirs] = answers.map((answer) => answer.layers ? answer.layers.latency_ms : answer.timings_ms.inference);
   const runs = first.layers ? "medians of several runs on this machine, now" : "one run each, so take it with care";
   const [quick, slow] = mine <= theirs ? answers : [second, first];
   const ratio = Math.max(mine, theirs) / Math.min(mine, theirs);
-  return [labels, `Inference: ${quick.model} ${milliseconds(Math.min(mine, theirs))}, ` +
-    `${slow.model} ${milliseconds(Math.max(mine, theirs))}, ${ratio.toFixed(2)} times as long (${runs}).`];
+  return [labels, `Inference: ${quick.model} ${formatMilliseconds(Math.min(mine, theirs))}, ` +
+    `${slow.model} ${formatMilliseconds(Math.max(mine, theirs))}, ${ratio.toFixed(2)} times as long (${runs}).`];
 }
 
 function showAnswers(answers) {
   const longest = Math.max(...answers.map((answer) => answer.timings_ms.total));
   at("cards").replaceChildren(...answers.map((answer) => answerCard(answer, longest)));
-  const comparing = answers.length > 1, [labels, times] = comparing ? verdict(answers) : ["", ""];
+  const comparing = answers.length > 1, [labels, times] = comparing ? compareAnswers(answers) : ["", ""];
   at("verdict").replaceChildren(element("strong", labels), " " + times);
   at("verdict").hidden = !comparing;
   at("top").classList.toggle("comparing", comparing);
   at("said").textContent = answers.map((answer) => {
-    const best = answer.results[0].predictions[0];
-    return `${answer.model}: ${best.label}, ${percent(best.score)}, ${milliseconds(answer.timings_ms.total)}`;
+    const best = answer.results[0].predictions[0], time = formatMilliseconds(answer.timings_ms.total);
+    return `${answer.model}: ${best.label}, ${formatPercent(best.score)}, ${time}`;
   }).join("; ");
 }

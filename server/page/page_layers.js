@@ -2,13 +2,13 @@
 // Draws the layer reports of one model or of two side by side, layers of the same name in one row.
 const KINDS = {fwht: "FWHT layers", mf: "multiplication-free layers", other: "other layers", unknown: "work of no layer"};
 
-function kind(layer) {
+function kindOf(layer) {
   if (!layer.onnx_nodes.length) return "unknown";
   return layer.op.startsWith("FWHT") ? "fwht" : layer.op.startsWith("MF") ? "mf" : "other";
 }
 
 // [{name, items}]: items has one layer per report, undefined where a model has no such layer; in the order they run.
-function aligned(reports) {
+function alignLayers(reports) {
   const rows = new Map();
   reports.forEach((report, column) => {
     let order = [...rows.keys()], place = 0;
@@ -34,12 +34,12 @@ function layerCell(layer, longest) {
     cell.append(element("span", "none", "none"));
     return cell;
   }
-  cell.append(element("span", layer.op, "op"), bar(longest ? layer.ms / longest : 0, kind(layer)),
+  cell.append(element("span", layer.op, "op"), bar(longest ? layer.ms / longest : 0, kindOf(layer)),
     element("span", layer.ms.toFixed(3) + " ms", "number")); // all alike, so that the points stand below each other
   return cell;
 }
 
-function difference([first, second]) {
+function formatDifference([first, second]) {
   const value = (second ? second.ms : 0) - (first ? first.ms : 0);
   const sign = Math.abs(value) < 0.0005 ? "" : value < 0 ? "\u2212" : "+";
   return sign + Math.abs(value).toFixed(3) + " ms";
@@ -49,7 +49,7 @@ function layerRow(row, longest) {
   const made = element("tr"), head = element("th", row.name.replace(" -> ", " \u2192 "));
   head.scope = "row";
   made.append(head, ...row.items.map((layer) => layerCell(layer, longest)));
-  if (row.items.length > 1) made.append(element("td", difference(row.items), "number"));
+  if (row.items.length > 1) made.append(element("td", formatDifference(row.items), "number"));
   return made;
 }
 
@@ -67,15 +67,15 @@ function headRow(names) {
 function kindStrip(report, name, whole) {
   const parts = Object.entries(KINDS).map(([kindName, text]) => ({
     name: text, kind: kindName,
-    ms: report.items.filter((layer) => kind(layer) === kindName).reduce((sum, layer) => sum + layer.ms, 0),
+    ms: report.items.filter((layer) => kindOf(layer) === kindName).reduce((sum, layer) => sum + layer.ms, 0),
   })).filter((part) => part.ms > 0);
   const made = element("div");
-  made.append(element("h3", `${name}: layers ${milliseconds(report.sum_ms + report.unattributed_ms)} together; ` +
-    `a run without the profiler takes ${milliseconds(report.latency_ms)}`), ...strip(parts, whole));
+  made.append(element("h3", `${name}: layers ${formatMilliseconds(report.sum_ms + report.unattributed_ms)} together; ` +
+    `a run without the profiler takes ${formatMilliseconds(report.latency_ms)}`), ...strip(parts, whole));
   return made;
 }
 
-function note(report, name) {
+function describeRuns(report, name) {
   return element("p", `${name}: medians of ${report.runs} profiled runs of their own, made after the answer. ` +
     (report.note || ""));
 }
@@ -84,7 +84,7 @@ function showLayers(answers) {
   const reports = answers.map((answer) => answer.layers), names = answers.map((answer) => answer.model);
   at("layers").hidden = !reports[0];
   if (!reports[0]) return;
-  const rows = aligned(reports);
+  const rows = alignLayers(reports);
   const longest = Math.max(...reports.flatMap((report) => report.items.map((layer) => layer.ms)));
   const whole = Math.max(...reports.map((report) => report.sum_ms + report.unattributed_ms));
   at("kinds").replaceChildren(...reports.map((report, place) => kindStrip(report, names[place], whole)));
@@ -94,5 +94,5 @@ function showLayers(answers) {
   at("rows").className = reports.length > 1 ? "two" : "one";
   at("rows").replaceChildren(head, body);
   at("notes").replaceChildren(at("notes").firstElementChild,
-    ...reports.map((report, place) => note(report, names[place])));
+    ...reports.map((report, place) => describeRuns(report, names[place])));
 }
