@@ -25,7 +25,7 @@ class FakeContext:
         self._engine.trt.cuda.live["execution context"] -= 1
 
     def _set_shape(self, shape: tuple[int, ...]) -> bool:
-        least, _, most = (size for size, *_ in self._engine.profile())
+        least, _, most = (size for size, *_ in self._engine.list_profile_shapes())
         self._engine.trt.cuda.check()
         if self._engine.contexts > 1 and self._engine.trt.style != "10":
             self._engine.trt.say("Profile 0 has been chosen by another IExecutionContext.")
@@ -57,7 +57,7 @@ class FakeContext:
             trt.say("Cuda failure: out of memory")
             return False
         self._compute(dict(zip(TENSORS, bindings)), self._batch)
-        for i, name in enumerate(self._engine.layer_names() if self.profiler else []):
+        for i, name in enumerate(self._engine.list_layer_names() if self.profiler else []):
             self.profiler.report_layer_time(name, 0.001 * (i + 1))
         return True
 

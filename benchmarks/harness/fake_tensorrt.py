@@ -108,10 +108,10 @@ class FakeEngine:
     def __del__(self) -> None:
         self.trt.cuda.live["engine"] -= 1
 
-    def layer_names(self) -> list[str]:
+    def list_layer_names(self) -> list[str]:
         return [name for name, _ in self._head["layers"]]
 
-    def profile(self) -> list[tuple[int, ...]]:
+    def list_profile_shapes(self) -> list[tuple[int, ...]]:
         return [(size, *self.shapes["image"]) for size in self._head["profile"]]
 
     def create_execution_context(self) -> Any:
@@ -142,7 +142,7 @@ class FakeEngine:
 
     def get_tensor_profile_shape(self, name: str, index: int) -> list[tuple[int, ...]]:
         assert (name, index) == ("image", 0)
-        return self.profile()
+        return self.list_profile_shapes()
 
 
 class NamedEngine(FakeEngine):

@@ -97,9 +97,9 @@ class Library:
         """Call a function that returns a cudaError_t. Raises CudaError with CUDA's words for it."""
         error = getattr(self._library, name)(*arguments)
         if error != 0:
-            raise CudaError(f"{name}: {self.text('fwht_error_string', error)} (error {error})")
+            raise CudaError(f"{name}: {self.read_text('fwht_error_string', error)} (error {error})")
 
-    def text(self, name: str, *arguments: Any) -> str | None:
+    def read_text(self, name: str, *arguments: Any) -> str | None:
         words = getattr(self._library, name)(*arguments)
         return None if words is None else str(words.decode())
 
@@ -111,7 +111,7 @@ class Library:
         self._launch("mf_depthwise_conv", params, stream)
 
     def _launch(self, kernel: str, params: ctypes.Structure, stream: Stream) -> None:
-        refusal = self.text(f"{kernel}_check", ctypes.byref(params))
+        refusal = self.read_text(f"{kernel}_check", ctypes.byref(params))
         if refusal is not None:
             raise ValueError(f"{kernel}: {refusal}")
         self.call(f"{kernel}_launch", ctypes.byref(params), stream.pointer)

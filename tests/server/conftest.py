@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import socket
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
 
 from benchmarks.harness.fake_gpu import FakeGpu
+from benchmarks.harness.process_tree import find_free_port
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.tiny_models import write_tiny_model
 from server.backends.tensorrt_backend import TensorRTBackend
@@ -122,6 +122,4 @@ def opened(gpu: FakeGpu, tiny: Path) -> Iterator[Callable[..., TensorRTBackend]]
 @pytest.fixture
 def free_port() -> int:
     """For a server that must be asked before it says where it listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    return find_free_port()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
-from benchmarks.kernels.plugin import judge_copy, judge_engines, judge_torch
+from benchmarks.kernels.plugin import PARTS, judge_copy, judge_engines, judge_torch
 
 
 def engine_row(name: str, batch: int, precision: str, speedup: float, kernels: int = 1) -> dict[str, Any]:
@@ -36,3 +37,7 @@ def test_in_tensorrt() -> None:
     ]
     by_row = [[one.passed for one in judge_engines({"rows": [row]})] for row in rows]
     assert by_row == [[False], [True], [True, True, True], [False, False, True], [True, True, False]]
+
+
+def test_every_part_is_a_module() -> None:
+    assert all(find_spec(f"benchmarks.kernels.{name}") for name in PARTS)
