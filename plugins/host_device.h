@@ -18,8 +18,10 @@ typedef unsigned int uint32_t;
 
 #if defined(__CUDA_ARCH__)  // nvcc's pass for the host knows no such pragma
 #define FWHT_UNROLL _Pragma("unroll")
+#define FWHT_NO_UNROLL _Pragma("unroll 1")
 #else
 #define FWHT_UNROLL
+#define FWHT_NO_UNROLL
 #endif
 
 namespace fwht {

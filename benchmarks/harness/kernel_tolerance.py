@@ -8,7 +8,9 @@ value once, so a transform of L stages and one scaling errs by at most (L + 2) u
     ||dz|| <= ||dv|| + (L + 3) u ||v||                                   truncating and means do not enlarge a norm
     ||dY|| <= max|gain| ||dz|| + 3 u (||gain y|| + ||bias|| + ||R||)     nor do activations
 
-where slope = |scale| (|tanh s| + r / cosh(s)^2) is the threshold function's. TANH u is the absolute error of a tanh
+where slope = |scale| (|tanh s| + r / cosh(s)^2) is the threshold function's. The soft one has the slope |scale|, sgn s
+for tanh s, no TANH, and where T < 0 a jump of 2 |T| within rounding of s = 0, whose norm is added. Of P paths slopes
+and errors add up, and their sum rounds P - 1 times, (P - 1) u sum |v_p|. TANH u is the absolute error of a tanh
 made of exponentials. float16 adds half a unit in the last place of Y, 2^-11, with its absolute limit 2^-25 near zero,
 and 2^-10.987 relative for tanh.approx, which float16 may use. All of it to first order: SECOND covers the rest.
 """
@@ -87,24 +89,40 @@ def _bound_float32_error(
     layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int
 ) -> float:
     stages = np.log2(layer.n)
-    limits, scale = (weights[name].astype(np.float64)[:, None, None] for name in ("thresholds", "scale"))
     gain, bias = (weights[name].astype(np.float64) for name in ("gain", "bias"))
     h = hadamard(layer.n)[:, : x.shape[1]] / np.sqrt(layer.n)
     u = np.einsum("kc,nchw->nkhw", h, x.astype(np.float64), optimize=True)
-    s = scale * u
-    bent, r = np.abs(np.tanh(s)), np.maximum(np.abs(s) - limits, 0)
-    slope, v = np.abs(scale) * (bent + r / np.cosh(np.minimum(np.abs(s), 300)) ** 2), bent * r
-    local = TANH * r + (np.abs(s) + np.abs(limits)) * bent + 4 * v
+    du = (stages + 2) * U * np.abs(x.astype(np.float64)).sum(axis=1, keepdims=True) / np.sqrt(layer.n)
+    slope, v, local, jump = _sum_paths(layer, weights, u, du)
     if layer.keep_dc:
-        slope[:, 0], v[:, 0], local[:, 0] = 1, np.abs(u[:, 0]), 0
-    dv = float(slope.max()) * (stages + 2) * U * norm(x) + U * norm(local)
-    if kind == FLOAT16:
+        slope[:, 0], v[:, 0], local[:, 0], jump[:, 0] = 1, np.abs(u[:, 0]), 0, 0
+    dv = float(slope.max()) * (stages + 2) * U * norm(x) + U * norm(local) + norm(jump)
+    if kind == FLOAT16 and not layer.soft:
         dv += TANH_APPROX * norm(v)
     largest = float(np.abs(gain).max())
     dz = dv + (stages + 3) * U * norm(v)
     pixels = x.shape[0] * x.shape[2] * x.shape[3]
     end = largest * norm(v) + np.sqrt(pixels) * norm(bias) + (0.0 if residual is None else norm(residual))
     return float(largest * dz + 3 * U * end)
+
+
+def _sum_paths(layer: LayerCase, weights: Weights, u: np.ndarray, du: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Slope, |v|, local rounding in units of u, and jump for each coefficient, added up over the paths."""
+    slope, v, local, jump = (np.zeros_like(u) for _ in range(4))
+    paths = (weights[name].astype(np.float64).reshape(layer.paths, layer.n, 1, 1) for name in ("thresholds", "scale"))
+    for limits, scale in zip(*paths):
+        s, ds = np.abs(scale * u), np.abs(scale) * du
+        r = np.maximum(s - limits, 0)
+        if layer.soft:
+            bent, curve, rounding = (s > 0).astype(np.float64), 1.0, 0.0
+            jump += np.where((s <= ds) & (ds > 0), 2 * np.maximum(-limits, 0), 0)
+        else:
+            bent, rounding = np.tanh(s), TANH * r
+            curve = bent + r / np.cosh(np.minimum(s, 300)) ** 2
+        slope += np.abs(scale) * curve
+        v += bent * r
+        local += rounding + (s + np.abs(limits)) * bent + 4 * bent * r
+    return slope, v, local + (layer.paths - 1) * v, jump
 
 
 def measure_mf_depthwise_conv_error(

@@ -27,12 +27,14 @@ class LayerCase:
     keep_dc: int = 1
     pool: int = 1
     activation: int = 0
+    paths: int = 1
+    soft: int = 0
 
     def draw_weights(self, generator: np.random.Generator) -> Weights:
         """Random weights by input name; thresholds of either sign."""
         weights = {
-            "thresholds": generator.normal(0, 0.3, self.n),
-            "scale": generator.normal(1, 0.3, self.n),
+            "thresholds": generator.normal(0, 0.3, self.paths * self.n),
+            "scale": generator.normal(1, 0.3, self.paths * self.n),
             "gain": generator.normal(1, 0.5, self.out_channels),
             "bias": generator.normal(0, 1, self.out_channels),
         }
@@ -46,7 +48,8 @@ class LayerCase:
     def compute_reference(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Y in float64."""
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
-        return fwht_layer(x, thresholds, scale, gain, bias, self.out_channels, self.keep_dc, self.pool, self.activation)
+        attributes = (self.out_channels, self.keep_dc, self.pool, self.activation, self.paths, self.soft)
+        return fwht_layer(x, thresholds, scale, gain, bias, *attributes)
 
     def compute_tolerance(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """How far float32 may be from `compute_reference`."""
@@ -54,9 +57,10 @@ class LayerCase:
         even = self.pool & -self.pool
         backward_block = even * self.out_channels // attributes["backward_groups"]
         forward = attributes["forward_groups"] + self.in_channels // attributes["forward_groups"]
-        backward = self.n // backward_block + backward_block
+        backward = self.paths * self.n // backward_block + backward_block
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
-        return fwht_layer_bounds(x, thresholds, scale, gain, bias, forward, backward, self.keep_dc)
+        options = (self.keep_dc, self.paths, self.soft)
+        return fwht_layer_bounds(x, thresholds, scale, gain, bias, forward, backward, *options)
 
 
 def make_model(

@@ -25,6 +25,9 @@ def make_contract_node(
 ) -> onnx.NodeProto:
     """A node called `name` that the plugin of the same op type takes; `more` are attributes it does not know.
 
+    An attribute newer than version 1 (`since`) is left out where it has its default, and the node's plugin_version is
+    the oldest that knows the others: an older library computes every node that it can and refuses the rest.
+
     Raises ValueError where inputs or attributes are not those of the contract, or a value is outside its range.
     """
     terms = read_contract(op)
@@ -40,9 +43,15 @@ def make_contract_node(
             _check(name, term, attributes[attribute])
         elif term["required"]:
             raise ValueError(f"{name}: {terms['name']} needs the attribute {attribute}")
-    plugin = {"plugin_version": terms["version"], "plugin_namespace": terms["namespace"]}
+    used = {
+        key: value
+        for key, value in attributes.items()
+        if value != known[key].get("default") or "since" not in known[key]
+    }
+    version = max(known[key].get("since", terms["version"]) for key in used)
+    plugin = {"plugin_version": version, "plugin_namespace": terms["namespace"]}
     return helper.make_node(
-        terms["name"], inputs, [output], name=name, domain=terms["domain"], **attributes, **more, **plugin
+        terms["name"], inputs, [output], name=name, domain=terms["domain"], **used, **more, **plugin
     )
 
 

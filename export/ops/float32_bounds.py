@@ -10,8 +10,16 @@ The threshold function v = tanh(s) r, r = max(|s| - T, 0), has a slope of at mos
 
     |dv| <= (1 + r) |ds| + u ((TANH + 2) |v| + (|s| + |T|) |tanh s|).
 
+The soft one, v = sgn(s) r, has the slope 1 and sgn(s) in place of tanh s, without an error of its own:
+
+    |dv| <= |ds| + u (2 |v| + |s| + |T|) + jump.
+
+Where T < 0 it jumps at s = 0, from -|T| over 0 to |T|: jump = 2 |T| where 0 lies within |ds| of s and |ds| > 0, else
+jump = 0. Of P paths the distances add up, and their sum rounds P - 1 times: (P - 1) u sum |v_p|.
+
 The way back sums |dv| as it sums v, and adds its own (K' + b' + 6) u |v|_1 / sqrt(n), times |gain|; the bias comes
-last. Activations and means do not enlarge a distance. n enters through K, b, the norms and 1 / sqrt(n).
+last. |v| is there the sum of the sizes of the paths, since a body may leave their sum to the way back. Activations and
+means do not enlarge a distance. n enters through K, b, the norms and 1 / sqrt(n).
 """
 
 from __future__ import annotations
@@ -34,27 +42,39 @@ def fwht_layer_bounds(
     forward_terms: int,
     backward_terms: int,
     keep_dc: int = 1,
+    paths: int = 1,
+    soft: int = 0,
 ) -> np.ndarray:
     """The bound for each output, (N, out_channels, H, W) float64; arguments as of `export.ops.reference.fwht_layer`.
 
     `forward_terms` is K + b, `backward_terms` K' + b'.
     """
-    x, n = x.astype(np.float64), len(thresholds)
-    limits = thresholds.astype(np.float64)[:, None, None]
-    factors = np.abs(scale.astype(np.float64))[:, None, None]
+    x, n = x.astype(np.float64), len(thresholds) // paths
+    limits, factors = (values.astype(np.float64).reshape(paths, n, 1, 1) for values in (thresholds, scale))
     h = hadamard(n)[:, : x.shape[1]] / np.sqrt(n)
     u = np.einsum("kc,nchw->nkhw", h, x, optimize=True)
     du = (forward_terms + 4) * U * np.abs(x).sum(axis=1, keepdims=True) / np.sqrt(n)
-    s = factors * u
-    r = np.maximum(np.abs(s) - limits, 0)
-    bent = np.abs(np.tanh(s))
-    v = bent * r
-    dv = (1 + r) * factors * du + U * ((TANH + 2) * v + (np.abs(s) + np.abs(limits)) * bent)
+    v, dv = np.zeros_like(u), np.zeros_like(u)
+    for limit, factor in zip(limits, np.abs(factors)):
+        size, distance = _thresholded(factor * np.abs(u), factor * du, limit, soft)
+        v, dv = v + size, dv + distance
+    dv += (paths - 1) * U * v
     if keep_dc:
         v[:, :1] = np.abs(u[:, :1])
         dv[:, :1] = du + (TANH + 4) * U * v[:, :1]
     dz = (dv + (backward_terms + 6) * U * v).sum(axis=1, keepdims=True) / np.sqrt(n)
     return np.asarray(np.abs(gain)[:, None, None] * dz + 2 * U * np.abs(bias)[:, None, None])
+
+
+def _thresholded(s: np.ndarray, ds: np.ndarray, limits: np.ndarray, soft: int) -> tuple[np.ndarray, np.ndarray]:
+    """|v| and the bound of |dv| for |s| and |ds|, of one path."""
+    r = np.maximum(s - limits, 0)
+    if soft:
+        jump = np.where((s <= ds) & (ds > 0), 2 * np.maximum(-limits, 0), 0)
+        return np.where(s > 0, r, 0), ds + U * (2 * r + s + np.abs(limits)) + jump
+    bent = np.tanh(s)
+    v = bent * r
+    return v, (1 + r) * ds + U * ((TANH + 2) * v + (s + np.abs(limits)) * bent)
 
 
 def mf_depthwise_conv_bounds(

@@ -1,11 +1,12 @@
 """The two ops, slow and obvious, in float64 NumPy: what every fast version is compared with.
 
-FWHT layer (Pan, Badawi, Cetin, arXiv 2104.07085, section 3; the smooth threshold as the authors coded it), n the
-number of thresholds, H_n the Hadamard matrix in natural order:
+FWHT layer (Pan, Badawi, Cetin, arXiv 2104.07085, section 3; the smooth threshold as the authors coded it; several paths
+as in their arXiv 2303.06797), n the number of thresholds of a path, H_n the Hadamard matrix in natural order:
 
     u = H_n pad(X) / sqrt(n)
-    s = scale * u
-    v_k = tanh(s_k) * max(|s_k| - thresholds_k, 0)        v_0 = u_0 where keep_dc
+    s_pk = scale_pk * u_k
+    v_k = sum over the paths p of f(s_pk, thresholds_pk)        v_0 = u_0 where keep_dc
+    f(s, T) = tanh(s) * max(|s| - T, 0)                         soft: sgn(s) * max(|s| - T, 0), sgn(0) = 0
     z = H_n v / sqrt(n)
     y = z[:out_channels]           pool > 1: mean over groups of `pool` channels of z[:C_in // pool * pool], then cut
     Y = activation(gain * y + bias)
@@ -49,15 +50,22 @@ def fwht_layer(
     keep_dc: int = 1,
     pool: int = 1,
     activation: int = 0,
+    paths: int = 1,
+    soft: int = 0,
 ) -> Array:
-    """x (N, C_in, H, W), thresholds and scale (n,), gain and bias (out_channels,) -> (N, out_channels, H, W)."""
-    x, thresholds, scale = x.astype(np.float64), thresholds.astype(np.float64), scale.astype(np.float64)
-    n, in_channels = len(thresholds), x.shape[1]
+    """x (N, C_in, H, W), thresholds and scale (paths n,), path after path, gain and bias (out_channels,).
+
+    -> (N, out_channels, H, W). Raises ValueError where the thresholds are not `paths` times a power of two.
+    """
+    x, in_channels, n = x.astype(np.float64), x.shape[1], len(thresholds) // paths
+    limits, factors = (values.astype(np.float64).reshape(paths, n, 1, 1) for values in (thresholds, scale))
     h = hadamard(n) / np.sqrt(n)
     padded = np.concatenate([x, np.zeros((x.shape[0], n - in_channels) + x.shape[2:])], axis=1)
     u = np.einsum("kc,nchw->nkhw", h, padded, optimize=True)
-    s = scale[:, None, None] * u
-    v = np.tanh(s) * np.maximum(np.abs(s) - thresholds[:, None, None], 0.0)
+    v = np.zeros_like(u)
+    for limit, factor in zip(limits, factors):
+        s = factor * u
+        v += (np.sign(s) if soft else np.tanh(s)) * np.maximum(np.abs(s) - limit, 0.0)
     if keep_dc:
         v[:, 0] = u[:, 0]
     z = np.einsum("kc,nchw->nkhw", h, v, optimize=True)

@@ -184,6 +184,8 @@ def make_fwht_layer_node(
     keep_dc: int = 1,
     pool: int = 1,
     activation: int = 0,
+    paths: int = 1,
+    soft: int = 0,
 ) -> onnx.NodeProto:
     """The node `name`; `inputs` are X, thresholds, scale, gain and bias, n is the number of thresholds.
 
@@ -203,7 +205,14 @@ def make_fwht_layer_node(
         name,
         inputs,
         output,
-        {"out_channels": out_channels, "keep_dc": keep_dc, "pool": pool, "activation": activation},
+        {
+            "out_channels": out_channels,
+            "keep_dc": keep_dc,
+            "pool": pool,
+            "activation": activation,
+            "paths": paths,
+            "soft": soft,
+        },
         in_channels=in_channels,
         forward_groups=_blocks(n, in_channels),
         backward_groups=backward_groups,

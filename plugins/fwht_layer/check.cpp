@@ -25,7 +25,7 @@ const char* check_fwht_layer(const FwhtLayerParams& p) {
 
 const char* check_fwht_layer_sizes(const FwhtLayerParams& p) {
     if (p.n < kSmallestN || p.n > kLargestN || (p.n & (p.n - 1)) != 0) {
-        return "FWHTLayer: the number of thresholds must be a power of two from 2 to 4096";
+        return "FWHTLayer: the number of thresholds of a path must be a power of two from 2 to 4096";
     }
     if (p.in_channels < 1 || p.in_channels > p.n) {
         return "FWHTLayer: X must have from 1 to n channels, n being the number of thresholds";
@@ -41,6 +41,12 @@ const char* check_fwht_layer_sizes(const FwhtLayerParams& p) {
     }
     if (p.activation != 0 && p.activation != 1 && p.activation != 6) {
         return "FWHTLayer: activation must be 0 (none), 1 (ReLU) or 6 (ReLU6)";
+    }
+    if (p.paths < 1 || p.paths > kMostPaths) {
+        return "FWHTLayer: paths must be from 1 to 8";
+    }
+    if (p.soft != 0 && p.soft != 1) {
+        return "FWHTLayer: soft must be 0 (smooth) or 1 (soft)";
     }
     if (p.type != kFloat32 && p.type != kFloat16) {
         return "FWHTLayer: the type must be float32 or float16";

@@ -13,7 +13,7 @@ struct FwhtLayerInput {
 
 // The values, in the order of the attributes.
 struct FwhtLayerValue {
-    enum : int { kOutChannels, kKeepDc, kPool, kActivation };
+    enum : int { kOutChannels, kKeepDc, kPool, kActivation, kPaths, kSoft };
 };
 
 constexpr Attribute kFwhtLayerAttributes[] = {
@@ -21,17 +21,39 @@ constexpr Attribute kFwhtLayerAttributes[] = {
     {"keep_dc", 1, false, 1, 0, 0, {0, 1}, 2},
     {"pool", 1, false, 1, 1, kLargestN, {}, 0},
     {"activation", 1, false, 0, 0, 0, {0, 1, 6}, 3},
+    {"paths", 1, false, 1, 1, kMostPaths, {}, 0},
+    {"soft", 1, false, 0, 0, 0, {0, 1}, 2},
 };
 
-constexpr Op kFwhtLayer = {
-    "FWHTLayer", 0x4c485746, kFwhtLayerAttributes, 4, {"X", "thresholds", "scale", "gain", "bias"}, 5, kNone};
+enum : int { kFwhtLayerAttributesOf1 = 4, kFwhtLayerAttributesOf2 = 6 };
+
+constexpr Op kFwhtLayer = {"FWHTLayer",
+                           "1",
+                           0x4c485746,
+                           kFwhtLayerAttributes,
+                           kFwhtLayerAttributesOf1,
+                           {"X", "thresholds", "scale", "gain", "bias"},
+                           5,
+                           kNone};
 
 constexpr Op kFwhtLayerAdd = {"FWHTLayerAdd",
+                              "1",
                               0x41485746,
                               kFwhtLayerAttributes,
-                              4,
+                              kFwhtLayerAttributesOf1,
                               {"X", "thresholds", "scale", "gain", "bias", "R"},
                               6,
                               FwhtLayerInput::kResidual};
+
+// Version 2 of an op: the same with all attributes.
+constexpr Op second_version(const Op& op, uint32_t tag) {
+    return {op.name,       "2",
+            tag,           op.attributes,
+            kFwhtLayerAttributesOf2, {op.inputs[0], op.inputs[1], op.inputs[2], op.inputs[3], op.inputs[4], op.inputs[5]},
+            op.input_count, op.residual};
+}
+
+constexpr Op kFwhtLayer2 = second_version(kFwhtLayer, 0x32485746);
+constexpr Op kFwhtLayerAdd2 = second_version(kFwhtLayerAdd, 0x42485746);
 
 }  // namespace fwht

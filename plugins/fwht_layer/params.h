@@ -7,8 +7,8 @@ namespace fwht {
 
 struct FwhtLayerParams {
     const void* x;            // (N, in_channels, H, W) in `type` and `layout`
-    const float* thresholds;  // (n,)
-    const float* scale;       // (n,)
+    const float* thresholds;  // (paths n,), path after path
+    const float* scale;       // (paths n,)
     const float* gain;        // (out_channels,)
     const float* bias;        // (out_channels,)
     const void* residual;     // (N, out_channels, H, W) like y, or null
@@ -23,11 +23,14 @@ struct FwhtLayerParams {
     int activation;
     int type;    // DataType
     int layout;  // Layout
+    int paths;   // 1 to 8
+    int soft;    // 0: the smooth threshold, 1: the soft one
 };
 
 enum : int {
     kSmallestN = 2,
     kLargestN = 4096,
+    kMostPaths = 8,
     kSmallestHwc8N = 8,  // a vector of 8 channels is one thread's
 };
 

@@ -19,6 +19,13 @@ int64_t pixels_of(const Shape& x) {
     return height < 0 || width < 0 ? 1 : narrow("H of X", height) * int64_t{narrow("W of X", width)};
 }
 
+int32_t length_of_path(int64_t thresholds, int32_t paths) {
+    if (thresholds % paths != 0) {
+        refuse("there are ", thresholds, " thresholds, which ", paths, " paths cannot share");
+    }
+    return narrow("the number of thresholds", thresholds) / paths;
+}
+
 }  // namespace
 
 FwhtLayerPlugin::FwhtLayerPlugin(const Op& op, const Values& values) : LayerPlugin(op, values) {}
@@ -43,7 +50,9 @@ void FwhtLayerPlugin::check_weights(const Shape* inputs) const {
     for (const int input : {Input::kThresholds, Input::kScale, Input::kGain, Input::kBias}) {
         require_rank(op().inputs[input], inputs[input], 1, "a vector");
     }
-    require_extent("scale", inputs[Input::kScale], 0, inputs[Input::kThresholds].at(0), "n, the number of thresholds");
+    require_extent("scale", inputs[Input::kScale], 0, inputs[Input::kThresholds].at(0),
+                   value_or_default(Value::kPaths) == 1 ? "n, the number of thresholds"
+                                                        : "paths n, the number of thresholds");
     require_extent("gain", inputs[Input::kGain], 0, value(Value::kOutChannels), "out_channels");
     require_extent("bias", inputs[Input::kBias], 0, value(Value::kOutChannels), "out_channels");
 }
@@ -61,12 +70,19 @@ void FwhtLayerPlugin::check_residual(const Shape* inputs) const {
     require_extent("R", residual, 3, x.at(3), "W of X");
 }
 
+// Of an attribute that version 1 does not have; each of them is one value.
+int32_t FwhtLayerPlugin::value_or_default(int place) const {
+    return place < op().attribute_count ? value(place) : op().attributes[place].fallback;
+}
+
 FwhtLayerParams FwhtLayerPlugin::sizes_of(const Shape* inputs, Format format) const {
     FwhtLayerParams p{};
     p.batch = inputs[Input::kX].at(0) < 0 ? 0 : inputs[Input::kX].at(0);
     p.pixels = pixels_of(inputs[Input::kX]);
     p.in_channels = narrow("C_in of X", inputs[Input::kX].at(1));
-    p.n = narrow("the number of thresholds", inputs[Input::kThresholds].at(0));
+    p.paths = value_or_default(Value::kPaths);
+    p.soft = value_or_default(Value::kSoft);
+    p.n = length_of_path(inputs[Input::kThresholds].at(0), p.paths);
     p.out_channels = value(Value::kOutChannels);
     p.pool = value(Value::kPool);
     p.keep_dc = value(Value::kKeepDc);
@@ -96,6 +112,8 @@ cudaError_t FwhtLayerPlugin::launch(const Run& run) const {
 }
 
 FwhtLayerCreator::FwhtLayerCreator() : LayerCreator(kFwhtLayer, make) {}
+FwhtLayer2Creator::FwhtLayer2Creator() : LayerCreator(kFwhtLayer2, make) {}
 FwhtLayerAddCreator::FwhtLayerAddCreator() : LayerCreator(kFwhtLayerAdd, make) {}
+FwhtLayerAdd2Creator::FwhtLayerAdd2Creator() : LayerCreator(kFwhtLayerAdd2, make) {}
 
 }  // namespace fwht

@@ -1,4 +1,4 @@
-// FWHTLayer, and with a residual FWHTLayerAdd, for TensorRT.
+// FWHTLayer, and with a residual FWHTLayerAdd, for TensorRT: version 1, and version 2 with paths and the soft threshold.
 #pragma once
 
 #include "../tensorrt/layer_creator.h"
@@ -18,6 +18,7 @@ private:
 
     void check_weights(const Shape* inputs) const;
     void check_residual(const Shape* inputs) const;
+    int32_t value_or_default(int place) const;
     FwhtLayerParams sizes_of(const Shape* inputs, Format format) const;
 };
 
@@ -26,9 +27,19 @@ public:
     FwhtLayerCreator();
 };
 
+class FwhtLayer2Creator final : public LayerCreator {
+public:
+    FwhtLayer2Creator();
+};
+
 class FwhtLayerAddCreator final : public LayerCreator {
 public:
     FwhtLayerAddCreator();
+};
+
+class FwhtLayerAdd2Creator final : public LayerCreator {
+public:
+    FwhtLayerAdd2Creator();
 };
 
 }  // namespace fwht

@@ -49,9 +49,15 @@ struct ThreadSteps {
             shared_memory.get_rows(column, v);
             transform<T::kColumns>(v);
         }
-        FWHT_UNROLL
-        for (int m = 0; m < T::kRows; m += kChunk) {
-            threshold(m);
+        if (params.paths == 1 && params.soft == 0) {
+            FWHT_UNROLL
+            for (int m = 0; m < T::kRows; m += kChunk) {
+                threshold(m);
+            }
+        } else if (params.soft == 0) {
+            threshold_paths<false>();
+        } else {
+            threshold_paths<true>();
         }
         if (T::kColumns > 1) {
             transform<T::kColumns>(v);
@@ -94,6 +100,41 @@ private:
             for (int e = 0; e < T::kVec; ++e) {
                 float& u = v[m + i][e];
                 u = dc ? u * inverse_root(T::kN) : smooth_threshold<Io>(scale * u, limits.at[i]);
+            }
+        }
+    }
+
+    template <bool kSoft>
+    FWHT_HD void threshold_paths() {
+        FWHT_UNROLL
+        for (int m = 0; m < T::kRows; m += kChunk) {
+            float sum[kChunk][T::kVec] = {};
+            FWHT_NO_UNROLL
+            for (int path = 0; path < params.paths; ++path) {
+                add_path<kSoft>(path, m, sum);
+            }
+            FWHT_UNROLL
+            for (int i = 0; i < kChunk; ++i) {
+                const bool dc = m + i == 0 && column == 0 && params.keep_dc != 0;
+                FWHT_UNROLL
+                for (int e = 0; e < T::kVec; ++e) {
+                    v[m + i][e] = dc ? v[m + i][e] * inverse_root(T::kN) : sum[i][e];
+                }
+            }
+        }
+    }
+
+    template <bool kSoft>
+    FWHT_HD void add_path(int path, int m, float (&sum)[kChunk][T::kVec]) const {
+        const int k = path * T::kN + T::channel(column * T::kThreadRows + m / T::kColumns, m % T::kColumns);
+        const Pack<float, kChunk> scales = read<float, kChunk>(params.scale + k);
+        const Pack<float, kChunk> limits = read<float, kChunk>(params.thresholds + k);
+        FWHT_UNROLL
+        for (int i = 0; i < kChunk; ++i) {
+            const float scale = scales.at[i] * inverse_root(T::kN);
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                sum[i][e] += threshold_of<Io, kSoft>(scale * v[m + i][e], limits.at[i]);
             }
         }
     }

@@ -1,4 +1,4 @@
-// The smooth threshold: tanh(s) * max(|s| - t, 0) (arXiv 2104.07085).
+// The smooth threshold, tanh(s) * max(|s| - t, 0) (arXiv 2104.07085), and the soft one, sgn(s) * max(|s| - t, 0).
 #pragma once
 
 #include "../float16.h"
@@ -56,6 +56,17 @@ FWHT_HD float smooth_sign<Half>(float s) {
 template <typename Io>
 FWHT_HD float smooth_threshold(float s, float threshold) {
     return smooth_sign<Io>(s) * fmaxf(fabsf(s) - threshold, 0.0f);
+}
+
+// The same with sgn(s) in place of tanh(s). Comparisons keep 0, -0 and a NaN as the first factor.
+FWHT_HD float soft_threshold(float s, float threshold) {
+    const float sign = s > 0.0f ? 1.0f : s < 0.0f ? -1.0f : s;
+    return sign * fmaxf(fabsf(s) - threshold, 0.0f);
+}
+
+template <typename Io, bool kSoft>
+FWHT_HD float threshold_of(float s, float limit) {
+    return kSoft ? soft_threshold(s, limit) : smooth_threshold<Io>(s, limit);
 }
 
 }  // namespace fwht

@@ -27,6 +27,6 @@ constexpr Attribute kMfDepthwiseConvAttributes[] = {
 };
 
 constexpr Op kMfDepthwiseConv = {
-    "MFDepthwiseConv", 0x4344464d, kMfDepthwiseConvAttributes, 5, {"X", "W", "gain", "bias"}, 4, kNone};
+    "MFDepthwiseConv", "1", 0x4344464d, kMfDepthwiseConvAttributes, 5, {"X", "W", "gain", "bias"}, 4, kNone};
 
 }  // namespace fwht

@@ -25,7 +25,7 @@ LayerCreator::LayerCreator(const Op& op, Make make) : op_(op), make_(make) {
 }
 
 const char* LayerCreator::getPluginName() const noexcept { return op_.name; }
-const char* LayerCreator::getPluginVersion() const noexcept { return "1"; }
+const char* LayerCreator::getPluginVersion() const noexcept { return op_.version; }
 const nvinfer1::PluginFieldCollection* LayerCreator::getFieldNames() noexcept { return &collection_; }
 const char* LayerCreator::getPluginNamespace() const noexcept { return namespace_.c_str(); }
 

@@ -37,7 +37,7 @@ LayerPlugin::LayerPlugin(const Op& op, Values values)
 }
 
 const char* LayerPlugin::getPluginType() const noexcept { return op_.name; }
-const char* LayerPlugin::getPluginVersion() const noexcept { return "1"; }
+const char* LayerPlugin::getPluginVersion() const noexcept { return op_.version; }
 int32_t LayerPlugin::getNbOutputs() const noexcept { return 1; }
 int32_t LayerPlugin::initialize() noexcept { return 0; }
 void LayerPlugin::terminate() noexcept {}

@@ -24,9 +24,11 @@ struct Attribute {
 
 enum : int { kMaxInputs = 6, kNone = -1 };
 
+// An op in one of its versions: a later one has more attributes, which follow those of the earlier ones.
 struct Op {
     const char* name;
-    uint32_t tag;  // the first four bytes of what it serialises
+    const char* version;  // plugin_version of the nodes that it takes
+    uint32_t tag;         // the first four bytes of what it serialises
     const Attribute* attributes;
     int attribute_count;
     const char* inputs[kMaxInputs];

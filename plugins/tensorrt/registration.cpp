@@ -1,6 +1,6 @@
-// Loading the library registers its ops with TensorRT, in namespace "" and as version 1: ctypes.CDLL or
-// trtexec --plugins are enough. Load it before an ONNX file is parsed or an engine read, and do not close it again:
-// TensorRT keeps the addresses of the creators.
+// Loading the library registers its ops with TensorRT, in namespace "", MFDepthwiseConv as version 1, FWHTLayer and
+// FWHTLayerAdd as versions 1 and 2: ctypes.CDLL or trtexec --plugins are enough. Load it before an ONNX file is parsed
+// or an engine read, and do not close it again: TensorRT keeps the addresses of the creators.
 
 #include "../fwht_layer/plugin.h"
 #include "../mf_depthwise_conv/plugin.h"
@@ -11,7 +11,9 @@
 namespace fwht {
 
 REGISTER_TENSORRT_PLUGIN(FwhtLayerCreator);
+REGISTER_TENSORRT_PLUGIN(FwhtLayer2Creator);
 REGISTER_TENSORRT_PLUGIN(FwhtLayerAddCreator);
+REGISTER_TENSORRT_PLUGIN(FwhtLayerAdd2Creator);
 REGISTER_TENSORRT_PLUGIN(MfDepthwiseConvCreator);
 
 }  // namespace fwht

@@ -109,16 +109,29 @@ def test_loading_the_library_registers_its_ops(headers: Path, tmp_path: Path) ->
     linking = [str(tensorrt), "-ldl", f"-Wl,-rpath,{tensorrt.parent}"]
     loader = compiled([DRIVER / "real_registry.cpp"], tmp_path / "loader", *flags, *linking)
     output = output_of(loader, plugin)
-    assert re.findall(r"^ok (\w+)$", output, re.M) == ["FWHTLayer", "FWHTLayerAdd", "MFDepthwiseConv"]
+    assert re.findall(r"^ok (\w+ \d)$", output, re.M) == [
+        "FWHTLayer 1",
+        "FWHTLayer 2",
+        "FWHTLayerAdd 1",
+        "FWHTLayerAdd 2",
+        "MFDepthwiseConv 1",
+    ]
 
 
-def op_of(contract: dict[str, Any]) -> dict[str, Any]:
+def op_of(contract: dict[str, Any], version: str = "1") -> dict[str, Any]:
     return {
         "name": contract["name"],
+        "version": version,
         "residual": -1,
         "inputs": [tensor["name"] for tensor in contract["inputs"]],
-        "attributes": [attribute_of(a) for a in contract["attributes"] if a["type"] != "string"],
+        "attributes": [attribute_of(a) for a in contract["attributes"] if a.get("since", "1") <= version],
     }
+
+
+def op_with_residual(contract: dict[str, Any], version: str = "1") -> dict[str, Any]:
+    op, residual = op_of(contract, version), contract["with_residual"]
+    inputs = [*op["inputs"], residual["input"]["name"]]
+    return {**op, "name": residual["name"], "residual": len(contract["inputs"]), "inputs": inputs}
 
 
 def attribute_of(contract: dict[str, Any]) -> dict[str, Any]:
@@ -136,13 +149,7 @@ def attribute_of(contract: dict[str, Any]) -> dict[str, Any]:
 def test_the_adapters_know_the_ops_as_their_contracts(tmp_path: Path) -> None:
     ops = json.loads(output_of(compiled([DRIVER / "ops.cpp"], tmp_path / "ops")))
     layer, conv = (json.loads(contract.read_text()) for contract in CONTRACTS)
-    residual = layer["with_residual"]
-    with_residual = {
-        **op_of(layer),
-        "name": residual["name"],
-        "residual": len(layer["inputs"]),
-        "inputs": [*op_of(layer)["inputs"], residual["input"]["name"]],
-    }
-    assert ops == [op_of(layer), with_residual, op_of(conv)]
+    newer = [op_of(layer, "2"), op_with_residual(layer, "2")]
+    assert ops == [op_of(layer), op_with_residual(layer), op_of(conv), *newer]
     assert {contract["version"] for contract in (layer, conv)} == {"1"}
     assert {contract["namespace"] for contract in (layer, conv)} == {""}

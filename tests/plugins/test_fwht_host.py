@@ -53,6 +53,8 @@ def params_of(layer: LayerCase, shape: tuple[int, ...], kind: int = FLOAT32, lay
         pool=layer.pool,
         keep_dc=layer.keep_dc,
         activation=layer.activation,
+        paths=layer.paths,
+        soft=layer.soft,
         type=kind,
         layout=layout,
     )
@@ -96,6 +98,14 @@ def layers(n: int, generator: np.random.Generator) -> list[LayerCase]:
     return [LayerCase(n, n, n, 0, 1, 6), LayerCase(some, few, n), *pooled]
 
 
+def layers_of_paths(n: int, index: int) -> list[LayerCase]:
+    """Paths of either kind: two in turn for each tile, so that neighbouring tiles get all."""
+    three, eight = LayerCase(n, n, n, 1, 1, 6, paths=3), LayerCase(n, max(n // 2, 1), n, paths=8)
+    one, soft = LayerCase(n, max(n // 2, 1), n, 0, soft=1), LayerCase(n, n, n, 0, paths=3, soft=1)
+    most = LayerCase(max(n // 2, 1), n, n, paths=8, soft=1)
+    return [(three, one), (eight, soft), (three, most)][index % 3]  # type: ignore[return-value]
+
+
 def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, generator: np.random.Generator) -> float:
     """The share of the tolerance used. Two images, with more pixels than a tile has and no whole number of tiles."""
     width = 2 * (tile.pixels // 4 + 1) + (1 if tile.vec == 1 else 0)
@@ -112,7 +122,8 @@ def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, g
 def test_every_tile(library: ctypes.CDLL) -> None:
     generator = np.random.default_rng(1)
     for index, tile in enumerate(tiles(library)):
-        shares = [check(library, index, tile, layer, generator) for layer in layers(tile.n, generator)]
+        cases = [*layers(tile.n, generator), *layers_of_paths(tile.n, index)]
+        shares = [check(library, index, tile, layer, generator) for layer in cases]
         name = f"{('narrow', 'packed', 'normal', 'wide')[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
         print(f"{name} {('NCHW', 'HWC8')[tile.layout]} vec {tile.vec}: up to {max(shares):.0%} of the tolerance used")
 
@@ -126,13 +137,14 @@ def test_shared_memory_is_read_and_written_at_full_width(library: ctypes.CDLL) -
 
 
 @pytest.mark.parametrize(("kind", "layout"), [(FLOAT32, NCHW), (FLOAT16, NCHW), (FLOAT16, HWC8)])
-def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int) -> None:
+@pytest.mark.parametrize(("paths", "soft"), [(1, 0), (3, 0), (1, 1), (8, 1)])
+def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int, paths: int, soft: int) -> None:
     """The short form that contract.json gives holds for values and weights as they come in models."""
-    layer, generator = LayerCase(1024, 1024, 1024), np.random.default_rng(2)
+    layer, generator = LayerCase(1024, 1024, 1024, paths=paths, soft=soft), np.random.default_rng(2)
     formula = CONTRACT["tolerances"][("float32", "float16")[kind]].replace("^", "**")
-    allowed = eval(formula, {"log2": np.log2, "n": layer.n})
+    allowed = eval(formula, {"log2": np.log2, "n": layer.n, "paths": paths})
     weights = layer.draw_weights(generator)
-    weights["thresholds"] = np.arange(1024, dtype=np.float32) / 10240
+    weights["thresholds"] = np.tile(np.arange(1024, dtype=np.float32) / 10240, paths)
     x = generator.normal(0, 1, (1, 1024, 4, 4)).astype(DTYPES[kind])
     for index, tile in enumerate(tiles(library)):
         if (tile.n, tile.type, tile.layout) == (1024, kind, layout):
@@ -143,14 +155,29 @@ def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int) -
             assert error.relative <= allowed
 
 
-def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL) -> None:
-    layer, generator = LayerCase(32, 32, 32, activation=6), np.random.default_rng(3)
+@pytest.mark.parametrize(("paths", "soft"), [(1, 0), (3, 0), (1, 1)])
+def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL, paths: int, soft: int) -> None:
+    layer, generator = LayerCase(32, 32, 32, activation=6, paths=paths, soft=soft), np.random.default_rng(3)
     x = generator.normal(0, 1, (1, 32, 2, 3)).astype(np.float32)
     x[0, 5, 1, 1] = np.nan
     (index,) = (i for i, tile in enumerate(tiles(library)) if (tile.n, tile.type) == (32, FLOAT32))
     y = run(library, index, layer, layer.draw_weights(generator), x)
     assert np.isnan(y[0, :, 1, 1]).all()
     assert np.isnan(y).sum() == 32
+
+
+def test_a_soft_path_keeps_zero_and_jumps_below_a_negative_threshold(library: ctypes.CDLL) -> None:
+    """sgn(0) = 0: all-zero pixels stay 0, though |T| is what is next to it on either side."""
+    layer = LayerCase(32, 32, 32, keep_dc=0, soft=1)
+    weights = {"thresholds": np.full(32, -1.0), "scale": np.ones(32), "gain": np.ones(32), "bias": np.zeros(32)}
+    weights = {name: values.astype(np.float32) for name, values in weights.items()}
+    x = np.zeros((1, 32, 1, 3), np.float32)
+    x[0, 0, 0, 1:] = 1e-20, -1e-20  # each u is 1e-20 / sqrt(32), and so each v is 1 or -1
+    (index,) = (i for i, tile in enumerate(tiles(library)) if (tile.n, tile.type) == (32, FLOAT32))
+    y = run(library, index, layer, weights, x)
+    root = np.sqrt(np.float32(32))
+    wanted = np.stack([np.zeros(32), np.eye(32)[0] * root, -np.eye(32)[0] * root], axis=1)
+    np.testing.assert_allclose(y[0, :, 0], wanted, atol=1e-6)
 
 
 # multiprocessors, and the bytes of shared memory of a block and of a multiprocessor
@@ -208,6 +235,9 @@ def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, i
         ({"pool": 2, "out_channels": 513}, "pool"),
         ({"keep_dc": 2}, "keep_dc"),
         ({"activation": 2}, "activation"),
+        ({"paths": 0}, "paths must be from 1 to 8"),
+        ({"paths": 9}, "paths"),
+        ({"soft": 2}, "soft"),
         ({"type": 2}, "type"),
         ({"layout": 1}, "layout"),
         ({"layout": 1, "type": 1, "n": 4, "in_channels": 4, "out_channels": 4}, "layout"),

@@ -8,6 +8,8 @@ namespace {
 
 fwht::FwhtLayerCreator fwht_creator;
 fwht::FwhtLayerAddCreator add_creator;
+fwht::FwhtLayer2Creator fwht_2_creator;
+fwht::FwhtLayerAdd2Creator add_2_creator;
 fwht::MfDepthwiseConvCreator mf_creator;
 
 void expect_refused(nvinfer1::IPluginCreator& creator, const std::vector<Field>& fields, const std::string& sentence) {
@@ -44,6 +46,22 @@ CHECK_THAT(a_creator_has_name_version_and_fields) {
     expect_equal(names->nbFields, 5, "the number of fields");
     expect_equal(names->fields[1].name, "pads", "the second field");
     expect_equal(names->fields[1].length, 4, "its length");
+}
+
+CHECK_THAT(version_2_has_the_attributes_of_version_1_and_more) {
+    expect_equal(fwht_creator.getPluginVersion(), "1", "the version");
+    expect_equal(fwht_creator.getFieldNames()->nbFields, 4, "the number of fields");
+    for (fwht::LayerCreator* creator : std::initializer_list<fwht::LayerCreator*>{&fwht_2_creator, &add_2_creator}) {
+        expect_equal(creator->getPluginVersion(), "2", "the version");
+        expect_equal(creator->getFieldNames()->nbFields, 6, "the number of fields");
+        expect_equal(creator->getFieldNames()->fields[4].name, "paths", "the fifth field");
+    }
+    expect_equal(fwht_2_creator.getPluginName(), "FWHTLayer", "the name");
+    expect_equal(add_2_creator.getPluginName(), "FWHTLayerAdd", "the name");
+    expect_equal(fwht_layer()->getPluginVersion(), "1", "the version of the layer");
+    expect_equal(fwht_layer_2(3, 1)->getPluginVersion(), "2", "the version of the layer");
+    expect(serialised(*fwht_layer_2(1, 0)) == serialised(*created(fwht_2_creator, {{"out_channels", {160}}})),
+           "defaults differ from paths 1, soft 0");
 }
 
 CHECK_THAT(missing_attributes_take_their_defaults) {
@@ -88,6 +106,9 @@ CHECK_THAT(values_out_of_range_are_named) {
     expect_refused(fwht_creator, {{"out_channels", {8}}, {"pool", {-1}}}, "attribute pool is -1; it may be 1 to 4096");
     expect_refused(add_creator, {{"out_channels", {8}}, {"activation", {2}}},
                    "attribute activation is 2; it may be 0, 1 or 6");
+    expect_refused(fwht_2_creator, {{"out_channels", {8}}, {"paths", {0}}}, "attribute paths is 0; it may be 1 to 8");
+    expect_refused(add_2_creator, {{"out_channels", {8}}, {"paths", {9}}}, "attribute paths is 9; it may be 1 to 8");
+    expect_refused(fwht_2_creator, {{"out_channels", {8}}, {"soft", {2}}}, "attribute soft is 2; it may be 0 or 1");
     expect_refused(mf_creator, {{"group", {8}}, {"operator", {4}}}, "attribute operator is 4; it may be 1, 2 or 3");
     expect_refused(mf_creator, {{"group", {8}}, {"pads", {1, 1, 9, 1}}}, "attribute pads is 9; it may be 0 to 4");
 }
@@ -109,6 +130,7 @@ CHECK_THAT(types_and_lengths_are_checked) {
 CHECK_THAT(serialised_bytes_are_these) {
     expect(serialised(*fwht_layer({{"pool", {3}}})) == bytes_of({0x4c485746, 1, 4, 160, 1, 3, 0}), "FWHTLayer");
     expect(serialised(*fwht_layer_add()) == bytes_of({0x41485746, 1, 4, 160, 1, 1, 6}), "FWHTLayerAdd");
+    expect(serialised(*fwht_layer_2(3, 1)) == bytes_of({0x32485746, 1, 6, 160, 1, 1, 0, 3, 1}), "FWHTLayer 2");
     expect(serialised(*mf_depthwise_conv(2, 1)) == bytes_of({0x4344464d, 1, 9, 2, 2, 1, 1, 1, 1, 32, 2, 1}),
            "MFDepthwiseConv");
 }
@@ -121,6 +143,9 @@ CHECK_THAT(serialised_layers_come_back) {
     const std::string added = serialised(*fwht_layer_add());
     const Layer with_residual = layer_of(add_creator.deserializePlugin("", added.data(), added.size()));
     expect(with_residual != nullptr && serialised(*with_residual) == added, "other bytes");
+    const std::string second = serialised(*fwht_layer_2(8, 0));
+    const Layer paths = layer_of(fwht_2_creator.deserializePlugin("", second.data(), second.size()));
+    expect(paths != nullptr && serialised(*paths) == second, "other bytes");
 }
 
 CHECK_THAT(damaged_layers_are_refused) {
@@ -131,6 +156,7 @@ CHECK_THAT(damaged_layers_are_refused) {
     }
     expect_unreadable(good + "x", "29 bytes instead of 28");
     expect_unreadable(bytes_of({0x41485746, 1, 4, 160, 1, 1, 0}), "another one or damaged");
+    expect_unreadable(bytes_of({0x32485746, 1, 6, 160, 1, 1, 0, 1, 0}), "36 bytes instead of 28");
     expect_unreadable(bytes_of({0x4c485746, 2, 4, 160, 1, 1, 0}), "has version 2 and this library reads 1");
     expect_unreadable(bytes_of({0x4c485746, 1, 5, 160, 1, 1, 0}), "holds 5 values instead of 4");
     expect_unreadable(bytes_of({0x4c485746, 1, 4, 0, 1, 1, 0}), "out_channels is 0");

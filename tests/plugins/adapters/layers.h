@@ -45,6 +45,14 @@ inline Layer fwht_layer_add() {
     return created(creator, {{"out_channels", {160}}, {"activation", {6}}});
 }
 
+// Version 2, the one with paths and the soft threshold.
+inline Layer fwht_layer_2(int paths, int soft, const std::vector<Field>& more = {}) {
+    fwht::FwhtLayer2Creator creator;
+    std::vector<Field> fields{{"out_channels", {160}}, {"paths", {paths}}, {"soft", {soft}}};
+    fields.insert(fields.end(), more.begin(), more.end());
+    return created(creator, fields);
+}
+
 inline Layer mf_depthwise_conv(int stride, int pad, int group = 32) {
     fwht::MfDepthwiseConvCreator creator;
     return created(creator, {{"strides", {stride, stride}},

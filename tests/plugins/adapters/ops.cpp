@@ -28,7 +28,7 @@ void print(const fwht::Attribute& a) {
 }
 
 void print(const fwht::Op& op) {
-    std::printf(R"({"name": "%s", "residual": %d, "inputs": [)", op.name, op.residual);
+    std::printf(R"({"name": "%s", "version": "%s", "residual": %d, "inputs": [)", op.name, op.version, op.residual);
     for (int i = 0; i < op.input_count; ++i) {
         std::printf(R"(%s"%s")", i == 0 ? "" : ", ", op.inputs[i]);
     }
@@ -49,5 +49,9 @@ int main() {
     print(fwht::kFwhtLayerAdd);
     std::printf(", ");
     print(fwht::kMfDepthwiseConv);
+    std::printf(", ");
+    print(fwht::kFwhtLayer2);
+    std::printf(", ");
+    print(fwht::kFwhtLayerAdd2);
     std::printf("]\n");
 }

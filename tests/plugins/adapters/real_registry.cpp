@@ -14,14 +14,15 @@ const int32_t kChannels = 8;
 const nvinfer1::PluginField kFields[] = {{"out_channels", &kChannels, nvinfer1::PluginFieldType::kINT32, 1},
                                          {"group", &kChannels, nvinfer1::PluginFieldType::kINT32, 1}};
 
-bool works(const char* name) {
-    nvinfer1::IPluginCreator* creator = getPluginRegistry()->getPluginCreator(name, "1", "");
+bool works(const char* name, const char* version) {
+    nvinfer1::IPluginCreator* creator = getPluginRegistry()->getPluginCreator(name, version, "");
     if (creator == nullptr) {
         return false;
     }
     const nvinfer1::PluginFieldCollection fields{2, kFields};
     nvinfer1::IPluginV2* layer = creator->createPlugin(name, &fields);
-    const bool right = layer != nullptr && std::strcmp(layer->getPluginType(), name) == 0;
+    const bool right = layer != nullptr && std::strcmp(layer->getPluginType(), name) == 0 &&
+                       std::strcmp(layer->getPluginVersion(), version) == 0;
     if (layer != nullptr) {
         layer->destroy();
     }
@@ -38,9 +39,11 @@ int main(int, char** arguments) {
         return 1;
     }
     int failures = 0;
-    for (const char* name : {"FWHTLayer", "FWHTLayerAdd", "MFDepthwiseConv"}) {
-        const bool right = works(name);
-        std::printf("%s %s\n", right ? "ok" : "FAILED", name);
+    const char* const ops[][2] = {{"FWHTLayer", "1"},    {"FWHTLayer", "2"},      {"FWHTLayerAdd", "1"},
+                                  {"FWHTLayerAdd", "2"}, {"MFDepthwiseConv", "1"}};
+    for (const auto& op : ops) {
+        const bool right = works(op[0], op[1]);
+        std::printf("%s %s %s\n", right ? "ok" : "FAILED", op[0], op[1]);
         failures += right ? 0 : 1;
     }
     const auto version = reinterpret_cast<const char* (*)()>(dlsym(library, "fwht_tensorrt_version"));

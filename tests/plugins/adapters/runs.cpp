@@ -51,6 +51,16 @@ CHECK_THAT(fwht_layer_hands_on_sizes_and_addresses) {
     expect_equal(p.activation, 1, "activation");
     expect_equal(p.type, static_cast<int>(fwht::kFloat16), "type");
     expect_equal(p.layout, static_cast<int>(fwht::kHWC8), "layout");
+    expect(p.paths == 1 && p.soft == 0, "paths or soft");
+}
+
+CHECK_THAT(version_2_hands_on_paths_and_soft) {
+    const Layer layer = fwht_layer_2(2, 1, {{"pool", {6}}});
+    Tensors tensors = fwht_tensors();
+    tensors[1] = tensors[2] = tensor({2 * 1024});
+    expect_equal(enqueued(*layer_of(layer->clone()), tensors, memory, kStream), 0, "the result");
+    const fwht::FwhtLayerParams p = launched().fwht.at(0).first;
+    expect(p.paths == 2 && p.soft == 1 && p.n == 1024 && p.pool == 6, "paths, soft, n or pool");
 }
 
 CHECK_THAT(fwht_layer_add_hands_on_the_residual) {

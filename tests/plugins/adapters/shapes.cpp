@@ -121,6 +121,18 @@ CHECK_THAT(fwht_layer_refuses_weights_of_other_shapes) {
     expect_no_output(fwht_layer_add(), b, inputs, "dimension 3 of R is 5; it must be W of X, 4");
 }
 
+CHECK_THAT(paths_share_the_thresholds_out) {
+    Builder b;
+    expect_equal(output_of(fwht_layer_2(3, 0), b, fwht_inputs(b, 960, 3 * 1024, 160)), "N 160 H W", "the shape");
+    expect_equal(output_of(fwht_layer_2(8, 1), b, fwht_inputs(b, 960, 8 * 4096, 160)), "N 160 H W", "the largest");
+    expect_no_output(fwht_layer_2(3, 1), b, fwht_inputs(b, 960, 1024, 160),
+                     "there are 1024 thresholds, which 3 paths cannot share");
+    expect_no_output(fwht_layer_2(3, 1), b, fwht_inputs(b, 960, 3 * 512, 160), "C_in = 960, n = 512");
+    std::vector<DimsExprs> inputs = fwht_inputs(b, 960, 3 * 1024, 160);
+    inputs[2] = b.shape({1024});
+    expect_no_output(fwht_layer_2(3, 0), b, inputs, "scale is 1024; it must be paths n, the number of thresholds, 3072");
+}
+
 CHECK_THAT(mf_depthwise_conv_counts_its_windows) {
     Builder b;
     for (const int kernel : {3, 5}) {
