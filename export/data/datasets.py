@@ -92,8 +92,8 @@ def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = F
             kept.append(image)
             smaller += side > 2 * size
     if skipped and not skip_bad:
-        raise ValueError(_faults(skipped))
-    train, test = (_part(images, kept, is_test) for is_test in (False, True))
+        raise ValueError(_describe_faults(skipped))
+    train, test = (_select_part(images, kept, is_test) for is_test in (False, True))
     if to_train:
         _check_classes(path, raw.labels, train, test)
     elif not len(test.class_ids):
@@ -105,11 +105,11 @@ def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = F
 def read_raw(path: Path) -> RawDataset:
     """Which images there are, by format; only those of an image folder stay on disk. Raises ValueError."""
     if path.is_file():
-        return _raw_packed(path)
+        return _read_packed(path)
     if not path.is_dir():
         raise ValueError(f"there is no file or folder {path}")
     if cifar_batches.is_cifar_batches(path):
-        return _raw_cifar(path)
+        return _read_cifar(path)
     if image_folder.is_image_folder(path):
         listing = image_folder.list_folder(path)
         images = [RawImage(i.is_test, i.class_id, str(i.path.relative_to(path)), i.path) for i in listing.images]
@@ -120,14 +120,14 @@ def read_raw(path: Path) -> RawDataset:
     )
 
 
-def _raw_packed(path: Path) -> RawDataset:
+def _read_packed(path: Path) -> RawDataset:
     packed = list(read_packed(path))
     labels = packed_images.read_labels(path, 1 + max((image.class_id for image in packed), default=-1))
     images = [RawImage(p.is_test, p.class_id, f"image {i}", p.data) for i, p in enumerate(packed)]
     return RawDataset("packed file", labels, images)
 
 
-def _raw_cifar(path: Path) -> RawDataset:
+def _read_cifar(path: Path) -> RawDataset:
     labels = cifar_batches.read_labels(path)
     images = []
     for name in (*cifar_batches.TRAIN, cifar_batches.TEST):
@@ -164,7 +164,7 @@ def check_memory(count: int, size: int) -> None:
         )
 
 
-def _part(images: np.ndarray, kept: list[RawImage], is_test: bool) -> Part:
+def _select_part(images: np.ndarray, kept: list[RawImage], is_test: bool) -> Part:
     chosen = [i for i, image in enumerate(kept) if image.is_test == is_test]
     # A view where the part lies in one piece (it does in every format, written in order): no second copy in memory.
     if chosen and chosen == list(range(chosen[0], chosen[0] + len(chosen))):
@@ -185,7 +185,7 @@ def _check_classes(path: Path, labels: list[str], train: Part, test: Part) -> No
         raise ValueError(f"{path} has no test images: set some aside, they are used once, at the end")
 
 
-def _faults(faults: Iterable[str]) -> str:
+def _describe_faults(faults: Iterable[str]) -> str:
     faults = list(faults)
     more = [f"... and {len(faults) - LISTED_FAULTS} more"] if len(faults) > LISTED_FAULTS else []
     listed = "\n  ".join(faults[:LISTED_FAULTS] + more)

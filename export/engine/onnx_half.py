@@ -31,63 +31,69 @@ def convert_to_float16(data: bytes) -> bytes:
         raise ValueError(f"operators with a type of their own cannot be put into float16 here: {', '.join(typed)}")
     parts = []
     for field in read_fields(data):
-        whole = data[field.start : field.end]
-        parts.append(_message(MODEL_GRAPH, _graph(data, field)) if field.number == MODEL_GRAPH else whole)
-    return b"".join(parts)
-
-
-def _graph(data: bytes, graph: Field) -> bytes:
-    members = list(read_fields(data, graph.value_start, graph.end))
-    constants = [member for member in members if member.number == GRAPH_INITIALIZER]
-    weights = {_text(data, m, TENSOR_NAME) for m in constants if _number(data, m, TENSOR_TYPE) == FLOAT}
-    known = {_text(data, m, TENSOR_NAME) for m in constants}
-    inputs = [_text(data, m, VALUE_NAME) for m in members if m.number == GRAPH_INPUT]
-    inputs = [name for name in inputs if name not in known]
-    outputs = [_text(data, m, VALUE_NAME) for m in members if m.number == GRAPH_OUTPUT]
-    halves = {name: f"{name}.half" for name in [*inputs, *outputs]}
-    made: List[bytes] = []
-    used: Set[str] = set()
-    for member in members:
-        if member.number == GRAPH_NODE:
-            custom = _text(data, member, NODE_DOMAIN) not in ("", "ai.onnx")
-            taken = {} if custom else {name: f"{name}.half" for name in weights}
-            used |= {name for name in _texts(data, member, NODE_INPUT) if name in taken}
-            made.append(_message(GRAPH_NODE, _renamed(data, member, {**taken, **halves})))
-    before = [_cast(name, f"{name}.half", FLOAT16) for name in [*inputs, *sorted(used)]]
-    after = [_cast(f"{name}.half", name, FLOAT) for name in outputs]
-    rest = [data[member.start : member.end] for member in members if member.number != GRAPH_NODE]
-    return b"".join([*rest, *before, *made, *after])
-
-
-def _renamed(data: bytes, node: Field, names: Mapping[str, str]) -> bytes:
-    """The node with other inputs and outputs."""
-    parts = []
-    for field in read_fields(data, node.value_start, node.end):
-        if field.number in (NODE_INPUT, NODE_OUTPUT):
-            name = data[field.value_start : field.end].decode("utf-8", "replace")
-            parts.append(_message(field.number, names.get(name, name).encode()))
+        if field.number == MODEL_GRAPH:
+            parts.append(_encode_message(MODEL_GRAPH, _convert_graph(data, field)))
         else:
             parts.append(data[field.start : field.end])
     return b"".join(parts)
 
 
-def _cast(source: str, target: str, kind: int) -> bytes:
+def _convert_graph(data: bytes, graph: Field) -> bytes:
+    members = list(read_fields(data, graph.value_start, graph.end))
+    constants = [member for member in members if member.number == GRAPH_INITIALIZER]
+    weights = {_read_text(data, m, TENSOR_NAME) for m in constants if _read_small_number(data, m, TENSOR_TYPE) == FLOAT}
+    known = {_read_text(data, m, TENSOR_NAME) for m in constants}
+    inputs = [_read_text(data, m, VALUE_NAME) for m in members if m.number == GRAPH_INPUT]
+    inputs = [name for name in inputs if name not in known]
+    outputs = [_read_text(data, m, VALUE_NAME) for m in members if m.number == GRAPH_OUTPUT]
+    halves = {name: f"{name}.half" for name in [*inputs, *outputs]}
+    made: List[bytes] = []
+    used: Set[str] = set()
+    for member in members:
+        if member.number == GRAPH_NODE:
+            custom = _read_text(data, member, NODE_DOMAIN) not in ("", "ai.onnx")
+            taken = {} if custom else {name: f"{name}.half" for name in weights}
+            used |= {name for name in _read_texts(data, member, NODE_INPUT) if name in taken}
+            made.append(_encode_message(GRAPH_NODE, _rename_tensors(data, member, {**taken, **halves})))
+    before = [_encode_cast(name, f"{name}.half", FLOAT16) for name in [*inputs, *sorted(used)]]
+    after = [_encode_cast(f"{name}.half", name, FLOAT) for name in outputs]
+    rest = [data[member.start : member.end] for member in members if member.number != GRAPH_NODE]
+    return b"".join([*rest, *before, *made, *after])
+
+
+def _rename_tensors(data: bytes, node: Field, names: Mapping[str, str]) -> bytes:
+    """The node with other inputs and outputs."""
+    parts = []
+    for field in read_fields(data, node.value_start, node.end):
+        if field.number in (NODE_INPUT, NODE_OUTPUT):
+            name = data[field.value_start : field.end].decode("utf-8", "replace")
+            parts.append(_encode_message(field.number, names.get(name, name).encode()))
+        else:
+            parts.append(data[field.start : field.end])
+    return b"".join(parts)
+
+
+def _encode_cast(source: str, target: str, kind: int) -> bytes:
     """A node of the graph."""
-    to = _message(ATTRIBUTE_NAME, b"to") + _integer(ATTRIBUTE_INT, kind) + _integer(ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_INT)
+    to = (
+        _encode_message(ATTRIBUTE_NAME, b"to")
+        + _encode_integer(ATTRIBUTE_INT, kind)
+        + _encode_integer(ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_INT)
+    )
     texts: Dict[int, str] = {NODE_INPUT: source, NODE_OUTPUT: target, NODE_NAME: f"{target}.cast", NODE_OP_TYPE: "Cast"}
-    node = b"".join(_message(number, text.encode()) for number, text in texts.items())
-    return _message(GRAPH_NODE, node + _message(NODE_ATTRIBUTE, to))
+    node = b"".join(_encode_message(number, text.encode()) for number, text in texts.items())
+    return _encode_message(GRAPH_NODE, node + _encode_message(NODE_ATTRIBUTE, to))
 
 
-def _message(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | LENGTH_DELIMITED) + _varint(len(content)) + content
+def _encode_message(number: int, content: bytes) -> bytes:
+    return _encode_varint(number << 3 | LENGTH_DELIMITED) + _encode_varint(len(content)) + content
 
 
-def _integer(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
+def _encode_integer(number: int, value: int) -> bytes:
+    return _encode_varint(number << 3) + _encode_varint(value)
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     """Seven bits a byte, the lowest first; the eighth says that more follow."""
     low = b""
     while value > 0x7F:
@@ -96,17 +102,17 @@ def _varint(value: int) -> bytes:
     return low + bytes([value])
 
 
-def _texts(data: bytes, message: Field, number: int) -> Iterable[str]:
+def _read_texts(data: bytes, message: Field, number: int) -> Iterable[str]:
     for field in read_fields(data, message.value_start, message.end):
         if field.number == number:
             yield data[field.value_start : field.end].decode("utf-8", "replace")
 
 
-def _text(data: bytes, message: Field, number: int) -> str:
-    return "".join(_texts(data, message, number))
+def _read_text(data: bytes, message: Field, number: int) -> str:
+    return "".join(_read_texts(data, message, number))
 
 
-def _number(data: bytes, message: Field, number: int) -> int:
+def _read_small_number(data: bytes, message: Field, number: int) -> int:
     """A small number: one byte. 0 where it is not there."""
     found = [f for f in read_fields(data, message.value_start, message.end) if f.number == number]
     return data[found[-1].value_start] if found else 0

@@ -52,14 +52,14 @@ def remove_functions(data: bytes) -> bytes:
 
 def read_metadata(data: bytes) -> Dict[str, str]:
     """The metadata properties."""
-    return dict(_entry(data, field) for field in read_fields(data) if field.number == MODEL_METADATA)
+    return dict(_read_entry(data, field) for field in read_fields(data) if field.number == MODEL_METADATA)
 
 
 def read_nodes(data: bytes) -> List[Node]:
     """The nodes of the graph, in their order, without those in function bodies."""
     graphs = [field for field in read_fields(data) if field.number == MODEL_GRAPH]
     return [
-        _node(data, field)
+        _read_node(data, field)
         for graph in graphs
         for field in read_fields(data, graph.value_start, graph.end)
         if field.number == GRAPH_NODE
@@ -71,13 +71,13 @@ def read_fields(data: bytes, start: int = 0, end: int = -1) -> Iterator[Field]:
     end = len(data) if end < 0 else end
     at = start
     while at < end:
-        key, value = _varint(data, at, end)
+        key, value = _read_varint(data, at, end)
         number, wire_type = key >> 3, key & 7
         if wire_type == LENGTH_DELIMITED:
-            length, value = _varint(data, value, end)
+            length, value = _read_varint(data, value, end)
             following = value + length
         elif wire_type == 0:
-            _, following = _varint(data, value, end)
+            _, following = _read_varint(data, value, end)
         elif wire_type in FIXED_SIZES:
             following = value + FIXED_SIZES[wire_type]
         else:
@@ -88,7 +88,7 @@ def read_fields(data: bytes, start: int = 0, end: int = -1) -> Iterator[Field]:
         at = following
 
 
-def _varint(data: bytes, at: int, end: int) -> Tuple[int, int]:
+def _read_varint(data: bytes, at: int, end: int) -> Tuple[int, int]:
     """The number at `at`, and where what follows it begins."""
     value = 0
     for i, byte in enumerate(data[at : min(at + LONGEST_VARINT, end)]):
@@ -98,7 +98,7 @@ def _varint(data: bytes, at: int, end: int) -> Tuple[int, int]:
     raise ValueError(f"no ONNX file, or a truncated one: the number at byte {at} does not end")
 
 
-def _texts(data: bytes, message: Field) -> Dict[int, str]:
+def _read_texts(data: bytes, message: Field) -> Dict[int, str]:
     """The length-delimited fields of a small message that are text, the last of each number."""
     found: Dict[int, str] = {}
     for field in read_fields(data, message.value_start, message.end):
@@ -106,25 +106,25 @@ def _texts(data: bytes, message: Field) -> Dict[int, str]:
     return found
 
 
-def _entry(data: bytes, field: Field) -> Tuple[str, str]:
-    texts = _texts(data, field)
+def _read_entry(data: bytes, field: Field) -> Tuple[str, str]:
+    texts = _read_texts(data, field)
     return texts.get(ENTRY_KEY, ""), texts.get(ENTRY_VALUE, "")
 
 
-def _node(data: bytes, field: Field) -> Node:
-    texts = _texts(data, field)
+def _read_node(data: bytes, field: Field) -> Node:
+    texts = _read_texts(data, field)
     integers = dict(
         found
         for attribute in read_fields(data, field.value_start, field.end)
         if attribute.number == NODE_ATTRIBUTE
-        for found in _integer(data, attribute)
+        for found in _read_integer(data, attribute)
     )
     return Node(texts.get(NODE_NAME, ""), texts.get(NODE_OP_TYPE, ""), texts.get(NODE_DOMAIN, ""), integers)
 
 
-def _integer(data: bytes, attribute: Field) -> Iterator[Tuple[str, int]]:
+def _read_integer(data: bytes, attribute: Field) -> Iterator[Tuple[str, int]]:
     """Name and value where the attribute is an integer."""
     for field in read_fields(data, attribute.value_start, attribute.end):
         if field.number == ATTRIBUTE_INT:
-            value, _ = _varint(data, field.value_start, field.end)
-            yield _texts(data, attribute).get(ATTRIBUTE_NAME, ""), value - (value >> 63 << 64)
+            value, _ = _read_varint(data, field.value_start, field.end)
+            yield _read_texts(data, attribute).get(ATTRIBUTE_NAME, ""), value - (value >> 63 << 64)

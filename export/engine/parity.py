@@ -48,7 +48,7 @@ def read_golden(onnx: Path, sha256: str, shape: Sequence[int], classes: int) -> 
     for path in places:
         if path.is_file():
             try:
-                return _golden(path, sha256, shape, classes)
+                return _read_golden_file(path, sha256, shape, classes)
             except BROKEN as error:
                 refused.append(f"{path} does not belong to it ({error})")
     reasons = "; ".join(refused) or f"{name} is not beside it"
@@ -58,7 +58,7 @@ def read_golden(onnx: Path, sha256: str, shape: Sequence[int], classes: int) -> 
     )
 
 
-def _golden(path: Path, sha256: str, shape: Sequence[int], classes: int) -> Dict[str, np.ndarray]:
+def _read_golden_file(path: Path, sha256: str, shape: Sequence[int], classes: int) -> Dict[str, np.ndarray]:
     """Raises one of BROKEN where it is broken or of another file."""
     with np.load(str(path), allow_pickle=False) as file:
         golden = {key: file[key] for key in ("image", "logits", "tolerance")}

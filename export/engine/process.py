@@ -46,12 +46,12 @@ def run_in_own_process(
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(theirs, os.getpid(), function, arguments, expected))
+    process = context.Process(target=_run_in_child, args=(theirs, os.getpid(), function, arguments, expected))
     try:
-        with _interrupt_left_to_us():
+        with _ignore_interrupts():
             process.start()
         theirs.close()
-        return _answer(ours, process, tick)
+        return _wait_for_answer(ours, process, tick)
     finally:
         if process.pid is not None:
             process.kill()
@@ -59,7 +59,7 @@ def run_in_own_process(
         ours.close()
 
 
-def _answer(pipe: Connection, process: Any, tick: Callable[[str], None]) -> Any:
+def _wait_for_answer(pipe: Connection, process: Any, tick: Callable[[str], None]) -> Any:
     last = ""
     while True:
         if not pipe.poll(TICK_S):
@@ -77,7 +77,9 @@ def _answer(pipe: Connection, process: Any, tick: Callable[[str], None]) -> Any:
         last = value
 
 
-def _run(pipe: Connection, parent: int, function: Callable[..., Any], arguments: Any, expected: Errors) -> None:
+def _run_in_child(
+    pipe: Connection, parent: int, function: Callable[..., Any], arguments: Any, expected: Errors
+) -> None:
     """In the new process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both: the other one decides
     die_with_parent(parent)
@@ -107,7 +109,7 @@ def die_with_parent(parent: int) -> None:
 
 
 @contextmanager
-def _interrupt_left_to_us() -> Iterator[None]:
+def _ignore_interrupts() -> Iterator[None]:
     """A process that is started meanwhile does not hear of Ctrl-C, not even while it starts."""
     before: Optional[Any] = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -40,7 +40,7 @@ def make_contract_node(
         raise ValueError(f"{name}: {terms['name']} has no attribute {wrong[0]}, only {', '.join(known)}")
     for attribute, term in known.items():
         if attribute in attributes:
-            _check(name, term, attributes[attribute])
+            _check_value(name, term, attributes[attribute])
         elif term["required"]:
             raise ValueError(f"{name}: {terms['name']} needs the attribute {attribute}")
     used = {
@@ -55,7 +55,7 @@ def make_contract_node(
     )
 
 
-def _check(name: str, term: dict[str, Any], value: Any) -> None:
+def _check_value(name: str, term: dict[str, Any], value: Any) -> None:
     values = value if term["type"] == "ints" else [value]
     if len(values) != term.get("length", 1):
         raise ValueError(f"{name}: {term['name']} is {value}, it must have {term['length']} values")

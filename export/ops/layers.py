@@ -30,11 +30,11 @@ from export.ops.hadamard import hadamard, is_power_of_two, next_power_of_two
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
 def hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """H_n on a device. A compiled model takes it for the constant that it is."""
-    return _kept(n, dtype, device)
+    return _cached_hadamard_tensor(n, dtype, device)
 
 
 @lru_cache(maxsize=64)
-def _kept(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _cached_hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Made anew in every forward pass it would cost a copy to the GPU each time."""
     with torch.inference_mode(False):
         return torch.from_numpy(hadamard(n)).to(device, dtype)

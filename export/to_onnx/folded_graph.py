@@ -71,7 +71,7 @@ def fold_graph(model: nn.Module) -> list[FoldedLayer]:
         sources = [made[argument] for argument in node.all_input_nodes]
         folded = _fold(model, node, sources)
         if folded is None:
-            folded = _new_layer(model, node, ["image" if s is None else s.name for s in sources], layers)
+            folded = _make_layer(model, node, ["image" if s is None else s.name for s in sources], layers)
             layers.append(folded)
         made[node] = folded
     return layers
@@ -105,7 +105,7 @@ def compute_gain_and_bias(bn: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
     return gain.numpy(), (bn.bias.detach().double() - gain * bn.running_mean.double()).numpy()
 
 
-def _new_layer(model: nn.Module, node: fx.Node, inputs: list[str], layers: list[FoldedLayer]) -> FoldedLayer:
+def _make_layer(model: nn.Module, node: fx.Node, inputs: list[str], layers: list[FoldedLayer]) -> FoldedLayer:
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
         if type(module) in KINDS:

@@ -49,10 +49,10 @@ def build_onnx_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(card["labels"])])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    return _model(graph, layers, make_metadata(card))
+    return _make_model(graph, layers, make_metadata(card))
 
 
-def _model(graph: onnx.GraphProto, layers: list[FoldedLayer], properties: dict[str, str]) -> onnx.ModelProto:
+def _make_model(graph: onnx.GraphProto, layers: list[FoldedLayer], properties: dict[str, str]) -> onnx.ModelProto:
     functions = []
     if any(layer.op == "fwht" for layer in layers):
         functions.append(make_fwht_layer_function())

@@ -35,7 +35,7 @@ LARGEST_N = 4096
 EPSILON = 2.0**-10  # BatchNormalization's; with a variance of 1 - 2^-10 it divides by 1 exactly
 
 
-def _hadamard(name: str, rows: str, columns: str) -> str:
+def _hadamard_text(name: str, rows: str, columns: str) -> str:
     """Text for `name`, the top left corner of H with so many rows and columns, at most n."""
     return f"""
     {name}_rows = Slice (bits, first, {rows}, first)
@@ -86,12 +86,12 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     # forward, in_channels = groups block, n = blocks block
     block = Div (c_in, groups)
     blocks = Div (n, block)
-{_hadamard("within", "block", "block")}
+{_hadamard_text("within", "block", "block")}
     within_repeats = Concat <axis = 0> (groups, single)
     within_all = Tile (within, within_repeats)
     weight_1_shape = Concat <axis = 0> (c_in, block, single, single, single)
     weight_1 = Reshape (within_all, weight_1_shape)
-{_hadamard("across", "blocks", "groups")}
+{_hadamard_text("across", "blocks", "groups")}
     across_normed = Div (across, root)
     weight_2_shape = Concat <axis = 0> (blocks, groups, single, single, single)
     weight_2 = Reshape (across_normed, weight_2_shape)
@@ -130,14 +130,14 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     z_block = Mul (out_block, even)
     z_blocks = Div (n, z_block)
     z_rows = Mul (out_groups, odd)
-{_hadamard("back", "z_rows", "z_blocks")}
+{_hadamard_text("back", "z_rows", "z_blocks")}
     back_shape = Concat <axis = 0> (out_groups, odd, z_blocks)
     back_groups = Reshape (back, back_shape)
     back_mean = ReduceMean <axes = [1], keepdims = 0> (back_groups)
     back_normed = Div (back_mean, root)
     weight_3_shape = Concat <axis = 0> (out_groups, z_blocks, single, single, single)
     weight_3 = Reshape (back_normed, weight_3_shape)
-{_hadamard("inner", "z_block", "z_block")}
+{_hadamard_text("inner", "z_block", "z_block")}
     inner_shape = Concat <axis = 0> (out_block, even, z_block)
     inner_groups = Reshape (inner, inner_shape)
     inner_mean = ReduceMean <axes = [1], keepdims = 0> (inner_groups)
@@ -165,7 +165,7 @@ def make_fwht_layer_function() -> onnx.FunctionProto:
     return parse_function_text(BODY, "fwht_layer_")
 
 
-def _blocks(n: int, channels: int) -> int:
+def _count_blocks(n: int, channels: int) -> int:
     """How many blocks `channels` fall into: the largest block that divides them and is at most the root of n."""
     block = 1
     while 4 * block * block <= n and channels % (2 * block) == 0:
@@ -199,7 +199,7 @@ def make_fwht_layer_node(
     if pool < 1 or (pool > 1 and out_channels > in_channels // pool):
         raise ValueError(f"{name}: pool {pool} leaves fewer than {out_channels} of {in_channels} channels")
     # Groups of an odd number of channels straddle the blocks, so only a power of two is averaged inside them.
-    backward_groups = _blocks(n, out_channels) if is_power_of_two(pool) else out_channels
+    backward_groups = _count_blocks(n, out_channels) if is_power_of_two(pool) else out_channels
     return make_contract_node(
         "fwht_layer",
         name,
@@ -214,6 +214,6 @@ def make_fwht_layer_node(
             "soft": soft,
         },
         in_channels=in_channels,
-        forward_groups=_blocks(n, in_channels),
+        forward_groups=_count_blocks(n, in_channels),
         backward_groups=backward_groups,
     )

@@ -18,7 +18,7 @@ from export.to_onnx.mf_body import make_mf_depthwise_conv_node
 Emitted = tuple[list[onnx.NodeProto], dict[str, np.ndarray]]
 
 
-def _floats(array: Any) -> np.ndarray:
+def _to_float32(array: Any) -> np.ndarray:
     return np.asarray(array.detach() if hasattr(array, "detach") else array, dtype=np.float32)
 
 
@@ -28,14 +28,18 @@ def _gain_and_bias(layer: FoldedLayer, channels: int) -> tuple[np.ndarray, np.nd
     return gain, np.zeros(channels) if layer.bias is None else layer.bias
 
 
-def _activated(layer: FoldedLayer, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Emitted:
+def _add_activation(layer: FoldedLayer, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Emitted:
     """The node and, behind it, the layer's activation, which an engine fuses into it."""
     name = layer.name
     if layer.activation == 1:
         return [node, helper.make_node("Relu", [name], [f"{name}_relu"], name=f"{name}_relu")], constants
     if layer.activation == 6:
         clip = helper.make_node("Clip", [name, "relu6.min", "relu6.max"], [f"{name}_relu6"], name=f"{name}_relu6")
-        return [node, clip], {**constants, "relu6.min": np.float32(0).reshape(()), "relu6.max": _floats(6).reshape(())}
+        return [node, clip], {
+            **constants,
+            "relu6.min": np.float32(0).reshape(()),
+            "relu6.max": _to_float32(6).reshape(()),
+        }
     return [node], constants
 
 
@@ -48,7 +52,7 @@ def emit_conv(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     if conv.bias is not None:
         bias = bias + gain * conv.bias.detach().double().numpy()
     weight = conv.weight.detach().double().numpy() * gain[:, None, None, None]
-    constants = {f"{name}.weight": _floats(weight), f"{name}.bias": _floats(bias)}
+    constants = {f"{name}.weight": _to_float32(weight), f"{name}.bias": _to_float32(bias)}
     node = helper.make_node(
         "Conv",
         [*inputs, *constants],
@@ -60,7 +64,7 @@ def emit_conv(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         dilations=list(conv.dilation),
         group=conv.groups,
     )
-    return _activated(layer, node, constants)
+    return _add_activation(layer, node, constants)
 
 
 def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
@@ -68,10 +72,10 @@ def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     assert isinstance(fwht, FWHTLayer)
     gain, bias = _gain_and_bias(layer, fwht.out_channels)
     constants = {
-        f"{name}.thresholds": _floats(fwht.thresholds),
-        f"{name}.scale": np.ones(fwht.n, np.float32) if fwht.scale is None else _floats(fwht.scale),
-        f"{name}.gain": _floats(gain),
-        f"{name}.bias": _floats(bias),
+        f"{name}.thresholds": _to_float32(fwht.thresholds),
+        f"{name}.scale": np.ones(fwht.n, np.float32) if fwht.scale is None else _to_float32(fwht.scale),
+        f"{name}.gain": _to_float32(gain),
+        f"{name}.bias": _to_float32(bias),
     }
     node = make_fwht_layer_node(
         name,
@@ -92,9 +96,9 @@ def emit_mf(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     assert isinstance(conv, MFDepthwiseConv)
     gain, bias = _gain_and_bias(layer, conv.channels)
     constants = {
-        f"{name}.weight": _floats(conv.weight),
-        f"{name}.gain": _floats(gain),
-        f"{name}.bias": _floats(bias),
+        f"{name}.weight": _to_float32(conv.weight),
+        f"{name}.gain": _to_float32(gain),
+        f"{name}.bias": _to_float32(bias),
     }
     node = make_mf_depthwise_conv_node(
         name,
@@ -113,12 +117,12 @@ def emit_linear(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     linear, name = layer.module, layer.name
     assert isinstance(linear, nn.Linear)
     bias = np.zeros(linear.out_features) if linear.bias is None else linear.bias
-    constants = {f"{name}.weight": _floats(linear.weight), f"{name}.bias": _floats(bias)}
+    constants = {f"{name}.weight": _to_float32(linear.weight), f"{name}.bias": _to_float32(bias)}
     return [helper.make_node("Gemm", [*inputs, *constants], [name], name=name, transB=1)], constants
 
 
 def emit_add(layer: FoldedLayer, inputs: list[str]) -> Emitted:
-    return _activated(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
+    return _add_activation(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
 
 
 def emit_pool(layer: FoldedLayer, inputs: list[str]) -> Emitted:

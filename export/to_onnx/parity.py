@@ -71,10 +71,11 @@ def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Pari
 
 def compute_tolerance(layers: list[FoldedLayer], logits: np.ndarray) -> float:
     """How far two float32 runs of these layers may be apart in a logit; the derivation heads this file."""
-    return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * sum(np.sqrt(_terms(layer)) for layer in layers))
+    roots = sum(np.sqrt(_count_terms(layer)) for layer in layers)
+    return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * roots)
 
 
-def _terms(layer: FoldedLayer) -> int:
+def _count_terms(layer: FoldedLayer) -> int:
     """How many products a layer adds up for one output; an FWHT layer transforms twice, n terms each."""
     module = layer.module
     if isinstance(module, FWHTLayer):

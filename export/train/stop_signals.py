@@ -8,10 +8,8 @@ import time
 from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-EXIT_INTERRUPTED, EXIT_TIME_IS_UP = (
-    130,
-    75,
-)  # that of Ctrl-C in a shell, and sysexits.h's "try again later"
+# That of Ctrl-C in a shell, and sysexits.h's "try again later".
+EXIT_INTERRUPTED, EXIT_TIME_IS_UP = 130, 75
 
 
 class StopRequested(Exception):

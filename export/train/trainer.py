@@ -90,7 +90,7 @@ class Trainer:
 
     def _run_epoch(self, stop_signals: StopSignals) -> None:
         options, progress, batch = self.options, self.progress, self.batch_size
-        order, draws = self._plan(progress.epoch)
+        order, draws = self._plan_epoch(progress.epoch)
         rates = self.training_step.step_rates(progress.epoch)
         sums = zeros(2, dtype=torch_float64, device=self.batches.device)
         sums += sums.new_tensor([progress.loss, progress.correct])
@@ -111,7 +111,7 @@ class Trainer:
                 if stop:
                     raise StopRequested(stop_signals.exit_status)
 
-    def _plan(self, epoch: int) -> tuple[Tensor, Tensor]:
+    def _plan_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Which images an epoch takes, in which order, and their random numbers, on the devices that read them."""
         seed, batches = self.options.seed, self.batches
         order = np.random.default_rng((seed, 1, epoch)).permutation(self.train)

@@ -46,7 +46,7 @@ class TrainingStep:
         self.optimizer = make_sgd(self.model, options.momentum, options.weight_decay, options.threshold_lr)
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
         self.forward: nn.Module = torch.compile(self.model) if options.compile else self.model  # type: ignore[assignment]
-        self.step = CudaGraphStep(self._step, self._changed_tensors) if options.cuda_graph else self._step
+        self.step = CudaGraphStep(self._step, self._list_changed_tensors) if options.cuda_graph else self._step
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -64,7 +64,7 @@ class TrainingStep:
             momentum.copy_(saved)
         self.scaler.load_state_dict(state["scaler"])
 
-    def _changed_tensors(self) -> list[Tensor]:
+    def _list_changed_tensors(self) -> list[Tensor]:
         """Every tensor that a step changes."""
         averages = [] if self.average is None else list(self.average.parameters())
         return [*self.model.state_dict().values(), *averages, *list_momenta(self.optimizer)]
@@ -113,12 +113,12 @@ class TrainingStep:
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self._average(rates[1])
+        self._update_average(rates[1])
         correct = (logits.detach().argmax(1) == class_ids).sum()
         return torch.stack([loss.detach().double() * len(class_ids), correct.double()])
 
     @torch.no_grad()
-    def _average(self, weight: Tensor) -> None:
+    def _update_average(self, weight: Tensor) -> None:
         """average += weight (model - average), where there is one."""
         if self.average is None:
             return

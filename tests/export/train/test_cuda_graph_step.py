@@ -76,17 +76,17 @@ def test_what_a_step_changes_is_changed_in_place_and_can_be_undone(tmp_path: Pat
         tmp_path, "cpu", "--model", "fwht_mf_mobilenet_v2", "--operator", operator, "--scale"
     )
     training_step.update(*batch(0))
-    changed = training_step._changed_tensors()
+    changed = training_step._list_changed_tensors()
     places, before = [t.data_ptr() for t in changed], [t.clone() for t in changed]
     sums = training_step.update(*batch(1)).clone()
     after = [t.clone() for t in changed]
-    assert [t.data_ptr() for t in training_step._changed_tensors()] == places
+    assert [t.data_ptr() for t in training_step._list_changed_tensors()] == places
     still = [not torch.equal(a, b) for a, b in zip(before, after)]
     assert sum(still) > 0.95 * len(still)  # a threshold below which nothing falls has no gradient
     for tensor, value in zip(changed, before):
         tensor.copy_(value)
     assert torch.equal(training_step.update(*batch(1)), sums)
-    assert all(torch.equal(a, b) for a, b in zip(training_step._changed_tensors(), after))
+    assert all(torch.equal(a, b) for a, b in zip(training_step._list_changed_tensors(), after))
 
 
 @pytest.mark.gpu
@@ -101,5 +101,5 @@ def test_a_recorded_step_is_the_step(tmp_path: Path, model: str) -> None:
     for seed in range(4):
         sums = [training_step.update(*batch(seed, "cuda")).clone() for training_step in (plain, recorded)]
         torch.testing.assert_close(sums[0], sums[1], rtol=1e-3, atol=1e-3)
-    for a, b in zip(plain._changed_tensors(), recorded._changed_tensors()):
+    for a, b in zip(plain._list_changed_tensors(), recorded._list_changed_tensors()):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
