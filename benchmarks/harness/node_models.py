@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from export.ops.float32_bounds import fwht_layer_bounds
 from export.ops.reference import fwht_layer
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
-from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
+from export.to_onnx.fwht_function import make_fwht_layer_function
+from export.to_onnx.fwht_node import make_fwht_layer_node
 
 Weights = dict[str, np.ndarray]
 WEIGHTS = ("thresholds", "scale", "gain", "bias")
@@ -86,12 +87,13 @@ def make_model(
 
 def make_fwht_layer_model(layer: LayerCase, weights: Weights, height: int, width: int) -> onnx.ModelProto:
     """The layer alone, as one node with its function body."""
+    node = layer.make_node("layer", "x", "y")
     return make_model(
-        [layer.make_node("layer", "x", "y")],
+        [node],
         {f"layer.{name}": values for name, values in weights.items()},
         (layer.in_channels, height, width),
         (layer.out_channels, height, width),
-        [make_fwht_layer_function()],
+        [make_fwht_layer_function([node])],
     )
 
 

@@ -11,7 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
-from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
+from export.to_onnx.fwht_function import make_fwht_layer_function
+from export.to_onnx.fwht_node import make_fwht_layer_node
 from export.to_onnx.mf_body import make_mf_depthwise_conv_function, make_mf_depthwise_conv_node
 
 SIZE = 16

@@ -82,8 +82,9 @@ def compute_tolerance(golden: Dict[str, np.ndarray], precision: str, graph: Sequ
 
 
 def is_discontinuous(graph: Sequence[Node]) -> bool:
-    """Whether the model holds sgn(x), as a multiplication-free layer of operator 1 does."""
-    return any(node.op_type == "MFDepthwiseConv" and node.integers.get("operator") == 1 for node in graph)
+    """Whether the model holds sgn(x): a multiplication-free layer of operator 1, or a soft threshold."""
+    jumps = (("MFDepthwiseConv", "operator"), ("FWHTLayer", "soft"), ("FWHTLayerAdd", "soft"))
+    return any(node.op_type == op and node.integers.get(attribute) == 1 for node in graph for op, attribute in jumps)
 
 
 def check_parity(

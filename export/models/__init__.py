@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Union
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from export.models.mobilenet import MobileNetSpec, MobileNetV2
 from export.models.resnet import ResNet, ResNetSpec
+from export.ops.layers import MOST_PATHS
 
 Spec = Union[MobileNetSpec, ResNetSpec]
 
@@ -21,6 +22,9 @@ MODELS: dict[str, Spec] = {
     "mobilenet_v2_w050": MobileNetSpec(width=0.5),
     "resnet32": ResNetSpec(blocks=5),
 }
+
+
+ALLOWED: dict[str, Container[object]] = {"operator": (1, 2, 3), "paths": range(1, MOST_PATHS + 1)}
 
 
 def build_model(
@@ -46,7 +50,8 @@ def list_variants(name: str) -> dict[str, object]:
     spec = MODELS[name]
     if not isinstance(spec, MobileNetSpec) or not spec.fwht_bottlenecks:
         return {}
-    return {"pool": spec.pool, "scale": spec.scale, **({"operator": spec.operator} if spec.operator else {})}
+    fields: dict[str, object] = {"pool": spec.pool, "scale": spec.scale, "paths": spec.paths, "soft": spec.soft}
+    return {**fields, "operator": spec.operator} if spec.operator else fields
 
 
 def apply_variant(name: str, variant: Mapping[str, object]) -> Spec:
@@ -56,7 +61,7 @@ def apply_variant(name: str, variant: Mapping[str, object]) -> Spec:
         if key not in possible:
             has = f"it has {', '.join(possible)}" if possible else "it has none"
             raise ValueError(f"{name} has no variant {key!r}; {has}")
-        if type(value) is not type(possible[key]) or (key == "operator" and value not in (1, 2, 3)):
+        if type(value) is not type(possible[key]) or value not in ALLOWED.get(key, (value,)):
             raise ValueError(f"{name} cannot have {key} = {value!r}; it is {possible[key]!r} by itself")
     return replace(MODELS[name], **variant)  # type: ignore[arg-type]
 

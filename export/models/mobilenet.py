@@ -28,7 +28,7 @@ class MobileNetSpec:
     `width` multiplies the channels; `fwht_bottlenecks` of the last bottlenecks are hybrid, the last 1x1 convolution
     with `fwht_head`, and their depthwise convolution with `operator` (0: an ordinary one). `pool`: a projecting FWHT
     layer averages neighbouring channels instead of keeping the first ones; `scale`: FWHT layers have a trainable factor
-    for each coefficient (arXiv 2201.02711).
+    for each coefficient (arXiv 2201.02711); `paths` and `soft` are theirs, too (export/ops/layers.py).
     """
 
     width: float = 1.0
@@ -37,6 +37,8 @@ class MobileNetSpec:
     operator: int = 0
     pool: bool = False
     scale: bool = False
+    paths: int = 1
+    soft: bool = False
 
 
 def scale_width(channels: int, width: float) -> int:
@@ -50,7 +52,7 @@ def make_pointwise(in_channels: int, out_channels: int, fwht: bool, spec: Mobile
     if not fwht:
         return nn.Conv2d(in_channels, out_channels, 1, bias=False)
     pool = max(1, in_channels // out_channels) if spec.pool else 1
-    return FWHTLayer(in_channels, out_channels, pool=pool, scale=spec.scale)
+    return FWHTLayer(in_channels, out_channels, pool=pool, scale=spec.scale, paths=spec.paths, soft=spec.soft)
 
 
 def make_depthwise(channels: int, stride: int, operator: int) -> nn.Module:

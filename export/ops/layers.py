@@ -26,6 +26,8 @@ from torch import Tensor, nn
 
 from export.ops.hadamard import hadamard, is_power_of_two, next_power_of_two
 
+MOST_PATHS = 8
+
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
 def hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -59,12 +61,22 @@ def smooth_threshold(s: Tensor, thresholds: Tensor) -> Tensor:
     return torch.tanh(s) * F.relu(s.abs() - thresholds[:, None, None])
 
 
+def soft_threshold(s: Tensor, thresholds: Tensor) -> Tensor:
+    """sgn(s) max(|s| - T, 0), sgn(0) = 0; the derivative ignores the jump at 0 that a negative T makes."""
+    return torch.sign(s) * F.relu(s.abs() - thresholds[:, None, None])
+
+
 class FWHTLayer(nn.Module):
     """Walsh-Hadamard transform, smooth threshold, transform back: (N, in_channels, H, W) -> (N, out_channels, H, W).
 
     `n` coefficients (the next power of two by default); `keep_dc` passes coefficient 0 through; `pool` > 1 averages
     groups of that many channels on the way out; `scale` adds a trainable factor per coefficient before the threshold
-    (Pan, Badawi, Cetin, arXiv 2201.02711). Parameters: `thresholds` (n,), from k / (10 n), unclamped; `scale` (n,).
+    (Pan, Badawi, Cetin, arXiv 2201.02711); `soft` takes sgn for tanh. `paths` > 1 adds up so many thresholded
+    coefficients before the way back, each path with thresholds and, always, factors of its own.
+
+    Parameters: `thresholds` (n,), from k / (10 n), unclamped, and `scale` (n,); of several paths (paths, n). Path p
+    starts with thresholds p / 10 higher and all factors 1: equal paths would stay equal, as their gradients are, while
+    paths that set in one after the other make a curve of several slopes.
 
     Raises ValueError for sizes that do not fit.
     """
@@ -77,6 +89,8 @@ class FWHTLayer(nn.Module):
         keep_dc: bool = True,
         pool: int = 1,
         scale: bool = False,
+        paths: int = 1,
+        soft: bool = False,
     ) -> None:
         super().__init__()
         n = next_power_of_two(max(in_channels, out_channels, 2)) if n is None else n
@@ -90,15 +104,17 @@ class FWHTLayer(nn.Module):
             )
         if pool > 1 and out_channels > in_channels // pool:
             raise ValueError(f"pool {pool} leaves {in_channels // pool} channels, out_channels is {out_channels}")
+        if not 1 <= paths <= MOST_PATHS:
+            raise ValueError(f"paths is from 1 to {MOST_PATHS}, not {paths}")
         self.in_channels, self.out_channels, self.n = in_channels, out_channels, n
-        self.keep_dc, self.pool = keep_dc, pool
-        self.thresholds = nn.Parameter(torch.arange(n) / (10.0 * n))
-        self.scale = nn.Parameter(torch.ones(n)) if scale else None
+        self.keep_dc, self.pool, self.paths, self.soft = keep_dc, pool, paths, soft
+        thresholds = torch.arange(n) / (10.0 * n) + torch.arange(paths)[:, None] / 10.0
+        self.thresholds = nn.Parameter(thresholds if paths > 1 else thresholds[0])
+        self.scale = nn.Parameter(torch.ones_like(self.thresholds)) if scale or paths > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
         u = fwht(F.pad(x, (0, 0, 0, 0, 0, self.n - self.in_channels)))
-        s = u if self.scale is None else u * self.scale[:, None, None]
-        v = smooth_threshold(s, self.thresholds)
+        v = self._threshold(u)
         if self.keep_dc:
             v = torch.cat([u[:, :1].to(v.dtype), v[:, 1:]], dim=1)
         z = fwht(v)
@@ -107,10 +123,19 @@ class FWHTLayer(nn.Module):
             z = z[:, : groups * self.pool].reshape(len(z), groups, self.pool, *z.shape[2:]).mean(dim=2)
         return z[:, : self.out_channels]
 
+    def _threshold(self, u: Tensor) -> Tensor:
+        """The sum over the paths, (N, n, H, W)."""
+        threshold = soft_threshold if self.soft else smooth_threshold
+        if self.scale is None:
+            return threshold(u, self.thresholds)
+        paths = zip(self.thresholds.reshape(-1, self.n), self.scale.reshape(-1, self.n))
+        first, *others = (threshold(u * scale[:, None, None], limits) for limits, scale in paths)
+        return sum(others, first)
+
     def extra_repr(self) -> str:
         return (
             f"{self.in_channels}, {self.out_channels}, n={self.n}, keep_dc={self.keep_dc}, pool={self.pool}, "
-            f"scale={self.scale is not None}"
+            f"scale={self.scale is not None}, paths={self.paths}, soft={self.soft}"
         )
 
 

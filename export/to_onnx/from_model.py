@@ -17,7 +17,7 @@ from torch import nn
 from export.ops.layers import MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
-from export.to_onnx.fwht_body import make_fwht_layer_function
+from export.to_onnx.fwht_function import make_fwht_layer_function
 from export.to_onnx.mf_body import make_mf_depthwise_conv_function
 from export.to_onnx.nodes import EMITTERS
 
@@ -55,7 +55,7 @@ def build_onnx_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
 def _make_model(graph: onnx.GraphProto, layers: list[FoldedLayer], properties: dict[str, str]) -> onnx.ModelProto:
     functions = []
     if any(layer.op == "fwht" for layer in layers):
-        functions.append(make_fwht_layer_function())
+        functions.append(make_fwht_layer_function(graph.node))
     operators = {layer.module.operator for layer in layers if isinstance(layer.module, MFDepthwiseConv)}
     if operators:
         functions.append(make_mf_depthwise_conv_function(operators))

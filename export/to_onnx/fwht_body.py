@@ -12,6 +12,10 @@ attributes alone is constant and folds when a session is made:
 * truncation, pooling and gain: the factors of the way back have only the rows kept, averaged and scaled;
 * the entries of H: -1 to the power of how many bits the numbers of row and column share.
 
+Paths: the factor across of the way in makes each coefficient once for every path, and the first factor of the way back
+adds them up, so no pass over the values is added. The soft threshold has Sign for Tanh; it passes DC with a scale of 1
+and a threshold of 0. A model in which neither is used has the body without them, and its file is as it always was.
+
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and
 after each; LeakyRelu with slope -1 rather than Abs, since it runs on all cores; blocks near the square root of n;
@@ -25,13 +29,10 @@ load the body: it loses the name of an attribute that refers to one with another
 
 from __future__ import annotations
 
-import onnx
-
-from export.ops.contract import make_contract_node
-from export.ops.hadamard import is_power_of_two
-from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET, parse_function_text
+from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET
 
 LARGEST_N = 4096
+TINY = 2.0**-40  # e above
 EPSILON = 2.0**-10  # BatchNormalization's; with a variance of 1 - 2^-10 it divides by 1 exactly
 
 
@@ -45,17 +46,18 @@ def _hadamard_text(name: str, rows: str, columns: str) -> str:
 """
 
 
+# What begins with a $ is filled in by export/to_onnx/fwht_function.py.
 BODY = f"""
 <domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>
-FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_groups>
+FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_groups$attributes>
     (X, thresholds, scale, gain, bias) => (Y)
 {{
-    n = Shape (thresholds)
+    $size
     c_out = Shape (gain)
-    single = Div (n, n)
+    single = Div ($all, $all)
     first = Sub (single, single)
     last = Sub (first, single)
-    third = Add (single, single)
+    third = Add (single, single)$lengths
     in_channels_0 = Constant <value_int: int = @in_channels> ()
     keep_dc_0 = Constant <value_int: int = @keep_dc> ()
     pool_0 = Constant <value_int: int = @pool> ()
@@ -92,32 +94,26 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     weight_1_shape = Concat <axis = 0> (c_in, block, single, single, single)
     weight_1 = Reshape (within_all, weight_1_shape)
 {_hadamard_text("across", "blocks", "groups")}
-    across_normed = Div (across, root)
-    weight_2_shape = Concat <axis = 0> (blocks, groups, single, single, single)
-    weight_2 = Reshape (across_normed, weight_2_shape)
+    across_normed = Div (across, root)$forward
+    weight_2_shape = Concat <axis = 0> ($blocks, groups, single, single, single)
+    weight_2 = Reshape ($across, weight_2_shape)
     x = Unsqueeze (X, third)
     x_within = Conv <group: int = @forward_groups> (x, weight_1)
     x_shape = Concat <axis = 0> (first, groups, last, first, first)
     x_blocks = Reshape (x_within, x_shape)
     u_blocks = Conv (x_blocks, weight_2)
-    u_shape = Concat <axis = 0> (first, n, last, first, first)
+    u_shape = Concat <axis = 0> (first, $all, last, first, first)
     u = Reshape (u_blocks, u_shape)
 
-    # smooth threshold
-    tiny = Constant <value_float = {2.0**-40}> ()
-    huge = Constant <value_float = {2.0**40}> ()
-    is_dc = Less (k, keep_dc_0)
-    scales = Where (is_dc, tiny, scale)
-    minus_thresholds = Neg (thresholds)
-    minus_limits = Where (is_dc, huge, minus_thresholds)
-    zeros = ConstantOfShape (n)
-    ones = ConstantOfShape <value = float[1] {{1.0}}> (n)
-    variance = ConstantOfShape <value = float[1] {{{1 - EPSILON}}}> (n)
+$limits
+    zeros = ConstantOfShape ($all)
+    ones = ConstantOfShape <value = float[1] {{1.0}}> ($all)
+    variance = ConstantOfShape <value = float[1] {{{1 - EPSILON}}}> ($all)
     s = BatchNormalization <epsilon = {EPSILON}, momentum = 1.0> (u, scales, zeros, zeros, variance)
     size = LeakyRelu <alpha = -1.0> (s)
     over = BatchNormalization <epsilon = {EPSILON}, momentum = 1.0> (size, ones, minus_limits, zeros, variance)
     kept = Relu (over)
-    bent = Tanh (s)
+    $bent
     v = Mul (bent, kept)
 
     # backward, out_channels = out_groups out_block, n = z_blocks z_block; pool = odd even, even a power of two
@@ -134,9 +130,9 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     back_shape = Concat <axis = 0> (out_groups, odd, z_blocks)
     back_groups = Reshape (back, back_shape)
     back_mean = ReduceMean <axes = [1], keepdims = 0> (back_groups)
-    back_normed = Div (back_mean, root)
-    weight_3_shape = Concat <axis = 0> (out_groups, z_blocks, single, single, single)
-    weight_3 = Reshape (back_normed, weight_3_shape)
+    back_normed = Div (back_mean, root)$backward
+    weight_3_shape = Concat <axis = 0> (out_groups, $z_blocks, single, single, single)
+    weight_3 = Reshape ($back, weight_3_shape)
 {_hadamard_text("inner", "z_block", "z_block")}
     inner_shape = Concat <axis = 0> (out_block, even, z_block)
     inner_groups = Reshape (inner, inner_shape)
@@ -146,7 +142,7 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     inner_gained = Mul (gain_per_row, inner_mean)
     weight_4_shape = Concat <axis = 0> (c_out, z_block, single, single, single)
     weight_4 = Reshape (inner_gained, weight_4_shape)
-    v_shape = Concat <axis = 0> (first, z_blocks, last, first, first)
+    v_shape = Concat <axis = 0> (first, $z_blocks, last, first, first)
     v_blocks = Reshape (v, v_shape)
     z_groups = Conv (v_blocks, weight_3)
     z_channels = Mul (out_groups, z_block)
@@ -158,62 +154,3 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     Y = Squeeze (y_active, third)
 }}
 """
-
-
-def make_fwht_layer_function() -> onnx.FunctionProto:
-    """The body, one for every size and attribute in a model."""
-    return parse_function_text(BODY, "fwht_layer_")
-
-
-def _count_blocks(n: int, channels: int) -> int:
-    """How many blocks `channels` fall into: the largest block that divides them and is at most the root of n."""
-    block = 1
-    while 4 * block * block <= n and channels % (2 * block) == 0:
-        block *= 2
-    return channels // block
-
-
-def make_fwht_layer_node(
-    name: str,
-    inputs: list[str],
-    output: str,
-    *,
-    n: int,
-    in_channels: int,
-    out_channels: int,
-    keep_dc: int = 1,
-    pool: int = 1,
-    activation: int = 0,
-    paths: int = 1,
-    soft: int = 0,
-) -> onnx.NodeProto:
-    """The node `name`; `inputs` are X, thresholds, scale, gain and bias, n is the number of thresholds.
-
-    Raises ValueError where the sizes break the op's rules.
-    """
-    if not is_power_of_two(n) or not max(in_channels, out_channels, 2) <= n <= LARGEST_N:
-        raise ValueError(
-            f"{name}: n is a power of two from 2 to {LARGEST_N} that holds all channels; "
-            f"{n} does not, with {in_channels} in and {out_channels} out"
-        )
-    if pool < 1 or (pool > 1 and out_channels > in_channels // pool):
-        raise ValueError(f"{name}: pool {pool} leaves fewer than {out_channels} of {in_channels} channels")
-    # Groups of an odd number of channels straddle the blocks, so only a power of two is averaged inside them.
-    backward_groups = _count_blocks(n, out_channels) if is_power_of_two(pool) else out_channels
-    return make_contract_node(
-        "fwht_layer",
-        name,
-        inputs,
-        output,
-        {
-            "out_channels": out_channels,
-            "keep_dc": keep_dc,
-            "pool": pool,
-            "activation": activation,
-            "paths": paths,
-            "soft": soft,
-        },
-        in_channels=in_channels,
-        forward_groups=_count_blocks(n, in_channels),
-        backward_groups=backward_groups,
-    )

@@ -11,7 +11,7 @@ from torch import nn
 
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer
-from export.to_onnx.fwht_body import make_fwht_layer_node
+from export.to_onnx.fwht_node import make_fwht_layer_node
 from export.to_onnx.mf_body import make_mf_depthwise_conv_node
 
 # The nodes, the last of which makes the layer's tensor, and their weights by name
@@ -72,8 +72,8 @@ def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     assert isinstance(fwht, FWHTLayer)
     gain, bias = _gain_and_bias(layer, fwht.out_channels)
     constants = {
-        f"{name}.thresholds": _to_float32(fwht.thresholds),
-        f"{name}.scale": np.ones(fwht.n, np.float32) if fwht.scale is None else _to_float32(fwht.scale),
+        f"{name}.thresholds": _to_float32(fwht.thresholds).reshape(-1),
+        f"{name}.scale": np.ones(fwht.n, np.float32) if fwht.scale is None else _to_float32(fwht.scale).reshape(-1),
         f"{name}.gain": _to_float32(gain),
         f"{name}.bias": _to_float32(bias),
     }
@@ -87,6 +87,8 @@ def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         keep_dc=int(fwht.keep_dc),
         pool=fwht.pool,
         activation=layer.activation,
+        paths=fwht.paths,
+        soft=int(fwht.soft),
     )
     return [node], constants
 

@@ -6,9 +6,9 @@ BatchNorm brings activations back to size 1, so errors of the layers add up, on 
 
     tolerance = 2 u max|logits| sum over layers of sqrt(K)
 
-A multiplication-free layer of operator 1 holds sgn(x), which jumps at 0: an activation within rounding of 0 may fall
-on either side, and the logits of that image differ by more. For models with such layers 2 % of the images may be beyond
-the tolerance; their labels must agree nevertheless.
+A multiplication-free layer of operator 1 holds sgn(x), which jumps at 0, and so does a soft threshold that is negative:
+an activation within rounding of 0 may fall on either side, and the logits of that image differ by more. For models with
+such layers 2 % of the images may be beyond the tolerance; their labels must agree nevertheless.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Pari
         wanted = model(torch.from_numpy(batch)).numpy()
     found = run_onnx(onnx_bytes, batch)
     layers = fold_graph(model)
-    discontinuous = any(isinstance(layer.module, MFDepthwiseConv) and layer.module.operator == 1 for layer in layers)
+    discontinuous = any(_jumps(layer) for layer in layers)
     parity = compare_logits(found, wanted, compute_tolerance(layers, wanted), discontinuous)
     if not parity.passed:
         raise ParityError(f"ONNX Runtime and PyTorch disagree; {parity}")
@@ -75,11 +75,19 @@ def compute_tolerance(layers: list[FoldedLayer], logits: np.ndarray) -> float:
     return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * roots)
 
 
-def _count_terms(layer: FoldedLayer) -> int:
-    """How many products a layer adds up for one output; an FWHT layer transforms twice, n terms each."""
+def _jumps(layer: FoldedLayer) -> bool:
+    """A soft threshold does below 0: from -|T| over 0 to |T|."""
     module = layer.module
     if isinstance(module, FWHTLayer):
-        return 4 * module.n  # sqrt(4 n) = 2 sqrt(n)
+        return module.soft and bool((module.thresholds < 0).any())
+    return isinstance(module, MFDepthwiseConv) and module.operator == 1
+
+
+def _count_terms(layer: FoldedLayer) -> int:
+    """How many products a layer adds up for one output; an FWHT layer transforms twice, n terms a path."""
+    module = layer.module
+    if isinstance(module, FWHTLayer):
+        return 4 * module.paths * module.n  # sqrt(4 n) = 2 sqrt(n)
     if isinstance(module, MFDepthwiseConv):
         return 2 * module.kernel_size**2
     if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -29,14 +29,17 @@ def sequency(n: int) -> np.ndarray:
     return numbers
 
 
-def make_initial_thresholds(n: int, kind: str, random: np.random.Generator) -> Tensor:
-    """(n,) float32, from 0 to 0.1.
+def make_initial_thresholds(n: int, kind: str, random: np.random.Generator, paths: int = 1) -> Tensor:
+    """(n,) float32, from 0 to 0.1, or (paths, n), those of path p higher by p / 10 (why: `export.ops.layers`).
 
     "ramp" is k / (10 n), as the authors have it; "sequency" the same with k the number of sign changes of coefficient
     k, which is the order that the authors aimed at; "uniform" random; "zero" keeps every coefficient.
     """
-    places = {"ramp": np.arange(n), "sequency": sequency(n), "uniform": n * random.uniform(size=n), "zero": np.zeros(n)}
-    return torch.from_numpy((LARGEST_THRESHOLD * places[kind] / n).astype(np.float32))
+    shape = (paths, n)
+    draws = n * random.uniform(size=shape)
+    places = {"ramp": np.arange(n), "sequency": sequency(n), "uniform": draws, "zero": np.zeros(n)}
+    thresholds = LARGEST_THRESHOLD * places[kind] / n + LARGEST_THRESHOLD * np.arange(paths)[:, None]
+    return torch.from_numpy(thresholds.reshape(n if paths == 1 else shape).astype(np.float32))
 
 
 def initialise(model: nn.Module, thresholds: str, mf_bound: float | None, random: np.random.Generator) -> None:
@@ -46,7 +49,7 @@ def initialise(model: nn.Module, thresholds: str, mf_bound: float | None, random
     """
     for module in model.modules():
         if isinstance(module, FWHTLayer):
-            module.thresholds.data.copy_(make_initial_thresholds(module.n, thresholds, random))
+            module.thresholds.data.copy_(make_initial_thresholds(module.n, thresholds, random, module.paths))
         if isinstance(module, MFDepthwiseConv) and (mf_bound or module.operator != 1):
             bound = mf_bound or MF_BOUND
             module.weight.data.copy_(torch.from_numpy(random.uniform(-bound, bound, module.weight.shape)))

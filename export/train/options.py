@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export.models import MODELS, apply_variant
+from export.ops.layers import MOST_PATHS
 from export.train.argument_types import FloatRange, IntRange
 from export.train.augment import AUGMENTS
 from export.train.initialisation import MF_BOUND, THRESHOLD_INITS
@@ -34,6 +35,8 @@ FREE_ON_RESUME = (
     "overwrite",
 )
 
+NEWER = {"paths": 1, "soft": False}  # not in the states of runs that began before they were there
+
 
 @dataclass(frozen=True)
 class Options:
@@ -50,6 +53,8 @@ class Options:
     operator: int | None
     pool: bool
     scale: bool
+    paths: int
+    soft: bool
     threshold_init: str
     mf_init: float | None
     epochs: int
@@ -81,13 +86,20 @@ class Options:
     @property
     def variant(self) -> dict[str, object]:
         """What differs from the model's spec (export/models/__init__.py)."""
-        wanted = {"operator": self.operator, "pool": self.pool, "scale": self.scale}
-        return {key: value for key, value in wanted.items() if value}
+        flags: dict[str, object] = {
+            "operator": self.operator,
+            "pool": self.pool,
+            "scale": self.scale,
+            "soft": self.soft,
+        }
+        wanted = {key: value for key, value in flags.items() if value}
+        return {**wanted, "paths": self.paths} if self.paths > 1 else wanted
 
     @property
     def fixed_on_resume(self) -> dict[str, Any]:
         """The options that a resumed run must share with the one it continues; plain values only."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if k not in FREE_ON_RESUME}
+        fixed = {k: v for k, v in asdict(self).items() if k not in FREE_ON_RESUME and (k, v) not in NEWER.items()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in fixed.items()}
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -147,7 +159,11 @@ def _add_hybrid_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--pool", action="store_true", help="project by averaging neighbouring channels, not by keeping the first ones")
     add("--scale", action="store_true", help="a trainable factor for each coefficient of a transform")
-    add("--threshold-init", choices=THRESHOLD_INITS, default="ramp", help="first thresholds, all from 0 to 0.1")
+    add(
+        "--paths", type=IntRange(1, MOST_PATHS), default=1, help="thresholds and factors for each coefficient, added up"
+    )
+    add("--soft", action="store_true", help="sgn(s) max(|s| - T, 0) for tanh(s) max(|s| - T, 0): cheaper on a CPU")
+    add("--threshold-init", choices=THRESHOLD_INITS, default="ramp", help="first thresholds, from 0 to 0.1 (docs)")
     add(
         "--threshold-lr",
         type=FloatRange(0, 1000),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model
 from export.engine.onnx_wire import read_nodes
 from export.engine.parity import GoldenError, check_parity, compute_tolerance, is_discontinuous, read_golden
 from export.engine.parity_verdict import ParityError
@@ -98,6 +99,9 @@ def test_an_engine_that_is_off_in_large_batches_alone(golden: dict[str, np.ndarr
 def test_which_models_jump() -> None:
     jumping = [path.stem for path in MODELS if is_discontinuous(read_nodes(path.read_bytes()))]
     assert jumping == ["fwht_mf_mobilenet_v2"]
+    layers = [LayerCase(3, 5, 8, paths=2), LayerCase(3, 5, 8, soft=1)]
+    models = [make_fwht_layer_model(each, each.draw_weights(np.random.default_rng(0)), 2, 2) for each in layers]
+    assert [is_discontinuous(read_nodes(model.SerializeToString())) for model in models] == [False, True]
 
 
 def write(path: Path, **changes: Any) -> Path:

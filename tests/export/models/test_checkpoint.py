@@ -12,8 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export.models import build_model, get_weights
+from export.models import build_model, count_parameters, get_weights
 from export.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from export.ops.layers import FWHTLayer
 
 MODELS = Path(__file__).parents[3] / "models"
 CARD: dict[str, Any] = {
@@ -62,6 +63,21 @@ def test_a_variant_is_built_as_its_card_says(tmp_path: Path) -> None:
     for wrong, message in (({"scales": True}, "has no variant 'scales'"), ("scale", "mine|varied.*json")):
         change_card(path, variant=wrong)
         with pytest.raises(CheckpointError, match=message):
+            load_checkpoint(path)
+
+
+def test_paths_and_soft_come_back(tmp_path: Path) -> None:
+    variant, path = {"paths": 3, "soft": True}, tmp_path / "varied.safetensors"
+    made = build_model(CARD["architecture"], 2, variant=variant)
+    save_checkpoint(path, made, {**CARD, "variant": variant})
+    model, card = load_checkpoint(path)
+    head = model.get_submodule("head")
+    assert isinstance(head, FWHTLayer) and (head.paths, head.soft) == (3, True)
+    assert head.thresholds.shape == (3, 2048) and torch.equal(head.thresholds, made.get_parameter("head.thresholds"))
+    assert card["parameters"] == count_parameters(build_model(CARD["architecture"], 2)) + 5 * (10 * 1024 + 2048)
+    for wrong in ({"paths": 9}, {"paths": 0}, {"paths": "3"}, {"soft": 1}):
+        change_card(path, variant=wrong)
+        with pytest.raises(CheckpointError, match=f"cannot have {next(iter(wrong))}"):
             load_checkpoint(path)
 
 

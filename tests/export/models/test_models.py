@@ -78,6 +78,17 @@ def test_a_variant_is_seen_in_the_layers(variant: dict[str, object]) -> None:
     assert count_parameters(model) == TOTALS["fwht_mf_mobilenet_v2"] + added
 
 
+@pytest.mark.parametrize("variant, added", [({"paths": 3}, 5), ({"soft": True}, 0), ({"paths": 2, "scale": True}, 3)])
+def test_paths_have_thresholds_and_factors_of_their_own(variant: dict[str, object], added: int) -> None:
+    """P thresholds and P factors for each coefficient instead of one threshold; one path alone needs no factor."""
+    model = build_model("fwht_mobilenet_v2", variant=variant)
+    layers = [module for module in model.modules() if isinstance(module, FWHTLayer)]
+    assert {(layer.paths, layer.soft) for layer in layers} == {(variant.get("paths", 1), variant.get("soft", False))}
+    assert count_parameters(model) == TOTALS["fwht_mobilenet_v2"] + added * sum(layer.n for layer in layers)
+    model(torch.randn(2, 3, 32, 32)).square().sum().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
 def test_what_the_hybrids_replace() -> None:
     model = build_model("fwht_mf_mobilenet_v2")
     fwht = [name for name, module in model.named_modules() if isinstance(module, FWHTLayer)]
@@ -102,6 +113,9 @@ def test_every_weight_gets_a_gradient(name: str) -> None:
         (("mobilenet_v2", 0), "at least 1"),
         (("resnet32", 10, 32, {"pool": True}), "resnet32 has no variant 'pool'; it has none"),
         (("fwht_mobilenet_v2", 10, 32, {"operator": 2}), "no variant 'operator'; it has pool, scale"),
+        (("fwht_mobilenet_v2", 10, 32, {"paths": 9}), "cannot have paths = 9; it is 1 by itself"),
+        (("fwht_mobilenet_v2", 10, 32, {"paths": True}), "cannot have paths = True"),
+        (("mobilenet_v2", 10, 32, {"soft": True}), "no variant 'soft'"),
         (("fwht_mf_mobilenet_v2", 10, 32, {"operator": 4}), "cannot have operator = 4; it is 1 by itself"),
         (("fwht_mobilenet_v2", 10, 32, {"pool": "yes"}), "cannot have pool = 'yes'"),
     ],
@@ -111,10 +125,12 @@ def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], word: str) -
         build_model(*arguments)
 
 
-@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32"])
-def test_a_model_compiles_in_one_piece(name: str) -> None:
+@pytest.mark.parametrize(
+    "name, variant", [("fwht_mf_mobilenet_v2", {}), ("fwht_mobilenet_v2", {"paths": 2, "soft": True}), ("resnet32", {})]
+)
+def test_a_model_compiles_in_one_piece(name: str, variant: dict[str, object]) -> None:
     """Torch's tracer sees all of it (`fullgraph`); the operations are then run as they are, with the same result."""
-    model = build_model(name, 10, 8)
+    model = build_model(name, 10, 8, variant)
     images = torch.randn(2, 3, 8, 8)
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     model.eval()

@@ -14,23 +14,26 @@ from export.ops.reference import fwht_layer, mf_depthwise_conv, mf_operator
 
 # float64 against float64: two transforms of n <= 4096 terms, rounding errors added up as if all went one way
 FLOAT64_TOLERANCE = 4 * 4096 * 2.0**-53
+PATHS: list[dict[str, Any]] = [{"soft": True}, {"paths": 3}, {"paths": 8, "soft": True, "keep_dc": False}]
 
 
 def random_layer(generator: torch.Generator, inputs: int, outputs: int, **options: Any) -> FWHTLayer:
     """Thresholds of either sign, so that both sides of every branch are taken."""
     layer = FWHTLayer(inputs, outputs, **options).double()
     with torch.no_grad():
-        layer.thresholds.copy_(torch.randn(layer.n, generator=generator) * 0.3)
+        layer.thresholds.copy_(torch.randn(layer.thresholds.shape, generator=generator) * 0.3)
         if layer.scale is not None:
-            layer.scale.copy_(1 + 0.3 * torch.randn(layer.n, generator=generator))
+            layer.scale.copy_(1 + 0.3 * torch.randn(layer.scale.shape, generator=generator))
     return layer
 
 
 def reference(layer: FWHTLayer, x: torch.Tensor) -> np.ndarray:
     ones = np.ones(layer.out_channels)
     scale = np.ones(layer.n) if layer.scale is None else layer.scale.detach().numpy()
-    thresholds = layer.thresholds.detach().numpy()
-    return fwht_layer(x.numpy(), thresholds, scale, ones, 0 * ones, layer.out_channels, int(layer.keep_dc), layer.pool)
+    thresholds = layer.thresholds.detach().numpy().ravel()
+    sizes = {"out_channels": layer.out_channels, "keep_dc": int(layer.keep_dc), "pool": layer.pool}
+    paths = {"paths": layer.paths, "soft": int(layer.soft)}
+    return fwht_layer(x.numpy(), thresholds, scale.ravel(), ones, 0 * ones, **sizes, **paths)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8, 64, 128, 2048, 4096])
@@ -43,7 +46,7 @@ def test_transform_is_the_dense_hadamard_matrix_and_its_own_inverse(n: int) -> N
 
 
 @pytest.mark.parametrize("sizes", [(3, 5), (24, 96), (96, 576), (576, 96), (960, 160), (160, 960), (1, 1), (999, 7)])
-@pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, {"n": 4096}])
+@pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, {"n": 4096}, *PATHS])
 def test_fwht_layer_is_the_reference(sizes: tuple[int, int], options: dict[str, Any]) -> None:
     generator = torch.Generator().manual_seed(0)
     layer = random_layer(generator, *sizes, **options)
@@ -70,6 +73,7 @@ def test_thresholds_start_small_and_grow_with_the_coefficient() -> None:
         ({"n": 4}, "at least"),
         ({"pool": 3}, "pool 3 leaves 2 channels"),
         ({"pool": 0}, "at least 1"),
+        ({"paths": 9}, "paths is from 1 to 8, not 9"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(options: dict[str, Any], word: str) -> None:
@@ -77,15 +81,22 @@ def test_sizes_that_do_not_fit_are_refused(options: dict[str, Any], word: str) -
         FWHTLayer(8, 4, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, {"pool": 2, "scale": True}])
+def test_each_path_starts_a_tenth_higher() -> None:
+    layer = FWHTLayer(6, 6, paths=2)
+    assert layer.thresholds.tolist() == [pytest.approx([k / 80 + p / 10 for k in range(8)]) for p in range(2)]
+    assert layer.scale is not None and layer.scale.tolist() == [[1.0] * 8] * 2
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, {"pool": 2, "scale": True}, *PATHS])
 def test_fwht_layer_gradients(options: dict[str, Any]) -> None:
     """Away from the kinks at 0 and at the thresholds, where finite differences mean nothing."""
     generator = torch.Generator().manual_seed(2)
     layer = random_layer(generator, 6, 3, **options)
     x = torch.randn(2, 6, 2, 2, dtype=torch.float64, generator=generator, requires_grad=True)
     u = fwht(torch.nn.functional.pad(x, (0, 0, 0, 0, 0, 2)))
-    s = u if layer.scale is None else u * layer.scale[:, None, None]
-    kinks = torch.stack([s.abs(), (s.abs() - layer.thresholds[:, None, None]).abs()])
+    scale = torch.ones(layer.n) if layer.scale is None else layer.scale
+    s = u[:, None] * scale.reshape(-1, layer.n, 1, 1)
+    kinks = torch.stack([s.abs(), (s.abs() - layer.thresholds.reshape(-1, layer.n, 1, 1)).abs()])
     assert kinks.min() > 1e-4, "draw other numbers: a kink lies within the step of the finite difference"
 
     def function(x: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:

@@ -99,6 +99,21 @@ def test_parity_of_what_is_not_shipped(name: str, batch: np.ndarray) -> None:
     assert len({node.name for node in proto.graph.node}) == len(proto.graph.node)
 
 
+@pytest.mark.parametrize("variant", [{"paths": 3}, {"soft": True}, {"paths": 2, "soft": True, "pool": True}])
+def test_paths_and_soft_are_exported(variant: dict[str, object], batch: np.ndarray) -> None:
+    model = build_model("fwht_mobilenet_v2", variant=variant).eval()
+    proto = build_onnx_model(model, card("fwht_mobilenet_v2"))
+    print(variant, check_parity(model, proto.SerializeToString(), batch[:16]))
+    nodes = [node for node in proto.graph.node if node.op_type == "FWHTLayer"]
+    for node in nodes:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        assert attributes["plugin_version"] == b"2"
+        assert (attributes["paths"], attributes["soft"]) == (variant.get("paths", 1), int(bool(variant.get("soft"))))
+    shapes = {i.name: list(i.dims) for i in proto.graph.initializer}
+    count = 1024 * len(model.get_parameter("blocks.13.expand.thresholds").reshape(-1, 1024))
+    assert len(nodes) == 10 and shapes[nodes[0].input[1]] == shapes[nodes[0].input[2]] == [count]
+
+
 def test_a_resnet_adds_before_its_relu_and_a_shortcut_is_a_layer() -> None:
     proto = build_onnx_model(build_model("resnet32").eval(), card("resnet32"))
     nodes = {node.name: node for node in proto.graph.node}
@@ -130,7 +145,7 @@ class Odd(nn.Module):
         self.first_bn = nn.BatchNorm2d(24)
         self.second = MFDepthwiseConv(24, 5, 2, operator=2)
         self.third = MFDepthwiseConv(24, 3, 1, operator=3)
-        self.fourth = FWHTLayer(24, 7, n=64, pool=3)
+        self.fourth = FWHTLayer(24, 7, n=64, pool=3, paths=2, soft=True)
         self.fifth = nn.Conv2d(7, 7, 3, padding=1)
         self.classifier = nn.Linear(7, 4, bias=False)
 

@@ -13,7 +13,8 @@ from onnx.reference import ReferenceEvaluator
 
 from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model, make_model
 from export.to_onnx.function_text import parse_function_text
-from export.to_onnx.fwht_body import make_fwht_layer_function, make_fwht_layer_node
+from export.to_onnx.fwht_function import make_fwht_layer_function
+from export.to_onnx.fwht_node import make_fwht_layer_node
 
 SIZES = [(24, 96, 128), (96, 24, 128), (96, 576, 1024), (576, 96, 1024), (160, 960, 1024), (960, 160, 1024)]
 ODD_SIZES = [(3, 5, 8), (3, 24, 32), (999, 7, 1024), (7, 999, 1024), (960, 3, 4096), (320, 1280, 2048)]
@@ -70,26 +71,55 @@ def test_pooling(sizes: tuple[int, int, int], pool: int, keep_dc: int) -> None:
     check(LayerCase(*sizes, keep_dc=keep_dc, pool=pool), 2, 3, 3)
 
 
-@pytest.mark.parametrize("layer", [LayerCase(96, 576, 1024), LayerCase(48, 8, 64, keep_dc=0, pool=4, activation=6)])
+@pytest.mark.parametrize("keep_dc", [0, 1])
+@pytest.mark.parametrize("soft", [0, 1])
+@pytest.mark.parametrize("paths", [1, 3, 8])
+def test_paths_and_soft(paths: int, soft: int, keep_dc: int) -> None:
+    """Pooled, cut at both ends, full width; odd widths; the smallest and the largest."""
+    kind = {"keep_dc": keep_dc, "paths": paths, "soft": soft}
+    check(LayerCase(96, 576, 1024, activation=6, **kind), 2, 3, 2)
+    check(LayerCase(25, 8, 32, pool=3, **kind), 1, 1, 2)
+    check(LayerCase(7, 999, 1024, **kind), 3, 1, 1)
+    check(LayerCase(2, 1, 2, **kind), 1, 3, 1)
+    check(LayerCase(4096, 960, 4096, pool=4, **kind), 1, 1, 1)
+
+
+PATHS = [LayerCase(24, 96, 128, paths=2), LayerCase(24, 40, 64, paths=3, soft=1, activation=1)]
+
+
+@pytest.mark.parametrize(
+    "layer", [LayerCase(96, 576, 1024), LayerCase(48, 8, 64, keep_dc=0, pool=4, activation=6), *PATHS]
+)
 def test_reference_evaluator(layer: LayerCase) -> None:
     check(layer, 2, 3, 2, evaluator=True)
 
 
-def test_dc_is_kept_exactly_from_tiny_to_huge() -> None:
+@pytest.mark.parametrize("layer", [LayerCase(4, 4, 4), LayerCase(4, 4, 4, paths=3), LayerCase(4, 4, 4, soft=1)])
+def test_dc_is_kept_exactly_from_tiny_to_huge(layer: LayerCase) -> None:
     """With everything else cut off, the layer is the mean over channels: n times as small as the sum, at any size."""
-    layer = LayerCase(4, 4, 4)
-    weights = {"thresholds": np.full(4, 1e30), "scale": np.full(4, 3.0), "gain": np.ones(4), "bias": np.zeros(4)}
+    count = 4 * layer.paths
+    weights = {
+        "thresholds": np.full(count, 1e30),
+        "scale": np.full(count, 3.0),
+        "gain": np.ones(4),
+        "bias": np.zeros(4),
+    }
     weights = {name: values.astype(np.float32) for name, values in weights.items()}
     x = np.array([1e-20, 1e-3, 1.0, 1e4, 1e7], np.float32).reshape(5, 1, 1, 1).repeat(4, axis=1)
     y = run(make_fwht_layer_model(layer, weights, 1, 1), x)
     np.testing.assert_allclose(y, x, rtol=16 * 2.0**-24)
 
 
-def test_several_nodes_share_the_body() -> None:
+MIXTURES = [[{}, {}, {}], [{"paths": 2}, {}, {"paths": 8}], [{"soft": 1}, {"paths": 3}, {}]]
+
+
+@pytest.mark.parametrize("kinds", MIXTURES)
+def test_several_nodes_share_the_body(kinds: list[dict[str, int]]) -> None:
+    """One path and several, smooth and soft, in one model."""
     layers = {
-        "a": LayerCase(3, 24, 32, activation=6),
-        "b": LayerCase(24, 160, 256, keep_dc=0),
-        "c": LayerCase(160, 40, 256, pool=4),
+        "a": LayerCase(3, 24, 32, activation=6, **kinds[0]),
+        "b": LayerCase(24, 160, 256, keep_dc=0, **kinds[1]),
+        "c": LayerCase(160, 40, 256, pool=4, **kinds[2]),
     }
     generator = np.random.default_rng(7)
     weights = {name: layer.draw_weights(generator) for name, layer in layers.items()}
@@ -99,7 +129,9 @@ def test_several_nodes_share_the_body() -> None:
         layers["c"].make_node("c", "2", "y"),
     ]
     named = {f"{layer}.{name}": values for layer, group in weights.items() for name, values in group.items()}
-    proto = make_model(nodes, named, (3, 5, 3), (40, 5, 3), [make_fwht_layer_function()])
+    proto = make_model(nodes, named, (3, 5, 3), (40, 5, 3), [make_fwht_layer_function(nodes)])
+    versions = [a.s for node in proto.graph.node for a in node.attribute if a.name == "plugin_version"]
+    assert versions == [b"2" if kind else b"1" for kind in kinds]
     for tensor in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
     x = generator.normal(0, 1, (2, 3, 5, 3)).astype(np.float32)
@@ -114,7 +146,14 @@ def test_several_nodes_share_the_body() -> None:
 
 
 @pytest.mark.parametrize(
-    "layer", [LayerCase(96, 576, 1024, activation=6), LayerCase(3, 5, 8, pool=1), LayerCase(48, 4, 64, pool=6)]
+    "layer",
+    [
+        LayerCase(96, 576, 1024, activation=6),
+        LayerCase(3, 5, 8, pool=1),
+        LayerCase(48, 4, 64, pool=6),
+        LayerCase(96, 576, 1024, paths=3),
+        LayerCase(24, 40, 64, paths=8, soft=1),
+    ],
 )
 def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
@@ -125,7 +164,10 @@ def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
     ops = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
     arithmetic = sorted(op for op in ops if op not in ("Reshape", "Unsqueeze", "Squeeze"))
     assert arithmetic == sorted(
-        ["Conv"] * 3 + ["FusedConv"] + ["BatchNormalization"] * 2 + ["LeakyRelu", "Relu", "Tanh", "Mul"]
+        ["Conv"] * 3
+        + ["FusedConv"]
+        + ["BatchNormalization"] * 2
+        + ["LeakyRelu", "Relu", "Sign" if layer.soft else "Tanh", "Mul"]
     )
     assert len(ops) - len(arithmetic) == 6
 
@@ -150,5 +192,7 @@ def test_names_inside_a_body_carry_a_prefix() -> None:
     text = '<domain: "d", opset_import: ["" : 13]> F (X) => (Y) { a = Relu (X) Y = Tanh (a) }'
     function = parse_function_text(text, "f_")
     assert [(list(node.input), list(node.output)) for node in function.node] == [(["X"], ["f_a"]), (["f_a"], ["Y"])]
-    inner = {name for node in make_fwht_layer_function().node for name in node.output}
+    nodes = [LayerCase(3, 5, 8, paths=2, soft=soft).make_node("layer", "x", "y") for soft in (0, 1)]
+    bodies = [make_fwht_layer_function(some) for some in ([], nodes[:1], nodes[1:], nodes)]
+    inner = {name for body in bodies for node in body.node for name in node.output}
     assert all(name == "Y" or name.startswith("fwht_layer_") for name in inner)

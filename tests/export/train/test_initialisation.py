@@ -26,6 +26,24 @@ def test_first_thresholds_lie_from_0_to_a_tenth(kind: str) -> None:
     assert thresholds.min() >= 0 and thresholds.max() < 0.1
 
 
+@pytest.mark.parametrize("kind", THRESHOLD_INITS)
+def test_further_paths_start_a_tenth_higher_each(kind: str) -> None:
+    thresholds = make_initial_thresholds(64, kind, np.random.default_rng(0), 3)
+    assert thresholds.shape == (3, 64) and thresholds.dtype == torch.float32
+    alone = make_initial_thresholds(64, kind, np.random.default_rng(0))
+    assert torch.equal(thresholds[0], alone)
+    places = torch.arange(3)[:, None] / 10
+    assert (thresholds >= places).all() and (thresholds < places + 0.1).all()
+    assert kind == "uniform" or torch.allclose(thresholds, alone + places)
+
+
+def test_a_model_of_several_paths_is_initialised() -> None:
+    model = build_model("fwht_mobilenet_v2", variant={"paths": 2})
+    initialise(model, "zero", None, np.random.default_rng(0))
+    thresholds = model.get_parameter("blocks.13.expand.thresholds")
+    assert thresholds[0].tolist() == [0.0] * 1024 and thresholds[1].tolist() == pytest.approx([0.1] * 1024)
+
+
 def test_ramp_and_sequency_hold_the_same_values_in_another_order() -> None:
     ramp, sorted_by_sequency = (
         make_initial_thresholds(8, kind, np.random.default_rng(0)) for kind in ("ramp", "sequency")

@@ -23,11 +23,18 @@ def test_defaults() -> None:
 def test_a_variant_is_what_differs_from_the_model() -> None:
     words = ["--data", "d", "--model", "fwht_mf_mobilenet_v2", "--operator", "2", "--pool"]
     assert parse_options(words).variant == {"operator": 2, "pool": True}
+    assert parse_options(["--data", "d", "--paths", "3", "--soft"]).variant == {"paths": 3, "soft": True}
 
 
 def test_the_rate_follows_the_batch_unless_it_is_given() -> None:
     assert parse_options(["--data", "d", "--batch-size", "32"]).lr == 0.025
     assert parse_options(["--data", "d", "--batch-size", "32", "--lr", "0.3"]).lr == 0.3
+
+
+def test_a_run_that_began_without_paths_goes_on() -> None:
+    assert not {"paths", "soft"} & parse_options(["--data", "a"]).fixed_on_resume.keys()
+    fixed = parse_options(["--data", "a", "--paths", "2", "--soft"]).fixed_on_resume
+    assert (fixed["paths"], fixed["soft"]) == (2, True)
 
 
 def test_only_what_is_learnt_binds_a_resumed_run() -> None:
@@ -52,6 +59,8 @@ def test_only_what_is_learnt_binds_a_resumed_run() -> None:
         (["--std", "0", "1", "1"], "'0' is no number from 0.001"),
         (["--operator", "4"], "'4' is no whole number from 1 to 3"),
         (["--operator", "2"], "fwht_mobilenet_v2 has no variant 'operator'; it has pool, scale"),
+        (["--paths", "9"], "'9' is no whole number from 1 to 8"),
+        (["--model", "mobilenet_v2", "--soft"], "mobilenet_v2 has no variant 'soft'"),
         (["--model", "resnet32", "--pool"], "resnet32 has no variant 'pool'; it has none"),
         (["--threshold-init", "random"], "invalid choice: 'random'"),
         (["--mf-init", "0"], "'0' is no number from 0.001"),

@@ -1,0 +1,106 @@
+"""The ONNX function of FWHTLayer: its body, filled in for models of one smooth path or for any others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from string import Template
+
+import onnx
+from onnx import helper
+
+from export.to_onnx.function_text import parse_function_text
+from export.to_onnx.fwht_body import BODY, TINY
+
+# One smooth path, as in every file that was made before there were others: the same bytes.
+PLAIN = {
+    "attributes": "",
+    "size": "n = Shape (thresholds)",
+    "all": "n",
+    "lengths": "",
+    "forward": "",
+    "blocks": "blocks",
+    "across": "across_normed",
+    "limits": f"""    # smooth threshold
+    tiny = Constant <value_float = {TINY}> ()
+    huge = Constant <value_float = {1 / TINY}> ()
+    is_dc = Less (k, keep_dc_0)
+    scales = Where (is_dc, tiny, scale)
+    minus_thresholds = Neg (thresholds)
+    minus_limits = Where (is_dc, huge, minus_thresholds)""",
+    "bent": "bent = Tanh (s)",
+    "backward": "",
+    "z_blocks": "z_blocks",
+    "back": "back_normed",
+}
+# Any number of paths. What is left with a $ comes from KINDS: the scale and threshold that pass DC, and `bent`.
+GENERAL = {
+    "attributes": ", paths, soft",
+    "size": "all = Shape (thresholds)",
+    "all": "all",
+    "lengths": """
+    paths_0 = Constant <value_int: int = @paths> ()
+    paths_1 = Mul (paths_0, single)
+    n = Div (all, paths_1)""",
+    "forward": """
+    forward_repeats = Concat <axis = 0> (paths_1, single)
+    across_paths = Tile (across_normed, forward_repeats)
+    all_blocks = Mul (paths_1, blocks)""",
+    "blocks": "all_blocks",
+    "across": "across_paths",
+    "limits": """    # threshold; with keep_dc coefficient 0 of the first path passes, and is nought in the others
+    all_0 = Squeeze (all)
+    k_all = Range (zero, all_0, one)
+    k_of_path = Mod (k_all, n)
+    is_dc = Less (k_all, keep_dc_0)
+    is_left_out = Less (k_of_path, keep_dc_0)
+    void = Constant <value_float = 0.0> ()$dc
+    other_scales = Where (is_left_out, void, scale)
+    scales = Where (is_dc, dc_scale, other_scales)
+    minus_thresholds = Neg (thresholds)
+    other_limits = Where (is_left_out, void, minus_thresholds)
+    minus_limits = Where (is_dc, dc_limit, other_limits)""",
+    "backward": """
+    backward_repeats = Concat <axis = 0> (single, paths_1)
+    back_paths = Tile (back_normed, backward_repeats)
+    all_z_blocks = Mul (paths_1, z_blocks)""",
+    "z_blocks": "all_z_blocks",
+    "back": "back_paths",
+}
+SMOOTH_DC = f"""
+    dc_scale = Constant <value_float = {TINY}> ()
+    dc_limit = Constant <value_float = {1 / TINY}> ()"""
+SOFT_DC = """
+    dc_scale = Constant <value_float = 1.0> ()
+    dc_limit = Constant <value_float = 0.0> ()"""
+MIXED_DC = f"""
+    soft_0 = Constant <value_int: int = @soft> ()
+    is_soft = Equal (soft_0, one)
+    unit = Constant <value_float = 1.0> ()
+    tiny = Constant <value_float = {TINY}> ()
+    huge = Constant <value_float = {1 / TINY}> ()
+    dc_scale = Where (is_soft, unit, tiny)
+    dc_limit = Where (is_soft, void, huge)
+    largest_step = Constant <value_float = {2.0**126}> ()
+    steepness = Where (is_soft, largest_step, unit)"""
+# By the values of `soft` in a model. tanh(2^126 s) is sgn(s) for every normal s.
+KINDS = {
+    (0,): {"dc": SMOOTH_DC, "bent": "bent = Tanh (s)"},
+    (1,): {"dc": SOFT_DC, "bent": "bent = Sign (s)"},
+    (0, 1): {"dc": MIXED_DC, "bent": "steep = Mul (s, steepness)\n    bent = Tanh (steep)"},
+}
+
+
+def make_fwht_layer_function(nodes: Iterable[onnx.NodeProto] = ()) -> onnx.FunctionProto:
+    """The body for all FWHTLayer nodes of a model, which are among `nodes`: one for every size and attribute.
+
+    Where one of them has paths or is soft, all get both attributes, since a body's references know no defaults.
+    """
+    layers = [node for node in nodes if node.op_type == "FWHTLayer"]
+    values = [{a.name: a.i for a in node.attribute} for node in layers]
+    if not any("paths" in each or "soft" in each for each in values):
+        return parse_function_text(Template(BODY).substitute(PLAIN), "fwht_layer_")
+    for node, each in zip(layers, values):
+        defaults = {"paths": 1, "soft": 0}.items()
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in defaults if name not in each)
+    kind = KINDS[tuple(sorted({each.get("soft", 0) for each in values}))]
+    return parse_function_text(Template(Template(BODY).safe_substitute(GENERAL)).substitute(kind), "fwht_layer_")
