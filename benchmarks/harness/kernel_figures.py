@@ -7,6 +7,7 @@ table for a document. Results of unchanged sources are taken from build/kernel_f
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +15,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -149,21 +152,34 @@ def find_cache(compiler: Compiler, op: str, architecture: int) -> Path:
 
 
 def measure_kernels(compiler: Compiler, op: str, architecture: int) -> list[Figures]:
+    """Compiled once for one content of the sources, by whichever process asks first."""
     path = find_cache(compiler, op, architecture)
-    if path.exists():
-        return [Figures(**kernel) for kernel in json.loads(path.read_text())]
-    ptx = compiler.compile_to_ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
-    figures = parse_report(op, compiler.name, architecture, ptx, compiler.report_usage(ptx, architecture))
-    if path == find_cache(compiler, op, architecture):  # else a source was edited meanwhile
-        for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
-            old.unlink()
-        write_json(path, [asdict(kernel) for kernel in figures])
-    return figures
+    with hold_lock(CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}.lock"):
+        if path.exists():
+            return [Figures(**kernel) for kernel in json.loads(path.read_text())]
+        ptx = compiler.compile_to_ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
+        figures = parse_report(op, compiler.name, architecture, ptx, compiler.report_usage(ptx, architecture))
+        if path == find_cache(compiler, op, architecture):  # else a source was edited meanwhile
+            for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
+                old.unlink()
+            write_json(path, [asdict(kernel) for kernel in figures])
+        return figures
 
 
-def measure_all_kernels(compiler: Compiler) -> list[Figures]:
-    """Every op for every architecture that we build for and the compiler knows; two or more at once."""
-    jobs = [(op, architecture) for architecture in LIMITS if architecture in compiler.architectures for op in SOURCES]
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Held by one thread of one process at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def measure_all_kernels(compiler: Compiler, architectures: Collection[int] = tuple(LIMITS)) -> list[Figures]:
+    """Every op for those `architectures` that the compiler knows; two or more at once."""
+    jobs = [
+        (op, architecture) for architecture in architectures if architecture in compiler.architectures for op in SOURCES
+    ]
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return [kernel for part in pool.map(lambda job: measure_kernels(compiler, *job), jobs) for kernel in part]
 
