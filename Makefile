@@ -31,7 +31,7 @@ BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin engine test lint audit
+.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin engine test test-oldest lint lock audit
 .PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
@@ -53,23 +53,23 @@ VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-sit
 define install
 @if compgen -G '.venv/.*-$(OTHER_RUNTIME)' >/dev/null; then rm -f .venv/.*-*pu; \
   .venv/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu; fi
-@.venv/bin/python -m pip install $(PIP_FLAGS) '.[$(1)]'
+@.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt '.[$(1)]'
 @touch $@
 endef
 
-.venv/.serving-$(RUNTIME): pyproject.toml | .venv/bin/python
+.venv/.serving-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what serving needs into .venv (about 200 MB, once)"
 	$(call install,$(RUNTIME))
 
-.venv/.training-$(RUNTIME): pyproject.toml | .venv/bin/python
+.venv/.training-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
 	$(call install,$(RUNTIME)$(comma)train)
 
-.venv/.bulk-$(RUNTIME): pyproject.toml | .venv/bin/python
+.venv/.bulk-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what bulk classifying needs into .venv (Ray: about 500 MB, once)"
 	$(call install,$(RUNTIME)$(comma)bulk)
 
-.venv/.testing-$(RUNTIME): pyproject.toml | .venv/bin/python
+.venv/.testing-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
 	$(call install,$(RUNTIME)$(comma)train$(comma)bulk$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
 
@@ -137,11 +137,32 @@ lint: $(TESTING) ## ruff, mypy, and vermin: Python 3.8 for what runs on the devi
 	@$(RUN) -c 'from vermin import main; main()' --quiet --no-tips --no-parse-comments --violations -t=3.9- \
 	  export benchmarks tests
 
+test-oldest: ## unit tests with Python 3.8 (server) and 3.9 (export), where such an interpreter can be had
+	@tests/oldest_pythons.sh
+
+lock: ## renew constraints.txt: the newest versions that pyproject.toml allows, for every Python and machine
+	@python3 -m venv .venv-uv
+	@.venv-uv/bin/python -m pip install $(PIP_FLAGS) --upgrade uv
+	@.venv-uv/bin/uv pip compile --quiet --no-config --no-python-downloads --universal --python-version 3.8 --upgrade \
+	  --no-header --no-annotate --all-extras --output-file constraints.txt pyproject.toml
+	@sed -i '1i # Versions that make serve and make test install, for every Python and machine. Renewed by make lock.' constraints.txt
+
 audit: $(TESTING) ## look the installed packages up for known weaknesses; one that was skipped counts as not run
 	@$(RUN) -m tests.dependency_audit
 
+# A file's tests stay in one process, which share what its fixtures made; files go in the order of their names, in which
+# the longest do not come last. JOBS=0: all in one process.
+JOBS ?= auto
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# With FWHT_REQUIRE_TOOLS=1 those of docker/ run where their tools are.
+ifeq ($(FWHT_REQUIRE_TOOLS),1)
+test: test-docker
+PARALLEL += --ignore tests/docker
+endif
+
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1, FWHT_REQUIRE_TOOLS=1: no GPU, nginx or Ray fails instead of skipping)
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) --durations=10 $(ARGS)
 
 .PHONY: image install uninstall doctor report test-docker test-image test-arm
 
@@ -167,7 +188,7 @@ report: ## collect what a report about a board needs, into build/report.md
 	@touch $@
 
 test-docker: .venv-docker/.done ## all about images and manifests that needs no board; a missing tool fails
-	@REQUIRE_TOOLS=1 .venv-docker/bin/python -m pytest tests/docker $(ARGS)
+	@FWHT_REQUIRE_TOOLS=1 .venv-docker/bin/python -m pytest tests/docker $(ARGS)
 
 test-image: ## (root) build the CPU image on a Debian made here, without a registry, and smoke-test it
 	@tests/docker/cpu_image.sh
@@ -186,6 +207,7 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.serving.bulk
 
 soak: $(TESTING) ## most of an hour: overload, broken requests, killed servers and bulk runs; JSON into build/bench/
+	@$(RUN) -m pytest --full -m slow tests/export tests/plugins tests/test_served_accuracy.py
 	@$(RUN) -m benchmarks.serving.overload
 	@$(RUN) -m benchmarks.serving.fuzz
 	@$(RUN) -m benchmarks.serving.schema_fuzz
@@ -196,5 +218,5 @@ bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time
 	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
 
 clean: ## remove .venv and caches; build/ with what you trained stays
-	rm -rf .venv .venv-docker .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.." || exit
 python=${PYTHON:-python3}
 out=${OUT:-build/bench}
 mkdir -p "$out" build
-export FWHT_REQUIRE_GPU=1 PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines make_engines serving)
 table=()
@@ -86,7 +86,7 @@ make_engines() {
 for name in "${steps[@]}"; do
   case $name in
     build) step build build_libraries ;;
-    kernels) step kernels "$python" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_kernels.py ;;
+    kernels) step kernels env FWHT_REQUIRE_GPU=1 "$python" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_kernels.py ;;
     sanitize) PYTHON=$python step sanitize plugins/sanitize.sh ;;
     bench)
       LINES_SHOWN=150 TENSORRT_PYTHON=$(tensorrt_python) step bench "$python" -m benchmarks.kernels.plugin
@@ -97,7 +97,7 @@ for name in "${steps[@]}"; do
         row "not run" "engines: no interpreter has tensorrt" 0
       else
         has "$python" onnxruntime PIL && step labels "$python" -m tests.plugins.onnx_labels ${DATA:+"$DATA"}
-        step engines "$(tensorrt_python)" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_engines.py
+        step engines env FWHT_REQUIRE_GPU=1 "$(tensorrt_python)" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_engines.py
       fi
       ;;
     make_engines)

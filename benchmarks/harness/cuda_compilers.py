@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -90,11 +92,24 @@ class Nvcc:
             return run_command([*command, str(path), "-o", f"{path}.cubin"])
 
 
+def add_wheel_toolkit(environment: Mapping[str, str]) -> dict[str, str]:
+    """With nvcc of the wheels in PATH (extra `kernels`), where the machine has no CUDA toolkit of its own."""
+    added = dict(environment)
+    if shutil.which("nvcc") is None and not any(Path("/usr/local").glob("cuda*/bin/nvcc")):
+        try:
+            toolkit = find_wheel("cu13")
+        except WheelMissing:
+            return added
+        added["PATH"] = f"{added.get('PATH', '')}{os.pathsep}{toolkit / 'bin'}"
+        added["LIBRARY_PATH"] = str(toolkit / "lib")  # nvcc looks in lib64
+    return added
+
+
 def find_settings() -> dict[str, str]:
     """What find_cuda.sh writes for make. The architecture named is one that every CUDA from 11.8 on knows."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["sh", str(PLUGINS / "find_cuda.sh"), folder]
-        environment = {**os.environ, "CUDA_ARCH": "90"}
+        environment = {**add_wheel_toolkit(os.environ), "CUDA_ARCH": "90"}
         found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if found.returncode not in (0, 2):  # 2: no TensorRT, which the kernels do without
             raise CompilerMissing(found.stderr.splitlines()[0])

@@ -20,7 +20,7 @@ from benchmarks.harness.kernel_library import PLUGIN, Library, Stream
 from tests.plugins.onnx_labels import LABELS, normalised
 
 if find_spec("tensorrt") is None:  # one that is there and broken shows itself
-    if os.environ.get("FWHT_REQUIRE_GPU") == "1":
+    if os.environ.get("TESTS_REQUIRE_GPU") == "1":
         raise RuntimeError("FWHT_REQUIRE_GPU=1, and TensorRT's Python package is not there: install tensorrt")
     pytest.skip("needs TensorRT's Python package", allow_module_level=True)
 

@@ -135,7 +135,7 @@ def test_cuda_that_fell_back_is_a_problem(path: Path) -> None:
 @pytest.mark.gpu
 def test_cuda(path: Path, backend: OnnxRuntimeBackend) -> None:
     on_gpu = OnnxRuntimeBackend(path, "cuda")
-    if on_gpu.provider == "cpu" and os.environ.get("FWHT_REQUIRE_GPU") != "1":
+    if on_gpu.provider == "cpu" and os.environ.get("TESTS_REQUIRE_GPU") != "1":
         pytest.skip(f"needs onnxruntime-gpu and a GPU: {on_gpu.problem}")
     assert on_gpu.provider == "cuda" and on_gpu.problem is None
     np.testing.assert_allclose(on_gpu.infer(batch(2)), backend.infer(batch(2)), atol=0.05)  # TF32 in convolutions

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Iterator
 
 import pytest
 
@@ -74,8 +77,22 @@ def test_nothing_there(tmp_path: Path) -> None:
         open_source(write(tmp_path / "empty.bin", bytes(4))).list_names()
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="nothing is unreadable for root")
-def test_an_unreadable_folder_is_not_passed_over(tmp_path: Path) -> None:
-    write(tmp_path / "closed" / "a.jpg").parent.chmod(0)
-    with pytest.raises(StartupError, match="cannot list .*closed .Permission denied"):
-        open_source(tmp_path).list_names()
+@contextmanager
+def drop_root() -> Iterator[None]:
+    """Nothing is unreadable for root."""
+    user = os.geteuid()
+    os.seteuid(65534 if user == 0 else user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
+def test_an_unreadable_folder_is_not_passed_over() -> None:
+    with TemporaryDirectory() as name:  # pytest's own folders are closed to others than their owner
+        folder = Path(name)
+        folder.chmod(0o755)
+        write(folder / "closed" / "a.jpg").parent.chmod(0)
+        with pytest.raises(StartupError, match="cannot list .*closed .Permission denied"), drop_root():
+            open_source(folder).list_names()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,9 +74,9 @@ def test_axe_finds_nothing_serious(browser: Browser, two_models: ServerProcess, 
         assert findings(visitor) == []
 
 
-@pytest.mark.skipif("PAGE_PICTURES" not in os.environ, reason="PAGE_PICTURES=docs writes the pictures of the README")
-def test_pictures(browser: Browser, two_models: ServerProcess) -> None:
-    folder = ROOT / os.environ["PAGE_PICTURES"]
+def test_pictures(browser: Browser, two_models: ServerProcess, tmp_path: Path) -> None:
+    """The page as the README shows it; PAGE_PICTURES=docs writes the pictures there."""
+    folder = ROOT / os.environ.get("PAGE_PICTURES", tmp_path)
     for scheme, width, name in (("light", 1100, "answer"), ("dark", 1100, "compare"), ("light", 390, "phone")):
         with open_page(browser, two_models.url, width, 1000, color_scheme=scheme) as visitor:
             visitor.page.check("#wanted")
