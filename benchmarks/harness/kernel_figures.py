@@ -61,6 +61,10 @@ SOURCES = {
             template __device__ const int shared_bytes<__VA_ARGS__>;
         #define INSTANCE(...) INSTANTIATE(FWHT_LAYER_TILE(__VA_ARGS__))
         FWHT_LAYER_INSTANCES(INSTANCE)
+        #define INSTANTIATE_PATHS(...)                                                           \\
+            template __global__ void fwht_layer_paths_kernel<__VA_ARGS__>(const FwhtLayerParams);
+        #define PATHS(...) INSTANTIATE_PATHS(FWHT_LAYER_TILE(__VA_ARGS__))
+        FWHT_LAYER_PATHS_INSTANCES(PATHS)
         }
     """,
     "MFDepthwiseConv": """

@@ -30,7 +30,8 @@ inline int64_t blocks_of(const TileFacts& tile, const FwhtLayerParams& params) {
 // Whether the kernel of this tile computes these parameters on this device.
 inline bool fits(const TileFacts& tile, const FwhtLayerParams& params, const Device& device) {
     const bool pairs = tile.layout == kHWC8 || params.pixels % tile.vec == 0;
-    return tile.type == params.type && tile.layout == params.layout && tile.n == params.n && pairs &&
+    const bool paths = params.paths > 1 || params.soft != 0;
+    return (tile.width == kPaths) == paths && tile.type == params.type && tile.layout == params.layout && tile.n == params.n && pairs &&
            tile.shared_bytes <= device.shared_bytes;
 }
 
@@ -72,6 +73,7 @@ constexpr TileFacts facts_of(int width) {
 
 #define FWHT_TILE_FACTS(width, ...) facts_of<FWHT_LAYER_TILE(width, __VA_ARGS__)>(width),
 
-static const TileFacts kTiles[] = {FWHT_LAYER_INSTANCES(FWHT_TILE_FACTS)};
+static const TileFacts kTiles[] = {FWHT_LAYER_INSTANCES(FWHT_TILE_FACTS)
+                                       FWHT_LAYER_PATHS_INSTANCES(FWHT_TILE_FACTS)};
 
 }  // namespace fwht

@@ -10,7 +10,9 @@ using Kernel = void (*)(const FwhtLayerParams);
 
 #define FWHT_KERNEL(...) fwht_layer_kernel<FWHT_LAYER_TILE(__VA_ARGS__)>,
 
-const Kernel kKernels[] = {FWHT_LAYER_INSTANCES(FWHT_KERNEL)};
+#define FWHT_PATHS_KERNEL(...) fwht_layer_paths_kernel<FWHT_LAYER_TILE(__VA_ARGS__)>,
+
+const Kernel kKernels[] = {FWHT_LAYER_INSTANCES(FWHT_KERNEL) FWHT_LAYER_PATHS_INSTANCES(FWHT_PATHS_KERNEL)};
 
 cudaError_t current_device(Device& device) {
     int id = 0;

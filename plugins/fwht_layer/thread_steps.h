@@ -44,12 +44,13 @@ struct ThreadSteps {
     }
 
     // After a barrier. Each thread writes back the very places it has read, so no barrier is needed in between.
+    template <bool kPaths>
     FWHT_HD void threshold_rows() {
         if (T::kColumns > 1) {
             shared_memory.get_rows(column, v);
             transform<T::kColumns>(v);
         }
-        if (params.paths == 1 && params.soft == 0) {
+        if (!kPaths) {
             FWHT_UNROLL
             for (int m = 0; m < T::kRows; m += kChunk) {
                 threshold(m);

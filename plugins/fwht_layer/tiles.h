@@ -6,6 +6,7 @@
 //   kNormal  8192 values a block, 33 to 36 KiB of shared memory
 //   kWide    most pixels a block, for type float16 in NCHW, whose 32-byte sectors hold 16 pixels; more than 48 KiB of
 //            shared memory, which a block can have from sm_70 on
+//   kPaths   for several paths, or a soft one: one tile for each n, type and layout, which every GPU can launch
 // vec 2 needs an even H * W.
 #pragma once
 
@@ -13,7 +14,7 @@
 
 namespace fwht {
 
-enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3 };
+enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4 };
 
 }  // namespace fwht
 
@@ -63,3 +64,33 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3 };
     FWHT_LAYER_NCHW_INSTANCES(X, Half)         \
     X(kWide, Half, kNCHW, 32, 32, 16, 2)       \
     FWHT_LAYER_HWC8_INSTANCES(X)
+
+// The kernels of several paths and of soft ones, a list of their own, so that those of one smooth path are compiled as
+// if there were no others: sharing them costs registers, and spills.
+#define FWHT_LAYER_NCHW_PATHS_INSTANCES(X, type) \
+    X(kPaths, type, kNCHW, 2, 1, 128, 1)       \
+    X(kPaths, type, kNCHW, 4, 1, 128, 1)       \
+    X(kPaths, type, kNCHW, 8, 1, 128, 1)       \
+    X(kPaths, type, kNCHW, 16, 1, 128, 1)      \
+    X(kPaths, type, kNCHW, 8, 4, 64, 1)        \
+    X(kPaths, type, kNCHW, 8, 8, 32, 1)        \
+    X(kPaths, type, kNCHW, 16, 8, 32, 1)       \
+    X(kPaths, type, kNCHW, 16, 16, 16, 1)      \
+    X(kPaths, type, kNCHW, 32, 16, 8, 1)       \
+    X(kPaths, type, kNCHW, 32, 32, 8, 1)       \
+    X(kPaths, type, kNCHW, 64, 32, 4, 1)       \
+    X(kPaths, type, kNCHW, 64, 64, 2, 1)
+
+#define FWHT_LAYER_PATHS_INSTANCES(X)          \
+    FWHT_LAYER_NCHW_PATHS_INSTANCES(X, float)  \
+    FWHT_LAYER_NCHW_PATHS_INSTANCES(X, Half)   \
+    X(kPaths, Half, kHWC8, 8, 1, 128, 1)       \
+    X(kPaths, Half, kHWC8, 8, 2, 64, 1)        \
+    X(kPaths, Half, kHWC8, 8, 4, 32, 1)        \
+    X(kPaths, Half, kHWC8, 8, 8, 16, 1)        \
+    X(kPaths, Half, kHWC8, 16, 8, 16, 1)       \
+    X(kPaths, Half, kHWC8, 16, 16, 8, 1)       \
+    X(kPaths, Half, kHWC8, 32, 16, 8, 1)       \
+    X(kPaths, Half, kHWC8, 32, 32, 4, 1)       \
+    X(kPaths, Half, kHWC8, 64, 32, 4, 1)       \
+    X(kPaths, Half, kHWC8, 64, 64, 2, 1)

@@ -15,7 +15,7 @@ using namespace fwht;
 constexpr int kCount = sizeof(kTiles) / sizeof(kTiles[0]);
 constexpr float kPoison = -1.0e30f;
 
-template <typename T>
+template <typename T, bool kPaths>
 void run_block(const FwhtLayerParams& params, int64_t block) {
     alignas(16) static float shared[T::kSharedBytes / sizeof(float)];
     for (float& value : shared) {
@@ -30,7 +30,7 @@ void run_block(const FwhtLayerParams& params, int64_t block) {
         threads[i].load_columns();
     }
     for (int i = T::kThreads; i-- > 0;) {
-        threads[i].threshold_rows();
+        threads[i].template threshold_rows<kPaths>();
     }
     for (int i = 0; i < T::kThreads; ++i) {
         threads[i].store_columns();
@@ -40,10 +40,10 @@ void run_block(const FwhtLayerParams& params, int64_t block) {
     }
 }
 
-template <typename T>
+template <typename T, bool kPaths>
 void run(const FwhtLayerParams& params, int64_t blocks) {
     for (int64_t block = 0; block < blocks; ++block) {
-        run_block<T>(params, block);
+        run_block<T, kPaths>(params, block);
     }
 }
 
@@ -77,12 +77,12 @@ int most_conflicts(bool rows) {
 #define FWHT_CONFLICTS(...) most_conflicts<FWHT_LAYER_TILE(__VA_ARGS__)>,
 
 using Conflicts = int (*)(bool);
-const Conflicts kConflicts[] = {FWHT_LAYER_INSTANCES(FWHT_CONFLICTS)};
+const Conflicts kConflicts[] = {FWHT_LAYER_INSTANCES(FWHT_CONFLICTS) FWHT_LAYER_PATHS_INSTANCES(FWHT_CONFLICTS)};
 
-#define FWHT_RUN(...) run<FWHT_LAYER_TILE(__VA_ARGS__)>,
+#define FWHT_RUN(width, ...) run<FWHT_LAYER_TILE(width, __VA_ARGS__), width == kPaths>,
 
 using Run = void (*)(const FwhtLayerParams&, int64_t);
-const Run kRuns[] = {FWHT_LAYER_INSTANCES(FWHT_RUN)};
+const Run kRuns[] = {FWHT_LAYER_INSTANCES(FWHT_RUN) FWHT_LAYER_PATHS_INSTANCES(FWHT_RUN)};
 
 }  // namespace
 

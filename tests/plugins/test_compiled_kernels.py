@@ -75,10 +75,10 @@ def test_what_a_board_cannot_launch_has_another_kernel_there(figures: list[Figur
         assert {case_of(k) for k in of_board if k.launchable} == {case_of(k) for k in of_board}, architecture
 
 
-def case_of(kernel: Figures) -> tuple[str, int]:
-    """What a launch needs a kernel for: type and layout, and n."""
+def case_of(kernel: Figures) -> tuple[str, int, bool]:
+    """What a launch needs a kernel for: type and layout, n, and whether there are paths."""
     types, rows, columns = template_match(kernel.kernel)
-    return types, rows * columns
+    return types, rows * columns, "fwht_layer_paths_kernel" in kernel.kernel
 
 
 def template_match(name: str) -> tuple[str, int, int]:
@@ -90,8 +90,8 @@ def template_match(name: str) -> tuple[str, int, int]:
 def test_the_oldest_boards_have_a_kernel_for_every_length(figures: list[Figures]) -> None:
     oldest = min(k.architecture for k in figures)
     lengths = {
-        case_of(k)[1]
+        case_of(k)[1:]
         for k in figures
         if k.op == "FWHTLayer" and k.architecture == oldest and k.shared_bytes <= EVERYWHERE
     }
-    assert lengths == {2**power for power in range(1, 13)}
+    assert lengths == {(2**power, paths) for power in range(1, 13) for paths in (False, True)}

@@ -19,6 +19,8 @@ from export.ops.contract import PLUGINS, read_contract
 from tests.plugins.host import Memory, compiled
 
 CONTRACT = read_contract("fwht_layer")
+WIDTHS = ("narrow", "packed", "normal", "wide", "paths")
+NARROW, PACKED, NORMAL, WIDE, PATHS = range(5)
 SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
 
 
@@ -40,6 +42,16 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def tiles(library: ctypes.CDLL) -> list[TileFacts]:
     facts: list[TileFacts] = [library.fwht_tile(i).contents for i in range(library.fwht_tile_count())]
     return facts
+
+
+def find_tiles(library: ctypes.CDLL, layer: LayerCase, kind: int = FLOAT32, layout: int = NCHW) -> list[int]:
+    """The indices of the tiles that compute the layer."""
+    paths = layer.paths > 1 or layer.soft == 1
+    return [
+        index
+        for index, tile in enumerate(tiles(library))
+        if (tile.n, tile.type, tile.layout, tile.width == PATHS) == (layer.n, kind, layout, paths)
+    ]
 
 
 def params_of(layer: LayerCase, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
@@ -98,12 +110,16 @@ def layers(n: int, generator: np.random.Generator) -> list[LayerCase]:
     return [LayerCase(n, n, n, 0, 1, 6), LayerCase(some, few, n), *pooled]
 
 
-def layers_of_paths(n: int, index: int) -> list[LayerCase]:
-    """Paths of either kind: two in turn for each tile, so that neighbouring tiles get all."""
-    three, eight = LayerCase(n, n, n, 1, 1, 6, paths=3), LayerCase(n, max(n // 2, 1), n, paths=8)
-    one, soft = LayerCase(n, max(n // 2, 1), n, 0, soft=1), LayerCase(n, n, n, 0, paths=3, soft=1)
-    most = LayerCase(max(n // 2, 1), n, n, paths=8, soft=1)
-    return [(three, one), (eight, soft), (three, most)][index % 3]  # type: ignore[return-value]
+def layers_of_paths(n: int) -> list[LayerCase]:
+    """One, three and eight paths of either kind, at full width or cut at one end."""
+    half = max(n // 2, 1)
+    smooth = [LayerCase(n, n, n, 1, 1, 6, paths=3), LayerCase(n, half, n, paths=8)]
+    soft = [
+        LayerCase(half, n, n, 0, soft=1),
+        LayerCase(n, half, n, paths=3, soft=1),
+        LayerCase(n, n, n, paths=8, soft=1),
+    ]
+    return [*smooth, *soft]
 
 
 def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, generator: np.random.Generator) -> float:
@@ -122,9 +138,9 @@ def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, g
 def test_every_tile(library: ctypes.CDLL) -> None:
     generator = np.random.default_rng(1)
     for index, tile in enumerate(tiles(library)):
-        cases = [*layers(tile.n, generator), *layers_of_paths(tile.n, index)]
+        cases = layers_of_paths(tile.n) if tile.width == PATHS else layers(tile.n, generator)
         shares = [check(library, index, tile, layer, generator) for layer in cases]
-        name = f"{('narrow', 'packed', 'normal', 'wide')[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
+        name = f"{WIDTHS[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
         print(f"{name} {('NCHW', 'HWC8')[tile.layout]} vec {tile.vec}: up to {max(shares):.0%} of the tolerance used")
 
 
@@ -146,13 +162,11 @@ def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int, p
     weights = layer.draw_weights(generator)
     weights["thresholds"] = np.tile(np.arange(1024, dtype=np.float32) / 10240, paths)
     x = generator.normal(0, 1, (1, 1024, 4, 4)).astype(DTYPES[kind])
-    for index, tile in enumerate(tiles(library)):
-        if (tile.n, tile.type, tile.layout) == (1024, kind, layout):
-            error = measure_fwht_layer_error(
-                layer, weights, x, run(library, index, layer, weights, x, None, kind, layout), kind
-            )
-            print(f"{error.relative / allowed:.0%} of the contract's tolerance used")
-            assert error.relative <= allowed
+    for index in find_tiles(library, layer, kind, layout):
+        y = run(library, index, layer, weights, x, None, kind, layout)
+        error = measure_fwht_layer_error(layer, weights, x, y, kind)
+        print(f"{error.relative / allowed:.0%} of the contract's tolerance used")
+        assert error.relative <= allowed
 
 
 @pytest.mark.parametrize(("paths", "soft"), [(1, 0), (3, 0), (1, 1)])
@@ -160,7 +174,7 @@ def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL, paths: int, soft: int) -
     layer, generator = LayerCase(32, 32, 32, activation=6, paths=paths, soft=soft), np.random.default_rng(3)
     x = generator.normal(0, 1, (1, 32, 2, 3)).astype(np.float32)
     x[0, 5, 1, 1] = np.nan
-    (index,) = (i for i, tile in enumerate(tiles(library)) if (tile.n, tile.type) == (32, FLOAT32))
+    (index,) = find_tiles(library, layer)
     y = run(library, index, layer, layer.draw_weights(generator), x)
     assert np.isnan(y[0, :, 1, 1]).all()
     assert np.isnan(y).sum() == 32
@@ -173,7 +187,7 @@ def test_a_soft_path_keeps_zero_and_jumps_below_a_negative_threshold(library: ct
     weights = {name: values.astype(np.float32) for name, values in weights.items()}
     x = np.zeros((1, 32, 1, 3), np.float32)
     x[0, 0, 0, 1:] = 1e-20, -1e-20  # each u is 1e-20 / sqrt(32), and so each v is 1 or -1
-    (index,) = (i for i, tile in enumerate(tiles(library)) if (tile.n, tile.type) == (32, FLOAT32))
+    (index,) = find_tiles(library, layer)
     y = run(library, index, layer, weights, x)
     root = np.sqrt(np.float32(32))
     wanted = np.stack([np.zeros(32), np.eye(32)[0] * root, -np.eye(32)[0] * root], axis=1)
@@ -183,7 +197,6 @@ def test_a_soft_path_keeps_zero_and_jumps_below_a_negative_threshold(library: ct
 # multiprocessors, and the bytes of shared memory of a block and of a multiprocessor
 Board = tuple[int, int, int]
 NANO, ORIN, H100 = (1, SMALLEST_BOARD, 65536), (8, 163 * 1024, 164 * 1024), (132, 227 * 1024, 228 * 1024)
-NARROW, PACKED, NORMAL, WIDE = range(4)
 
 
 def chosen(library: ctypes.CDLL, layer: LayerCase, shape: tuple[int, ...], device: Board, kind: int) -> TileFacts:
@@ -217,8 +230,10 @@ def test_choice(library: ctypes.CDLL, shape: tuple[int, ...], device: Board, kin
 def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, int], n: int, kind: int) -> None:
     """On the smallest board, whose blocks have 48 KiB of shared memory, and on the largest."""
     for device in (NANO, H100):
-        tile = chosen(library, LayerCase(n, n, n), (3, n, *size), device, kind)
-        assert tile.shared_bytes <= device[1] and tile.threads <= 1024
+        for layer in (LayerCase(n, n, n), LayerCase(n, n, n, paths=3), LayerCase(n, n, n, soft=1)):
+            tile = chosen(library, layer, (3, n, *size), device, kind)
+            assert tile.shared_bytes <= device[1] and tile.threads <= 1024
+            assert (tile.width == PATHS) == (layer.paths + layer.soft > 1)
 
 
 @pytest.mark.parametrize(

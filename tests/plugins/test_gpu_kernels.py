@@ -5,6 +5,7 @@ Before that, `make plugin`. FWHT_SEED=n repeats a run; its seed is printed where
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from contextlib import ExitStack
@@ -76,7 +77,8 @@ def random_case(generator: np.random.Generator, form: Format, n: int) -> Case:
     side = min(37, int(pixels**0.5))
     height, width = (int(s) for s in generator.integers(1, side + 1, 2))
     batch = int(generator.integers(1, min(5, max(1, pixels // (height * width))) + 1))
-    layer = LayerCase(in_channels, out_channels, n, keep_dc, pool, activation)
+    paths, soft = int(generator.choice([1, 1, 2, 3, 8])), int(generator.choice([0, 0, 1]))
+    layer = LayerCase(in_channels, out_channels, n, keep_dc, pool, activation, paths, soft)
     return case(generator, layer, (batch, height, width), form, residual=bool(generator.integers(2)))
 
 
@@ -96,8 +98,9 @@ def all_sizes() -> list[tuple[Format, int]]:
 @pytest.mark.parametrize(("form", "n"), all_sizes(), ids=str)
 def test_every_size(library: Library, form: Format, n: int) -> None:
     generator = np.random.default_rng([SEED, n])
-    for residual in (False, True):
-        layer = LayerCase(n, n, n, activation=6)
+    kinds = [{}, {"paths": 3}, {"soft": 1}, {"paths": 8, "soft": 1}]
+    for residual, kind in itertools.product((False, True), kinds):
+        layer = LayerCase(n, n, n, activation=6, **kind)
         made = case(generator, layer, (1, 7, 5), form, residual)
         show_and_hold(made, made.run(library))
 

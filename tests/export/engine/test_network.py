@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
 
+from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model
 from benchmarks.harness.tiny_models import make_tiny_model
 from export.engine import network as network_module
 from export.engine.network import BuildError, find_plugin_nodes, parse_network, require_plugins
@@ -37,6 +39,15 @@ def test_functions_are_dropped_so_an_operator_without_plugin_fails(trt: Any) -> 
     with pytest.raises(BuildError, match="did not find the plugin.*make plugin") as caught:
         parse_network(trt.Builder(get_logger()), make_tiny_model().SerializeToString(), half=False)
     assert all(f"{name} (" in str(caught.value) for name in CUSTOM)
+
+
+def test_a_plugin_library_from_before_paths_is_told_apart(trt: Any) -> None:
+    """As it has no version 2 of the op: the node is refused, not computed as a layer of one path."""
+    layer = LayerCase(3, 5, 8, paths=2, soft=1)
+    model = make_fwht_layer_model(layer, layer.draw_weights(np.random.default_rng(0)), 4, 4)
+    assert [node.integers["paths"] for node in read_nodes(model.SerializeToString())] == [2]
+    with pytest.raises(BuildError, match=r"did not find the plugin.*layer \(FWHTLayer\).*another version.*make plugin"):
+        parse_network(trt.Builder(get_logger()), model.SerializeToString(), half=False)
 
 
 def test_an_imported_body_is_noticed(trt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
