@@ -31,7 +31,7 @@ BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin engine test test-oldest lint lock audit
+.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin native engine test test-oldest lint lock audit
 .PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
@@ -120,6 +120,9 @@ endef
 
 plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", into build/libfwht_plugin.so
 	@$(MAKE) --no-print-directory -f plugins/Makefile
+
+native: ## build the CPU kernels for ONNX Runtime into build/libfwht_onnxruntime.so (needs a C++ compiler)
+	@plugins/build_native.sh
 
 engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
 	$(need_pycuda)

@@ -1,0 +1,23 @@
+// The library from C, Python (ctypes) and the server, beside what ONNX Runtime calls. All functions may be called from
+// any thread; sentences are static or belong to the calling thread until its next call.
+#pragma once
+
+#include "../fwht_layer/params.h"
+
+#define FWHT_API extern "C" __attribute__((visibility("default")))
+
+// Raised when a function or structure here, or the meaning of an op, is no longer that of the version before.
+enum : int { kFwhtNativeAbi = 1 };
+
+FWHT_API int fwht_native_abi();
+FWHT_API const char* fwht_native_version();
+
+// "avx2"; null where FWHT_CPU names a set that this machine lacks, and fwht_native_refusal says so.
+FWHT_API const char* fwht_native_instruction_set();
+FWHT_API const char* fwht_native_refusal();
+
+// Every op against stored answers, in about a millisecond. Null where all are right, else what is wrong.
+FWHT_API const char* fwht_native_self_check();
+
+// One run on `threads` threads. Null where it was done, else the sentence that says why not.
+FWHT_API const char* fwht_native_fwht_layer(const fwht::FwhtLayerParams* params, int threads);

@@ -1,0 +1,23 @@
+// The kernels of one instruction set. Each set is a translation unit of its own, compiled with its own flags.
+#pragma once
+
+#include "../fwht_layer/cpu_plan.h"
+
+namespace fwht {
+
+struct CpuKernels {
+    const char* name;  // as in FWHT_CPU
+    int lanes;
+    int wide_lanes;
+    void (*run_fwht_layer_part)(const FwhtLayerParams&, const FwhtLayerCpuPlan&, int64_t part, void* scratch);
+};
+
+extern const CpuKernels kBaselineKernels;
+#if defined(__x86_64__)
+extern const CpuKernels kAvx2Kernels;
+extern const CpuKernels kAvx512Kernels;
+#elif defined(__aarch64__)
+extern const CpuKernels kNeonKernels;
+#endif
+
+}  // namespace fwht

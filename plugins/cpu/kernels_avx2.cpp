@@ -1,0 +1,9 @@
+#define FWHT_VECTOR "vector_avx2.h"
+#include "../fwht_layer/cpu_part.h"
+#include "kernels.h"
+
+namespace fwht {
+
+const CpuKernels kAvx2Kernels = {"avx2", kLanes, kWideLanes, run_fwht_layer_part};
+
+}  // namespace fwht

@@ -1,0 +1,9 @@
+#define FWHT_VECTOR "vector_avx512.h"
+#include "../fwht_layer/cpu_part.h"
+#include "kernels.h"
+
+namespace fwht {
+
+const CpuKernels kAvx512Kernels = {"avx512", kLanes, kWideLanes, run_fwht_layer_part};
+
+}  // namespace fwht

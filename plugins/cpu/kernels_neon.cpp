@@ -1,0 +1,9 @@
+#define FWHT_VECTOR "vector_neon.h"
+#include "../fwht_layer/cpu_part.h"
+#include "kernels.h"
+
+namespace fwht {
+
+const CpuKernels kNeonKernels = {"neon", kLanes, kWideLanes, run_fwht_layer_part};
+
+}  // namespace fwht

@@ -1,0 +1,107 @@
+#include "self_check.h"
+
+#include <cmath>
+#include <vector>
+
+#include "../fwht_layer/check.h"
+#include "instruction_sets.h"
+#include "scratch.h"
+#include "../tensorrt/refuse.h"
+
+namespace fwht {
+namespace {
+
+// Inputs without a random generator: multiples of 1/8 from -1 to 1, weights of either sign.
+std::vector<float> pattern(int64_t count, int step) {
+    std::vector<float> values(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i) {
+        values[static_cast<size_t>(i)] = static_cast<float>((i * step + 5) % 17 - 8) / 8.0f;
+    }
+    return values;
+}
+
+// The sum of y_i ((7 i) mod 13 - 6): a single number that any wrong output changes.
+double digest(const std::vector<float>& y) {
+    double sum = 0;
+    for (size_t i = 0; i < y.size(); ++i) {
+        sum += static_cast<double>(y[i]) * static_cast<double>(static_cast<int>(7 * i % 13) - 6);
+    }
+    return sum;
+}
+
+struct FwhtLayerAnswer {
+    int batch, pixels, in_channels, out_channels, n, pool, keep_dc, activation, paths, soft, ones, residual;
+    double digest;  // from the float64 reference (tests/plugins/test_cpu_self_check.py)
+};
+
+constexpr FwhtLayerAnswer kFwhtLayerAnswers[] = {
+    {1, 9, 96, 576, 1024, 1, 1, 6, 1, 0, 1, 0, -14.623753},   {2, 16, 576, 96, 1024, 1, 1, 0, 1, 0, 0, 1, 95.319610},
+    {1, 5, 320, 1280, 2048, 1, 0, 1, 1, 0, 1, 0, -29.552617}, {1, 3, 4096, 2049, 4096, 1, 1, 0, 1, 0, 0, 0, 99.124723},
+    {3, 1, 2, 1, 2, 1, 1, 0, 1, 0, 0, 0, 5.089682},           {2, 7, 5, 8, 16, 1, 0, 6, 3, 1, 0, 1, 4.217529},
+    {1, 20, 60, 20, 64, 3, 1, 1, 2, 0, 0, 0, 16.605247},      {1, 35, 130, 250, 256, 1, 1, 0, 3, 1, 0, 0, 107.334885},
+    {1, 600, 250, 20, 256, 2, 1, 6, 1, 1, 1, 1, 15.086487},
+};
+
+bool is_near(double found, double stored) {
+    return std::fabs(found - stored) <= 0.01 + 1e-5 * std::fabs(stored);  // a sum of some thousand roundings
+}
+
+std::string check_answer(const FwhtLayerAnswer& a, const CpuKernels& kernels) {
+    const std::vector<float> x = pattern(int64_t{a.batch} * a.in_channels * a.pixels, 7);
+    const std::vector<float> thresholds = pattern(int64_t{a.n} * a.paths, 3);
+    const std::vector<float> scale =
+        a.ones != 0 ? std::vector<float>(thresholds.size(), 1.0f) : pattern(int64_t{a.n} * a.paths, 11);
+    const std::vector<float> gain = pattern(a.out_channels, 5);
+    const std::vector<float> bias = pattern(a.out_channels, 13);
+    std::vector<float> y(static_cast<size_t>(a.batch) * a.out_channels * a.pixels, NAN);
+    const std::vector<float> residual = pattern(static_cast<int64_t>(y.size()), 4);
+    FwhtLayerParams p{};
+    p.x = x.data();
+    p.thresholds = thresholds.data();
+    p.scale = scale.data();
+    p.gain = gain.data();
+    p.bias = bias.data();
+    p.residual = a.residual != 0 ? residual.data() : nullptr;
+    p.y = y.data();
+    p.batch = a.batch;
+    p.pixels = a.pixels;
+    p.in_channels = a.in_channels;
+    p.out_channels = a.out_channels;
+    p.n = a.n;
+    p.pool = a.pool;
+    p.keep_dc = a.keep_dc;
+    p.activation = a.activation;
+    p.paths = a.paths;
+    p.soft = a.soft;
+    const FwhtLayerCpuPlan plan = plan_fwht_layer(p, kernels.lanes, kernels.wide_lanes);
+    void* scratch = thread_scratch(static_cast<size_t>(plan.scratch_bytes));
+    if (scratch == nullptr) {
+        return "out of memory";
+    }
+    for (int64_t part = 0; part < plan.parts; ++part) {
+        kernels.run_fwht_layer_part(p, plan, part, scratch);
+    }
+    if (!is_near(digest(y), a.digest)) {
+        return "FWHTLayer with " + text_of(a.n) + " thresholds gives " + text_of(digest(y)) + " instead of " +
+               text_of(a.digest) + " with " + kernels.name + ": build the library anew on this machine";
+    }
+    return std::string();
+}
+
+}  // namespace
+
+std::string self_check() {
+    const KernelChoice& choice = chosen_kernels();
+    if (choice.kernels == nullptr) {
+        return choice.refusal;
+    }
+    for (const FwhtLayerAnswer& answer : kFwhtLayerAnswers) {
+        const std::string wrong = check_answer(answer, *choice.kernels);
+        if (!wrong.empty()) {
+            return wrong;
+        }
+    }
+    return std::string();
+}
+
+}  // namespace fwht

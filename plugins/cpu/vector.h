@@ -1,0 +1,31 @@
+// The vectors of the instruction set that this translation unit is compiled for (FWHT_VECTOR names its header):
+//
+//     Vector, kLanes, kRegisters    one register of float32; +, -, * and / work lane by lane
+//     load, store                   from and to any address of a float
+//     splat(value)                  the value in every lane
+//     multiply_add(a, b, c)         a * b + c; rounded once where the set has a fused instruction, else twice
+//     lower(a, b), upper(a, b)      minimum, maximum; a NaN in b comes through
+//     size_of(a)                    |a|
+//     with_sign_of(size, a)         size, which is not negative, with the sign bit of a
+//     where_not_zero(a, value)      value where a is not 0 (a NaN is not), else 0
+//     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
+//
+// Everything lies in namespaces without a name: each unit has its own, or the linker would keep one set's for all.
+#pragma once
+
+#include FWHT_VECTOR
+
+namespace fwht {
+namespace {
+
+// The compiler must not see that this is 1, or it would turn a multiply-add by it back into an addition.
+FWHT_INLINE Vector hidden_one() {
+    Vector one = splat(1.0f);
+#if defined(__x86_64__)
+    asm("" : "+v"(one));
+#endif
+    return one;
+}
+
+}  // namespace
+}  // namespace fwht

@@ -1,0 +1,29 @@
+// Eight lanes with fused multiply-add, sixteen registers. What each function does is said in vector.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include "unroll.h"
+
+namespace fwht {
+namespace {
+
+typedef __m256 Vector;
+constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
+
+FWHT_INLINE Vector load(const float* from) { return _mm256_loadu_ps(from); }
+FWHT_INLINE void store(float* to, Vector value) { _mm256_storeu_ps(to, value); }
+FWHT_INLINE Vector splat(float value) { return _mm256_set1_ps(value); }
+FWHT_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+FWHT_INLINE Vector lower(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+FWHT_INLINE Vector upper(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+FWHT_INLINE Vector size_of(Vector a) { return _mm256_andnot_ps(splat(-0.0f), a); }
+FWHT_INLINE Vector with_sign_of(Vector size, Vector a) { return _mm256_or_ps(size, _mm256_and_ps(splat(-0.0f), a)); }
+FWHT_INLINE Vector where_not_zero(Vector a, Vector value) {
+    return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ), value);
+}
+FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm256_fnmadd_ps(b, one, a); }
+
+}  // namespace
+}  // namespace fwht

@@ -1,0 +1,52 @@
+// Four lanes without fused multiply-add: SSE2 on x86-64, and whatever the compiler makes of its own vectors elsewhere.
+// What each function does is said in vector.h.
+#pragma once
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "unroll.h"
+
+namespace fwht {
+namespace {
+
+typedef float Vector __attribute__((vector_size(16)));
+typedef int IntVector __attribute__((vector_size(16)));
+typedef Vector VectorInMemory __attribute__((aligned(4), may_alias));
+constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
+
+FWHT_INLINE Vector load(const float* from) { return *reinterpret_cast<const VectorInMemory*>(from); }
+FWHT_INLINE void store(float* to, Vector value) { *reinterpret_cast<VectorInMemory*>(to) = value; }
+FWHT_INLINE Vector splat(float value) { return Vector{value, value, value, value}; }
+FWHT_INLINE IntVector splat_bits(int value) { return IntVector{value, value, value, value}; }
+FWHT_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }
+#if defined(__SSE2__)
+FWHT_INLINE Vector lower(Vector a, Vector b) { return _mm_min_ps(a, b); }
+FWHT_INLINE Vector upper(Vector a, Vector b) { return _mm_max_ps(a, b); }
+#else
+FWHT_INLINE Vector lower(Vector a, Vector b) {
+    const IntVector mask = a < b;
+    return reinterpret_cast<Vector>((reinterpret_cast<IntVector>(a) & mask) | (reinterpret_cast<IntVector>(b) & ~mask));
+}
+FWHT_INLINE Vector upper(Vector a, Vector b) {
+    const IntVector mask = a > b;
+    return reinterpret_cast<Vector>((reinterpret_cast<IntVector>(a) & mask) | (reinterpret_cast<IntVector>(b) & ~mask));
+}
+#endif
+FWHT_INLINE Vector size_of(Vector a) {
+    return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(a) & splat_bits(0x7fffffff));
+}
+FWHT_INLINE Vector with_sign_of(Vector size, Vector a) {
+    const IntVector sign = reinterpret_cast<IntVector>(a) & splat_bits(-0x7fffffff - 1);
+    return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(size) | sign);
+}
+FWHT_INLINE Vector where_not_zero(Vector a, Vector value) {
+    const IntVector mask = a != splat(0.0f);
+    return reinterpret_cast<Vector>(mask & reinterpret_cast<IntVector>(value));
+}
+FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
+
+}  // namespace
+}  // namespace fwht

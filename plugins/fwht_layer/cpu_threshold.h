@@ -1,0 +1,39 @@
+// The two thresholds, lane by lane. Included per instruction set.
+#pragma once
+
+#include "../cpu/vector.h"
+
+namespace fwht {
+namespace {
+
+// tanh(s) as s p(s^2) / q(s^2), |s| held at kFar. The approximation errs by 0.6 u (u = 2^-24) and the roundings add to
+// it: at most 5 u with fused multiply-adds, 7 u without, over all float32 (tests/plugins/test_cpu_threshold.py); the
+// tolerance grants 8. A NaN comes through.
+FWHT_INLINE Vector smooth_sign(Vector s) {
+    constexpr float kFar = 8.8f;
+    const Vector x = upper(splat(-kFar), lower(splat(kFar), s));
+    const Vector z = x * x;
+    Vector p = multiply_add(splat(0.0173105244f), z, splat(26.3357677f));
+    p = multiply_add(p, z, splat(4431.52979f));
+    p = multiply_add(p, z, splat(169054.031f));
+    p = multiply_add(p, z, splat(1262159.25f));
+    Vector q = z + splat(417.9039f);
+    q = multiply_add(q, z, splat(32735.0996f));
+    q = multiply_add(q, z, splat(589773.625f));
+    q = multiply_add(q, z, splat(1262159.25f));
+    return x * p / q;
+}
+
+// max(|s| - threshold, 0).
+FWHT_INLINE Vector excess(Vector size, Vector threshold) { return upper(splat(0.0f), size - threshold); }
+
+template <bool kSoft>
+FWHT_INLINE Vector bend(Vector s, Vector threshold) {
+    const Vector size = size_of(s);
+    const Vector rest = excess(size, threshold);
+    // sgn(0) = 0 matters where the threshold is negative.
+    return kSoft ? where_not_zero(s, with_sign_of(rest, s)) : smooth_sign(s) * rest;
+}
+
+}  // namespace
+}  // namespace fwht

@@ -1,0 +1,80 @@
+"""One random run of the CPU kernel of the FWHT layer: arrays, the float64 reference and the distance allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+import numpy as np
+
+from benchmarks.harness.cpu_library import CpuLibrary, prepare_fwht_layer
+from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
+from export.ops.float32_bounds import U, fwht_layer_bounds
+from export.ops.reference import activate
+from tests.plugins.host import Memory
+
+SECOND_ORDER = 1 + 2.0**-16
+SMALLEST = 2.0**-148
+
+
+@dataclass(frozen=True)
+class CpuFwhtCase:
+    layer: LayerCase
+    batch: int = 1
+    height: int = 4
+    width: int = 4
+    ones: bool = False  # all scales are 1, which has code of its own
+    residual: bool = False
+    seed: int = 0
+
+    def draw_arrays(self) -> tuple[np.ndarray, Weights, np.ndarray | None]:
+        """X, weights and R, or None."""
+        generator = np.random.default_rng(self.seed)
+        weights = self.layer.draw_weights(generator)
+        if self.ones:
+            weights["scale"][:] = 1
+        x = generator.normal(0, 1, (self.batch, self.layer.in_channels, self.height, self.width)).astype(np.float32)
+        x[generator.random(x.shape) < 0.1] = 0
+        shape = (self.batch, self.layer.out_channels, self.height, self.width)
+        return x, weights, generator.normal(0, 1, shape).astype(np.float32) if self.residual else None
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        names = ("keep_dc", "pool", "activation", "paths", "soft")
+        return {name: getattr(self.layer, name) for name in names}
+
+    def run(self, library: CpuLibrary, threads: int = 1) -> np.ndarray:
+        """Y, and a check that nothing beside it was written."""
+        x, weights, residual = self.draw_arrays()
+        params, y = prepare_fwht_layer(x, weights, self.attributes, residual)
+        memory = Memory.of(y)
+        params.y = memory.pointer
+        library.run_fwht_layer(params, threads)
+        assert memory.guards_hold(), "bytes beside the output were overwritten"
+        return memory.inside.view(np.float32).reshape(y.shape)
+
+    def measure_shares(self, libraries: Mapping[str, CpuLibrary]) -> dict[str, float]:
+        """The share of the tolerance that each library's Y uses: above 1 it is wrong, and NaN is never right."""
+        x, weights, residual = self.draw_arrays()
+        linear = LayerCase(**{**vars(self.layer), "activation": 0}).compute_reference(x, weights)
+        added: Any = 0.0 if residual is None else residual.astype(np.float64)
+        allowed = self._bound(x, weights) + U * np.abs(linear + added) * (residual is not None)
+        allowed = SECOND_ORDER * allowed + SMALLEST
+        reference = activate(linear + added, self.layer.activation)
+        return {
+            name: float((np.abs(self.run(library) - reference) / allowed).max()) for name, library in libraries.items()
+        }
+
+    def check(self, libraries: Mapping[str, CpuLibrary]) -> float:
+        """The largest share of the tolerance that was used; fails above 1."""
+        shares = self.measure_shares(libraries)
+        for name, share in shares.items():
+            assert share <= 1, f"{name}, {self}: {share:.0%} of the tolerance"
+        return max(shares.values())
+
+    def _bound(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        # a butterfly rounds once a stage, and the mean of a pool once for each channel
+        stages = int(np.log2(self.layer.n))
+        options = (self.layer.keep_dc, self.layer.paths, self.layer.soft)
+        thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
+        return fwht_layer_bounds(x, thresholds, scale, gain, bias, stages, stages + self.layer.pool, *options)

@@ -1,0 +1,138 @@
+"""The CPU kernel of the FWHT layer against the float64 reference, on every instruction set of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.harness.cpu_library import SETS, CpuLibrary
+from benchmarks.harness.node_models import LayerCase
+from tests.plugins.cpu_fwht_case import CpuFwhtCase
+from tests.plugins.native import native_libraries
+
+SIZES = [2**k for k in range(1, 13)]
+SETS_HERE = sorted({name for names in SETS.values() for name in names})
+
+
+@pytest.fixture(params=SETS_HERE)
+def library(request: pytest.FixtureRequest) -> CpuLibrary:
+    libraries = native_libraries()
+    if request.param not in libraries:
+        pytest.skip(f"this machine has no {request.param}")
+    return libraries[request.param]
+
+
+@pytest.fixture(scope="module")
+def libraries() -> dict[str, CpuLibrary]:
+    return native_libraries()
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_every_size(libraries: dict[str, CpuLibrary], n: int) -> None:
+    """Channels that fill all blocks, some or one of them, with and without what has code of its own."""
+    few, half = n // 16 + 1, n // 2 + 1
+    pairs = (
+        {(1, n), (n, 1)} if n > 1024 else {(1, n), (n, 1), (n, n), (few, half), (half, few), (n // 4 or 1, n // 4 or 1)}
+    )
+    shares = []
+    for in_channels, out_channels in sorted(pairs):
+        layer = LayerCase(in_channels, out_channels, n, activation=6)
+        shares.append(CpuFwhtCase(layer, width=5, ones=True).check(libraries))
+        shares.append(CpuFwhtCase(replace(layer, soft=1), height=1, width=1).check(libraries))
+    print(f"n = {n}: up to {max(shares):.0%} of the tolerance used")
+
+
+@pytest.mark.parametrize("soft", [0, 1])
+@pytest.mark.parametrize("paths", range(1, 9))
+def test_paths(libraries: dict[str, CpuLibrary], paths: int, soft: int) -> None:
+    for n in (8, 128, 1024):
+        layer = LayerCase(n // 2, n // 2 + 1, n, paths=paths, soft=soft, activation=1)
+        case = CpuFwhtCase(layer, height=3, width=3, residual=True, seed=paths)
+        print(f"{case.check(libraries):.0%} of the tolerance used")
+
+
+@pytest.mark.parametrize("n", [64, 256, 1024])
+@pytest.mark.parametrize(("height", "width"), [(23, 23), (1, 513)])
+def test_large_maps(libraries: dict[str, CpuLibrary], height: int, width: int, n: int) -> None:
+    CpuFwhtCase(LayerCase(n // 4, n // 8, n, activation=6), 2, height, width, residual=True).check(libraries)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> CpuFwhtCase:
+    n = draw(st.sampled_from(SIZES[:8]))
+    pool = draw(st.sampled_from([1, 1, 2, 3, 4]))
+    in_channels = draw(st.integers(min(pool, n), n))
+    pool = min(pool, in_channels)
+    layer = LayerCase(
+        in_channels,
+        draw(st.integers(1, in_channels // pool if pool > 1 else n)),
+        n,
+        keep_dc=draw(st.integers(0, 1)),
+        pool=pool,
+        activation=draw(st.sampled_from([0, 1, 6])),
+        paths=draw(st.sampled_from([1, 1, 2, 3])),
+        soft=draw(st.integers(0, 1)),
+    )
+    return CpuFwhtCase(
+        layer,
+        batch=draw(st.integers(1, 20)),
+        height=draw(st.integers(1, 9)),
+        width=draw(st.integers(1, 9)),
+        ones=draw(st.booleans()),
+        residual=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**31)),
+    )
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(case=cases())
+def test_any_shape(libraries: dict[str, CpuLibrary], case: CpuFwhtCase) -> None:
+    case.check(libraries)
+
+
+@pytest.mark.parametrize("n", [16, 1024])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (4, 4), (7, 7), (32, 32)])
+def test_the_same_bits_with_any_threads_and_at_any_place_of_a_batch(
+    library: CpuLibrary, height: int, width: int, n: int
+) -> None:
+    case = CpuFwhtCase(LayerCase(n // 2, n, n), batch=5, height=height, width=width, residual=True)
+    x, weights, residual = case.draw_arrays()
+    assert residual is not None
+    y = case.run(library)
+    for threads in (2, 3, 8):
+        assert case.run(library, threads).tobytes() == y.tobytes()
+    for place in range(5):
+        alone = library.fwht_layer(x[place : place + 1], weights, case.attributes, residual[place : place + 1])
+        assert alone.tobytes() == y[place : place + 1].tobytes()
+    pixels = x.reshape(5, -1, height * width)
+    last = library.fwht_layer(np.ascontiguousarray(pixels[:, :, -1:, None]), weights, case.attributes)
+    many = library.fwht_layer(x, weights, case.attributes).reshape(5, -1, height * width)
+    assert last.reshape(5, -1).tobytes() == many[:, :, -1].tobytes()
+
+
+@pytest.mark.parametrize("soft", [0, 1])
+@pytest.mark.parametrize(("value", "activation"), [(np.nan, 6), (np.nan, 0), (np.inf, 0), (-np.inf, 0)])
+def test_nan_and_infinity_stay_in_their_pixel(library: CpuLibrary, value: float, activation: int, soft: int) -> None:
+    case = CpuFwhtCase(LayerCase(40, 50, 64, activation=activation, soft=soft), batch=3, height=3, width=3)
+    x, weights, _ = case.draw_arrays()
+    y = library.fwht_layer(x, weights, case.attributes)
+    x[1, 3, 1, 2] = value
+    changed = library.fwht_layer(x, weights, case.attributes)
+    assert not np.isfinite(changed[1, :, 1, 2]).any()
+    assert np.isnan(changed[1, :, 1, 2]).all() or not np.isnan(value)
+    changed[1, :, 1, 2] = y[1, :, 1, 2]
+    assert changed.tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("soft", [0, 1])
+def test_zeros_and_negative_thresholds(library: CpuLibrary, soft: int) -> None:
+    """sgn(0) = 0: what is not there stays away although its threshold is below 0."""
+    case = CpuFwhtCase(LayerCase(16, 16, 16, soft=soft), height=5, width=5)
+    x, weights, _ = case.draw_arrays()
+    weights["thresholds"][:] = -1
+    y = library.fwht_layer(np.zeros_like(x), weights, case.attributes)
+    assert (y == weights["bias"][:, None, None]).all()

@@ -1,0 +1,73 @@
+"""The library's check of itself: its stored answers are those of the float64 reference."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks.harness.node_models import LayerCase
+from export.ops.contract import PLUGINS
+from export.ops.reference import activate
+from tests.plugins.native import native_libraries
+
+SOURCE = PLUGINS / "cpu" / "self_check.cpp"
+FIELDS = (
+    "batch",
+    "pixels",
+    "in_channels",
+    "out_channels",
+    "n",
+    "pool",
+    "keep_dc",
+    "activation",
+    "paths",
+    "soft",
+    "ones",
+    "residual",
+)  # and the digest
+
+
+def read_answers() -> list[tuple[dict[str, int], float]]:
+    """The table of FwhtLayerAnswer: fields by name, digest."""
+    table = SOURCE.read_text(encoding="utf-8").partition("kFwhtLayerAnswers[] = {")[2].partition("};")[0]
+    rows = [[float(value) for value in row.split(",")] for row in re.findall(r"\{([^}]*)\}", table)]
+    return [({name: int(value) for name, value in zip(FIELDS, row)}, row[-1]) for row in rows]
+
+
+def make_pattern(count: int, step: int) -> np.ndarray:
+    return (((np.arange(count) * step + 5) % 17 - 8) / 8).astype(np.float32)
+
+
+def compute_digest(answer: dict[str, int]) -> float:
+    names = ("in_channels", "out_channels", "n", "keep_dc", "pool", "paths", "soft")
+    layer = LayerCase(**{name: answer[name] for name in names})
+    shape = (answer["batch"], layer.in_channels, answer["pixels"], 1)
+    out_shape = (answer["batch"], layer.out_channels, answer["pixels"], 1)
+    weights = {
+        "thresholds": make_pattern(layer.n * layer.paths, 3),
+        "scale": make_pattern(layer.n * layer.paths, 11),
+        "gain": make_pattern(layer.out_channels, 5),
+        "bias": make_pattern(layer.out_channels, 13),
+    }
+    if answer["ones"]:
+        weights["scale"][:] = 1
+    y = layer.compute_reference(make_pattern(int(np.prod(shape)), 7).reshape(shape), weights)
+    if answer["residual"]:
+        y = y + make_pattern(int(np.prod(out_shape)), 4).reshape(out_shape)
+    y = activate(y, answer["activation"]).reshape(-1)
+    return float((y * (7 * np.arange(y.size) % 13 - 6)).sum())
+
+
+def test_the_stored_answers_are_the_references() -> None:
+    answers = read_answers()
+    assert {answer["n"] for answer, _ in answers} >= {2, 64, 1024, 2048, 4096}
+    for answer, digest in answers:
+        assert compute_digest(answer) == pytest.approx(digest, abs=1e-3), answer
+
+
+def test_every_instruction_set_passes() -> None:
+    for name, library in native_libraries().items():
+        assert library.text("instruction_set") == name
+        assert library.text("self_check") is None
