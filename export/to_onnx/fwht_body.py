@@ -13,8 +13,9 @@ attributes alone is constant and folds when a session is made:
 * the entries of H: -1 to the power of how many bits the numbers of row and column share.
 
 Paths: the factor across of the way in makes each coefficient once for every path, and the first factor of the way back
-adds them up, so no pass over the values is added. The soft threshold has Sign for Tanh; it passes DC with a scale of 1
-and a threshold of 0. A model in which neither is used has the body without them, and its file is as it always was.
+adds them up; between them lie P n channels, in the same operators. The soft threshold has a steep line, cut at -1 and
+1, in place of Tanh; it passes DC with a scale of 1 and a threshold of 0. A model in which neither is used has the body
+without them, and its file is as it always was.
 
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and

@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) fwht_layer_kernel(con
 
 // Any number of paths, smooth or soft.
 template <typename T>
-__global__ void __launch_bounds__(T::kThreads) fwht_layer_paths_kernel(const FwhtLayerParams params) {
+__global__ void __launch_bounds__(T::kThreads, T::kBlocks) fwht_layer_paths_kernel(const FwhtLayerParams params) {
     run_steps<T, true>(params);
 }
 

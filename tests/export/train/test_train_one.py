@@ -135,11 +135,20 @@ def test_another_teacher_is_another_run(pack: Path, tmp_path: Path, capsys: pyte
     assert cards[1]["training"]["teacher_sha256"] == cards[0]["sha256"]
 
 
-def test_a_variant_is_kept_in_the_card_and_built_again(pack: Path, tmp_path: Path) -> None:
-    assert main(small(pack, tmp_path, "--pool", "--scale")) == 0
+@pytest.mark.parametrize(
+    ("words", "variant", "shape"),
+    [
+        (["--pool", "--scale"], {"pool": True, "scale": True}, (2048,)),
+        (["--paths", "3", "--soft"], {"paths": 3, "soft": True}, (3, 2048)),
+    ],
+)
+def test_a_variant_is_kept_in_the_card_and_built_again(
+    pack: Path, tmp_path: Path, words: list[str], variant: dict[str, object], shape: tuple[int, ...]
+) -> None:
+    assert main(small(pack, tmp_path, *words)) == 0
     model, card = load_checkpoint(tmp_path / "small.safetensors")
-    assert card["variant"] == {"pool": True, "scale": True}
-    assert model.get_parameter("head.scale").shape == (2048,)
+    assert card["variant"] == variant
+    assert model.get_parameter("head.scale").shape == shape
 
 
 def test_given_mean_and_std_are_used(pack: Path, tmp_path: Path) -> None:
