@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../fwht_layer/check.h"
+#include "../mf_depthwise_conv/check.h"
 #include "instruction_sets.h"
 #include "scratch.h"
 #include "self_check.h"
@@ -62,6 +63,25 @@ std::string run_fwht_layer(const FwhtLayerParams& p, int threads) {
     return done ? std::string() : "out of memory: run fewer images at once";
 }
 
+std::string run_mf_depthwise_conv(const MfDepthwiseConvParams& p, int threads) {
+    const KernelChoice& choice = chosen_kernels();
+    if (choice.kernels == nullptr) {
+        return choice.refusal;
+    }
+    if (p.type != kFloat32 || p.layout != kNCHW) {
+        return "MFDepthwiseConv: the CPU kernel takes float32 in layout NCHW";
+    }
+    if (const char* wrong = check_mf_depthwise_conv(p)) {
+        return wrong;
+    }
+    const CpuKernels& kernels = *choice.kernels;
+    const MfDepthwiseConvCpuPlan plan = plan_mf_depthwise_conv(p, kernels.lanes);
+    const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
+        kernels.run_mf_depthwise_conv_part(p, plan, part, scratch);
+    });
+    return done ? std::string() : "out of memory: run fewer images at once";
+}
+
 }  // namespace
 }  // namespace fwht
 
@@ -80,4 +100,8 @@ const char* fwht_native_self_check() { return fwht::kept(fwht::self_check()); }
 
 const char* fwht_native_fwht_layer(const fwht::FwhtLayerParams* params, int threads) {
     return fwht::kept(fwht::run_fwht_layer(*params, threads));
+}
+
+const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads) {
+    return fwht::kept(fwht::run_mf_depthwise_conv(*params, threads));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../fwht_layer/params.h"
+#include "../mf_depthwise_conv/params.h"
 
 #define FWHT_API extern "C" __attribute__((visibility("default")))
 
@@ -21,3 +22,4 @@ FWHT_API const char* fwht_native_self_check();
 
 // One run on `threads` threads. Null where it was done, else the sentence that says why not.
 FWHT_API const char* fwht_native_fwht_layer(const fwht::FwhtLayerParams* params, int threads);
+FWHT_API const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads);

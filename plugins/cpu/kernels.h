@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../fwht_layer/cpu_plan.h"
+#include "../mf_depthwise_conv/cpu_plan.h"
 
 namespace fwht {
 
@@ -10,6 +11,8 @@ struct CpuKernels {
     int lanes;
     int wide_lanes;
     void (*run_fwht_layer_part)(const FwhtLayerParams&, const FwhtLayerCpuPlan&, int64_t part, void* scratch);
+    void (*run_mf_depthwise_conv_part)(const MfDepthwiseConvParams&, const MfDepthwiseConvCpuPlan&, int64_t part,
+                                       void* scratch);
 };
 
 extern const CpuKernels kBaselineKernels;

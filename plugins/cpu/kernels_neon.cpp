@@ -1,9 +1,10 @@
 #define FWHT_VECTOR "vector_neon.h"
 #include "../fwht_layer/cpu_part.h"
+#include "../mf_depthwise_conv/cpu_kernel.h"
 #include "kernels.h"
 
 namespace fwht {
 
-const CpuKernels kNeonKernels = {"neon", kLanes, kWideLanes, run_fwht_layer_part};
+const CpuKernels kNeonKernels = {"neon", kLanes, kWideLanes, run_fwht_layer_part, run_mf_depthwise_conv_part};
 
 }  // namespace fwht

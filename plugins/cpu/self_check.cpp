@@ -42,8 +42,55 @@ constexpr FwhtLayerAnswer kFwhtLayerAnswers[] = {
     {1, 600, 250, 20, 256, 2, 1, 6, 1, 1, 1, 1, 15.086487},
 };
 
-bool is_near(double found, double stored) {
-    return std::fabs(found - stored) <= 0.01 + 1e-5 * std::fabs(stored);  // a sum of some thousand roundings
+struct MfDepthwiseConvAnswer {
+    int batch, channels, height, width, kernel_size, stride, op;
+    double digest;
+};
+
+constexpr MfDepthwiseConvAnswer kMfDepthwiseConvAnswers[] = {
+    {1, 5, 4, 4, 3, 1, 1, 16.703125},   {2, 3, 8, 8, 3, 1, 2, -13.437500}, {1, 3, 7, 9, 3, 2, 3, -5.578125},
+    {1, 2, 9, 40, 5, 1, 1, -81.875000}, {1, 2, 8, 8, 5, 2, 2, 23.390625},  {1, 3, 5, 6, 5, 1, 3, 56.859375},
+};
+
+std::string compare(const std::string& op, double found, double stored, const CpuKernels& kernels) {
+    if (std::fabs(found - stored) <= 0.01 + 1e-5 * std::fabs(stored)) {  // a sum of some thousand roundings
+        return std::string();
+    }
+    return op + " gives " + text_of(found) + " instead of " + text_of(stored) + " with " + kernels.name +
+           ": build the library anew on this machine";
+}
+
+std::string check_answer(const MfDepthwiseConvAnswer& a, const CpuKernels& kernels) {
+    const std::vector<float> x = pattern(int64_t{a.batch} * a.channels * a.height * a.width, 7);
+    const std::vector<float> weight = pattern(int64_t{a.channels} * a.kernel_size * a.kernel_size, 3);
+    const std::vector<float> gain = pattern(a.channels, 5);
+    const std::vector<float> bias = pattern(a.channels, 13);
+    MfDepthwiseConvParams p{};
+    p.out_height = (a.height - 1) / a.stride + 1;
+    p.out_width = (a.width - 1) / a.stride + 1;
+    std::vector<float> y(static_cast<size_t>(a.batch) * a.channels * p.out_height * p.out_width, NAN);
+    p.x = x.data();
+    p.weight = weight.data();
+    p.gain = gain.data();
+    p.bias = bias.data();
+    p.y = y.data();
+    p.batch = a.batch;
+    p.channels = a.channels;
+    p.height = a.height;
+    p.width = a.width;
+    p.kernel_size = a.kernel_size;
+    p.stride_h = p.stride_w = a.stride;
+    p.pad_top = p.pad_left = a.kernel_size / 2;
+    p.op = a.op;
+    const MfDepthwiseConvCpuPlan plan = plan_mf_depthwise_conv(p, kernels.lanes);
+    void* scratch = thread_scratch(static_cast<size_t>(plan.scratch_bytes));
+    if (scratch == nullptr) {
+        return "out of memory";
+    }
+    for (int64_t part = 0; part < plan.parts; ++part) {
+        kernels.run_mf_depthwise_conv_part(p, plan, part, scratch);
+    }
+    return compare("MFDepthwiseConv with operator " + text_of(a.op), digest(y), a.digest, kernels);
 }
 
 std::string check_answer(const FwhtLayerAnswer& a, const CpuKernels& kernels) {
@@ -81,9 +128,17 @@ std::string check_answer(const FwhtLayerAnswer& a, const CpuKernels& kernels) {
     for (int64_t part = 0; part < plan.parts; ++part) {
         kernels.run_fwht_layer_part(p, plan, part, scratch);
     }
-    if (!is_near(digest(y), a.digest)) {
-        return "FWHTLayer with " + text_of(a.n) + " thresholds gives " + text_of(digest(y)) + " instead of " +
-               text_of(a.digest) + " with " + kernels.name + ": build the library anew on this machine";
+    return compare("FWHTLayer with " + text_of(a.n) + " thresholds", digest(y), a.digest, kernels);
+}
+
+// The sentence of the first answer that is wrong.
+template <typename Answers>
+std::string check_answers(const Answers& answers, const CpuKernels& kernels) {
+    for (const auto& answer : answers) {
+        const std::string wrong = check_answer(answer, kernels);
+        if (!wrong.empty()) {
+            return wrong;
+        }
     }
     return std::string();
 }
@@ -95,13 +150,8 @@ std::string self_check() {
     if (choice.kernels == nullptr) {
         return choice.refusal;
     }
-    for (const FwhtLayerAnswer& answer : kFwhtLayerAnswers) {
-        const std::string wrong = check_answer(answer, *choice.kernels);
-        if (!wrong.empty()) {
-            return wrong;
-        }
-    }
-    return std::string();
+    const std::string wrong = check_answers(kFwhtLayerAnswers, *choice.kernels);
+    return wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels) : wrong;
 }
 
 }  // namespace fwht

@@ -1,6 +1,6 @@
 // The low bits of both transforms, one block of kA * kB rows at a time: a pass of radix kA over rows kB apart, and one
-// of radix kB over neighbouring rows. A block stays in the first-level cache between its two passes. Included per instruction
-// set.
+// of radix kB over neighbouring rows. A block stays in the first-level cache between its two passes. Included per
+// instruction set.
 #pragma once
 
 #include "cpu_butterfly.h"

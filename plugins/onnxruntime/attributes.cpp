@@ -37,12 +37,12 @@ class NodeAttribute {
 
     std::vector<int64_t> integers() const {
         size_t count = 0;
-        if (succeeds(api_.attribute_ints(info_, attribute_.name, nullptr, &count))) {
+        // A single integer reads as an empty list.
+        if (succeeds(api_.attribute_ints(info_, attribute_.name, nullptr, &count)) && count > 0) {
             std::vector<int64_t> values(count);
-            if (count > 0 && !succeeds(api_.attribute_ints(info_, attribute_.name, values.data(), &count))) {
-                refuse("attribute ", attribute_.name, " cannot be read");
+            if (succeeds(api_.attribute_ints(info_, attribute_.name, values.data(), &count))) {
+                return values;
             }
-            return values;
         }
         int64_t value = 0;
         refuse_other_type(succeeds(api_.attribute_int(info_, attribute_.name, &value)));

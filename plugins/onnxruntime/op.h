@@ -48,6 +48,7 @@ struct RegisteredOp : CustomOp {
 
 extern const OpDefinition kFwhtLayerOp;
 extern const OpDefinition kFwhtLayerAddOp;
+extern const OpDefinition kMfDepthwiseConvOp;
 
 }  // namespace ort
 }  // namespace fwht

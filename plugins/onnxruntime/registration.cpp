@@ -25,7 +25,8 @@ int minor_version(const char* text) {
 // All ops and their domain, which belong to the runtime that made it and must live as long as any session.
 struct Domain {
     explicit Domain(const ApiTable* its_table)
-        : table(its_table), ops{{kFwhtLayerOp, its_table}, {kFwhtLayerAddOp, its_table}} {}
+        : table(its_table),
+          ops{{kFwhtLayerOp, its_table}, {kFwhtLayerAddOp, its_table}, {kMfDepthwiseConvOp, its_table}} {}
 
     Status* make() {
         const Api api(table);
@@ -39,7 +40,7 @@ struct Domain {
     }
 
     const ApiTable* const table;
-    const RegisteredOp ops[2];
+    const RegisteredOp ops[3];
     OpDomain* domain = nullptr;
 };
 

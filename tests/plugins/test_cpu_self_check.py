@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import numpy as np
 import pytest
 
 from benchmarks.harness.node_models import LayerCase
 from export.ops.contract import PLUGINS
-from export.ops.reference import activate
+from export.ops.reference import activate, mf_depthwise_conv
 from tests.plugins.native import native_libraries
 
 SOURCE = PLUGINS / "cpu" / "self_check.cpp"
@@ -29,11 +30,14 @@ FIELDS = (
 )  # and the digest
 
 
-def read_answers() -> list[tuple[dict[str, int], float]]:
-    """The table of FwhtLayerAnswer: fields by name, digest."""
-    table = SOURCE.read_text(encoding="utf-8").partition("kFwhtLayerAnswers[] = {")[2].partition("};")[0]
-    rows = [[float(value) for value in row.split(",")] for row in re.findall(r"\{([^}]*)\}", table)]
-    return [({name: int(value) for name, value in zip(FIELDS, row)}, row[-1]) for row in rows]
+MF_FIELDS = ("batch", "channels", "height", "width", "kernel_size", "stride", "op")
+
+
+def read_answers(table: str, fields: tuple[str, ...]) -> list[tuple[dict[str, int], float]]:
+    """The rows of one of the tables: fields by name, digest."""
+    text = SOURCE.read_text(encoding="utf-8").partition(f"{table}[] = {{")[2].partition("};")[0]
+    rows = [[float(value) for value in row.split(",")] for row in re.findall(r"\{([^}]*)\}", text)]
+    return [({name: int(value) for name, value in zip(fields, row)}, row[-1]) for row in rows]
 
 
 def make_pattern(count: int, step: int) -> np.ndarray:
@@ -56,15 +60,31 @@ def compute_digest(answer: dict[str, int]) -> float:
     y = layer.compute_reference(make_pattern(int(np.prod(shape)), 7).reshape(shape), weights)
     if answer["residual"]:
         y = y + make_pattern(int(np.prod(out_shape)), 4).reshape(out_shape)
-    y = activate(y, answer["activation"]).reshape(-1)
-    return float((y * (7 * np.arange(y.size) % 13 - 6)).sum())
+    return sum_up(activate(y, answer["activation"]))
+
+
+def compute_mf_digest(answer: dict[str, int]) -> float:
+    channels, k = answer["channels"], answer["kernel_size"]
+    shape = (answer["batch"], channels, answer["height"], answer["width"])
+    x = make_pattern(int(np.prod(shape)), 7).reshape(shape)
+    weight = make_pattern(channels * k * k, 3).reshape(channels, 1, k, k)
+    gain, bias = make_pattern(channels, 5), make_pattern(channels, 13)
+    return sum_up(mf_depthwise_conv(x, weight, gain, bias, answer["stride"], k // 2, answer["op"]))
+
+
+def sum_up(y: np.ndarray) -> float:
+    return float((y.reshape(-1) * (7 * np.arange(y.size) % 13 - 6)).sum())
 
 
 def test_the_stored_answers_are_the_references() -> None:
-    answers = read_answers()
+    answers = read_answers("kFwhtLayerAnswers", FIELDS)
     assert {answer["n"] for answer, _ in answers} >= {2, 64, 1024, 2048, 4096}
     for answer, digest in answers:
         assert compute_digest(answer) == pytest.approx(digest, abs=1e-3), answer
+    mf_answers = read_answers("kMfDepthwiseConvAnswers", MF_FIELDS)
+    assert {(answer["op"], answer["kernel_size"]) for answer, _ in mf_answers} == set(product((1, 2, 3), (3, 5)))
+    for answer, digest in mf_answers:
+        assert compute_mf_digest(answer) == pytest.approx(digest, abs=1e-3), answer
 
 
 def test_every_instruction_set_passes() -> None:

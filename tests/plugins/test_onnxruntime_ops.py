@@ -21,6 +21,7 @@ from export.ops.contract import read_contract
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
 from server.bulk.packed_images import read_packed
 from tests.plugins.cpu_fwht_case import CpuFwhtCase
+from tests.plugins.mf_case import Case
 from tests.plugins.native import ROOT, build_library
 
 MODELS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
@@ -92,15 +93,19 @@ def make_node_model(op: str, shapes: Mapping[str, list[Any] | None], attributes:
     return bytes(helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION).SerializeToString())
 
 
+MF_SHAPES = {"X": [2, 5, 6, 6], "W": [5, 1, 3, 3], "gain": [5], "bias": [5]}
 FWHT_SHAPES = {"X": [2, 5, 3, 4], "thresholds": [8], "scale": [8], "gain": [7], "bias": [7]}
 
 
 def run_node(op: str, shapes: dict[str, list[int]], attributes: dict[str, Any]) -> np.ndarray:
     """Ranks and sizes are not known to the graph, so that the kernel itself must look."""
     session = make_session(make_node_model(op, dict.fromkeys(shapes), attributes))
-    generator = np.random.default_rng(0)
-    feeds = {name: generator.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    feeds = dict(zip(shapes, draw_inputs(shapes, np.random.default_rng(0))))
     return np.asarray(session.run(None, feeds)[0])
+
+
+def draw_inputs(shapes: Mapping[str, list[int]], generator: np.random.Generator) -> list[np.ndarray]:
+    return [generator.normal(0, 1, shape).astype(np.float32) for shape in shapes.values()]
 
 
 def test_a_residual_is_added_before_the_activation() -> None:
@@ -108,8 +113,7 @@ def test_a_residual_is_added_before_the_activation() -> None:
     attributes = {"out_channels": 7, "activation": 1}
     y = run_node("FWHTLayerAdd", shapes, attributes)
     plain = run_node("FWHTLayer", FWHT_SHAPES, {"out_channels": 7})
-    generator = np.random.default_rng(0)
-    residual = [generator.normal(0, 1, shape).astype(np.float32) for shape in shapes.values()][-1]
+    residual = draw_inputs(shapes, np.random.default_rng(0))[-1]
     assert np.abs(y - np.maximum(plain + residual, 0)).max() < 1e-5
 
 
@@ -163,13 +167,57 @@ def wrong_values(term: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [(term["name"], value) for term in read_contract("fwht_layer")["attributes"] for value in wrong_values(term)],
+    ("op", "name", "value"),
+    [
+        (op, term["name"], value)
+        for op in ("fwht_layer", "mf_depthwise_conv")
+        for term in read_contract(op)["attributes"]
+        for value in wrong_values(term)
+    ],
 )
-def test_attributes_outside_the_contract_are_refused_when_the_model_is_opened(name: str, value: Any) -> None:
-    model = make_node_model("FWHTLayer", FWHT_SHAPES, {"out_channels": 7, name: value})
-    with pytest.raises(Exception, match=f"FWHTLayer: attribute {name} "):
-        make_session(model)
+def test_attributes_outside_the_contract_are_refused_when_the_model_is_opened(op: str, name: str, value: Any) -> None:
+    shapes, attributes = {
+        "fwht_layer": (FWHT_SHAPES, {"out_channels": 7}),
+        "mf_depthwise_conv": (MF_SHAPES, {"group": 5}),
+    }[op]
+    op_type = read_contract(op)["name"]
+    with pytest.raises(Exception, match=f"{op_type}: attribute {name} "):
+        make_session(make_node_model(op_type, shapes, {**attributes, name: value}))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "attributes", "words"),
+    [
+        ({"X": [2, 5, 3]}, {}, "X has 3 dimensions, it must have 4"),
+        ({"X": [2, 4, 6, 6]}, {}, "dimension 1 of X is 4, it must be 5, group"),
+        ({"X": [2, 5, 0, 6]}, {}, "dimension 2 of X is 0; it must be from 1"),
+        ({"X": [2, 5, 1, 6]}, {}, "must hold a window of 3x3"),
+        ({"W": [5, 1, 4, 4]}, {}, "W is 4x4; it must be 3x3 or 5x5"),
+        ({"W": [5, 1, 3, 5]}, {}, "dimension 3 of W is 5, it must be 3"),
+        ({"W": [5, 2, 3, 3]}, {}, "dimension 1 of W is 2, it must be 1"),
+        ({"W": [4, 1, 3, 3]}, {}, "dimension 0 of W is 4, it must be 5, group"),
+        ({"gain": [4]}, {}, "dimension 0 of gain is 4, it must be 5, group"),
+        ({"bias": [5, 1]}, {}, "bias has 2 dimensions, it must have 1"),
+        ({}, {"pads": [1, 1, 3, 1]}, "a pad is 3; with 3x3 windows it can be at most 2"),
+    ],
+)
+def test_wrong_shapes_of_the_depthwise_convolution(
+    shapes: dict[str, list[int]], attributes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Exception, match="MFDepthwiseConv: ") as refusal:
+        run_node("MFDepthwiseConv", {**MF_SHAPES, **shapes}, {"group": 5, **attributes})
+    assert words in str(refusal.value)
+
+
+def test_the_depthwise_convolution_runs_with_all_its_attributes() -> None:
+    attributes = {"group": 5, "strides": [2, 1], "pads": [1, 0, 2, 1], "operator": 2, "activation": 1}
+    y = run_node("MFDepthwiseConv", MF_SHAPES, attributes)
+    generator = np.random.default_rng(0)
+    arrays = dict(zip(("x", "weight", "gain", "bias"), draw_inputs(MF_SHAPES, generator)))
+    case = Case(2, 5, 6, 6, 3, (2, 1), (1, 0, 2, 1), 2, 1)
+    assert np.abs(y - case.reference(arrays)).max() < 1e-5
+    session = make_session(make_node_model("MFDepthwiseConv", {**MF_SHAPES, "X": ["N", 5, 6, 6]}, attributes))
+    assert session.get_outputs()[0].shape == ["N", *case.out_shape[1:]]
 
 
 def test_a_missing_attribute_is_named() -> None:
