@@ -55,6 +55,12 @@ class Settings:
         "(auto: fp16); /readyz says how far it is. Empty, or with FWHT_BACKEND=onnxruntime: none is built.",
     )
     threads: int = declare_setting(0, "Threads of one inference; 0 means one per physical core.", low=0, high=1024)
+    native: str = declare_setting(
+        "auto",
+        "Native CPU kernels of our ops, which `make native` builds: off runs the ONNX file's function bodies, required "
+        "refuses to start without the kernels.",
+        choices=("auto", "off", "required"),
+    )
     concurrency: int = declare_setting(2, "Threads that decode images and run the models.", "threads", low=1, high=1024)
     max_waiting: int = declare_setting(
         32, "Requests that may arrive or wait beyond those; the next one is answered 503.", low=0, high=100_000

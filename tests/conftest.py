@@ -22,6 +22,9 @@ PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "fastapi", "starlette", "py
 # Tests run beside each other: threads of PyTorch's that wait for one another would only take the others' cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Tests run on the function bodies, whatever build/ holds; those of the native kernels set this variable by themselves.
+os.environ["FWHT_NATIVE"] = "off"
+
 # What a shell starts in the background ignores Ctrl-C, and so would every process that these tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

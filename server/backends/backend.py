@@ -22,6 +22,10 @@ class Backend(Protocol):
     problem: Optional[str]  # why it is not ready although it runs, None where all is as asked for
     max_batch: Optional[int]  # most images of one call, None where any number goes
 
+    @property
+    def kernels(self) -> Optional[str]:
+        """What runs our ops: "native avx2", "function body" or "plugin"; None where the model has none."""
+
     def infer(self, batch: np.ndarray, meanwhile: Callable[[], None] = noop) -> np.ndarray:
         """Logits float32 (N, K) of images float32 (N, 3, S, S); BadRequest where shape or type is another.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -11,6 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..errors import StartupError
 from .backend import Backend
 from .engine_card import PRECISIONS, card_path, file_sha256, read_card, why_outdated
+from .native_kernels import read_mode
 
 LOG = logging.getLogger("server.backend")
 BACKENDS = ("auto", "tensorrt", "onnxruntime")
@@ -19,13 +20,14 @@ CARD_SUFFIX = ".engine.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """What may be chosen from; the names are those of the settings. provider, threads: ONNX Runtime's."""
+    """What may be chosen from; the names are those of the settings. provider, threads, native: ONNX Runtime's."""
 
     backend: str = "auto"
     precision: str = "auto"
     provider: str = "cpu"
     threads: int = 0
     cuda_graphs: bool = True
+    native: str = field(default_factory=read_mode)
 
     @property
     def precisions(self) -> Tuple[str, ...]:
@@ -108,7 +110,7 @@ def open_onnxruntime(onnx: Path, choice: Choice, refusals: Sequence[str], missed
     except ImportError as error:
         also = f". TensorRT does not run it either: {reasons}" if refusals else ""
         raise StartupError(f"ONNX Runtime is not installed ({error}): pip install onnxruntime{also}") from error
-    backend = OnnxRuntimeBackend(onnx, choice.provider, choice.threads)
+    backend = OnnxRuntimeBackend(onnx, choice.provider, choice.threads, choice.native)
     return OpenedEngine(backend, backend.metadata, file_sha256(onnx), onnx, reasons if refusals and missed else None)
 
 

@@ -16,6 +16,7 @@ from ..profiling.build_report import build_report, one_profile_at_a_time
 from ..profiling.machine import count_physical_cores, describe_machine
 from ..profiling.report import Conditions, LayerReport
 from .backend import noop
+from .native_kernels import FUNCTION_BODY, NativeKernels, choose_kernels, has_native_ops, warn_once
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -25,14 +26,14 @@ class OnnxRuntimeBackend:
 
     provider: "cpu", "cuda", or "auto" (CUDA where it works). Where "cuda" was asked for and the session runs on the
     CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 means every physical core, which is
-    best for one request at a time; with several at once, or other work on the machine, 1 answers more of them. Raises
-    StartupError where the file cannot be loaded.
+    best for one request at a time; with several at once, or other work on the machine, 1 answers more of them. native:
+    see native_kernels.py. Raises StartupError where the file cannot be loaded.
     """
 
     name = "onnxruntime"
     precision = "fp32"
 
-    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0) -> None:
+    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0, native: str = "auto") -> None:
         if provider not in ("auto", *PROVIDERS):
             raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
         self.path = path
@@ -41,12 +42,20 @@ class OnnxRuntimeBackend:
         self._threads = threads or count_physical_cores()
         self._providers = _wanted_providers(provider)
         self._stamp = _stamp(path)
-        self._session = self._new_session(self._options())
+        self._native: Optional[NativeKernels] = None
+        self._session = self._open(native)
         self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
         self._input = self._session.get_inputs()[0]
         batch = self._input.shape[0]  # a number where the file fixes it, else a name
         self.max_batch: Optional[int] = batch if isinstance(batch, int) else None
+
+    @property
+    def kernels(self) -> Optional[str]:
+        """See Backend."""
+        if not self._has_ops:
+            return None
+        return f"native {self._native.instruction_set}" if self._native else FUNCTION_BODY
 
     @property
     def metadata(self) -> Dict[str, str]:
@@ -89,6 +98,7 @@ class OnnxRuntimeBackend:
             "clock": "host" if self.provider == "cpu" else "host: a CUDA kernel may run on after its time has ended",
             "precision": self.precision,
             "threads": self._threads,
+            **({"kernels": self.kernels} if self.kernels else {}),
             "batch": len(batch),
             "input": list(batch.shape),
             **describe_machine(),
@@ -109,7 +119,24 @@ class OnnxRuntimeBackend:
         # ms). Between runs they sleep, else they would take the cores from the event loop and other models' sessions.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 3  # errors; its warnings name nodes that no reader of the log could mend
+        if self._native:
+            options.register_custom_ops_library(str(self._native.path))
         return options
+
+    def _open(self, native: str) -> onnxruntime.InferenceSession:
+        """The session, with native kernels where it runs on the CPU: on a GPU they would cost copies to and fro."""
+        _check_readable(self.path)
+        self._has_ops = has_native_ops(self.path.read_bytes())
+        if self._has_ops and self._providers == [PROVIDERS["cpu"]]:
+            self._native = choose_kernels(native, onnxruntime.__version__)
+        try:
+            return self._new_session(self._options())
+        except Exception as error:
+            if self._native is None or native == "required":
+                raise
+            warn_once(f"the native kernels cannot be registered ({error}): the ops run as function bodies")
+            self._native = None
+            return self._new_session(self._options())
 
     def _new_session(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
         _check_readable(self.path)

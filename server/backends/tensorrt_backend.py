@@ -32,6 +32,8 @@ from .tensorrt_profile import describe_conditions, load_in_own_thread, profile_e
 
 LOG = logging.getLogger("server.tensorrt")
 RECOVER_S = 5.0
+PLUGIN_KERNELS = "plugin"
+OPS = ("FWHTLayer", "FWHTLayerAdd", "MFDepthwiseConv")
 
 
 class TensorRTBackend:
@@ -51,6 +53,7 @@ class TensorRTBackend:
         self.path = card_path.parent / self.card.engine
         self.precision = self.card.precision
         self.problem: Optional[str] = None
+        self.kernels = PLUGIN_KERNELS if any(layer["op"] in OPS for layer in self.card.layers) else None
         self._graphs = graphs
         self._cure = f"build it on this machine with `make engine NAME={self.card.name} PRECISION={self.precision}`"
         machine = current_machine(plugin)

@@ -68,7 +68,9 @@ def _run(model: Model, options: argparse.Namespace) -> int:
     else:
         _print_results(results)
         if good:
-            print(f"{model.name}: {model.backend.name}, {model.backend.precision}, on {model.backend.provider}")
+            backend = model.backend
+            kernels = f", {backend.kernels}" if backend.kernels else ""
+            print(f"{model.name}: {backend.name}, {backend.precision}{kernels}, on {backend.provider}")
         if layers:
             print(f"\n{format_report(layers)}")
     for result in results:

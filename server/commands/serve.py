@@ -119,7 +119,8 @@ def announce(listener: socket.socket, catalogue: Catalogue, scheme: str) -> None
     shown = f"[{host}]" if ":" in host else host
     for model in catalogue.models:
         backend = model.backend
-        LOG.info("model %s: %s, %s, on %s", model.name, backend.name, backend.precision, backend.provider)
+        kernels = f", {backend.kernels}" if backend.kernels else ""
+        LOG.info("model %s: %s, %s%s, on %s", model.name, backend.name, backend.precision, kernels, backend.provider)
         if model.problem:
             LOG.warning("model %s is not ready: %s", model.name, model.problem)
     LOG.info("serving at %s://%s:%d", scheme, shown, port)

@@ -88,6 +88,10 @@ class ModelDescription(BaseModel):
     backend: str = Field(examples=["onnxruntime"])
     precision: str = Field(examples=["fp32"])
     provider: str = Field(examples=["cpu"])
+    kernels: Optional[str] = Field(
+        description="What runs our ops: native and its instruction set, function body or plugin; null without any.",
+        examples=["native avx2"],
+    )
     onnx_sha256: Optional[str] = Field(description="Of the ONNX file, or of that which the engine was built from.")
     engine: Optional[Dict[str, Any]] = Field(description="What a TensorRT engine was built for and how it was checked.")
     not_tensorrt: Optional[str] = Field(

@@ -172,7 +172,9 @@ class Catalogue:
 
     def _read(self, source: str) -> Model:
         chosen = self._settings
-        choice = Choice(chosen.backend, chosen.precision, chosen.provider, chosen.threads, chosen.cuda_graphs == "auto")
+        graphs = chosen.cuda_graphs == "auto"
+        engine = (chosen.backend, chosen.precision, chosen.provider, chosen.threads, graphs, chosen.native)
+        choice = Choice(*engine)
         return load_model(source, choice, chosen.max_pixels)
 
     def _source(self, name: str) -> str:

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from ..models.model import Model
 
 READY = ("model", "version", "backend", "precision", "provider")
-INFO = ("model", "version", "backend", "precision", "sha256", "engine_sha256")
+INFO = ("model", "version", "backend", "precision", "kernels", "sha256", "engine_sha256")
 
 
 class ModelCollector(Collector):
@@ -25,7 +25,7 @@ class ModelCollector(Collector):
         ready = GaugeMetricFamily("fwht_model_ready", "1 where the model is served as it was asked for.", labels=READY)
         info = GaugeMetricFamily(
             "fwht_model_info",
-            "1; sha256 is that of the ONNX file, engine_sha256 that of the TensorRT engine built from it.",
+            "1; kernels: what runs our ops; sha256: of the ONNX file; engine_sha256: of the engine.",
             labels=INFO,
         )
         for model in self._models:
@@ -33,7 +33,7 @@ class ModelCollector(Collector):
             known = [model.name, model.version, backend.name, backend.precision]
             ready.add_metric([*known, backend.provider], 0 if model.problem else 1)
             engine = model.engine.engine_sha256 if model.engine else ""
-            info.add_metric([*known, model.card.get("file_sha256", ""), engine], 1)
+            info.add_metric([*known, backend.kernels or "", model.card.get("file_sha256", ""), engine], 1)
         yield ready
         yield info
         if self._layers:

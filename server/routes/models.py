@@ -57,6 +57,7 @@ def describe_model(model: Model) -> Dict[str, Any]:
         "backend": backend.name,
         "precision": backend.precision,
         "provider": backend.provider,
+        "kernels": backend.kernels,
         "onnx_sha256": model.card.get("file_sha256"),
         "engine": describe_engine(model.engine),
         "not_tensorrt": model.card.get("not_tensorrt"),

@@ -23,6 +23,7 @@ class GatedEngine:
     def __init__(self, classes: int = 4, max_batch: int | None = None) -> None:
         self.name, self.precision, self.provider = "gated", "fp32", "cpu"
         self.problem: str | None = None
+        self.kernels: str | None = None
         self.classes = classes
         self.max_batch = max_batch
         self.runs: list[int] = []

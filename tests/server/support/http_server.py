@@ -23,8 +23,9 @@ def run_http_server(
 
 
 def make_environment(**variables: str) -> dict[str, str]:
-    """This process's environment with `variables`, without its FWHT_ settings."""
-    return {**{key: value for key, value in os.environ.items() if not key.startswith("FWHT_")}, **variables}
+    """This process's environment with `variables`, without its FWHT_ settings but for the choice of kernels."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FWHT_")}
+    return {**kept, "FWHT_NATIVE": os.environ["FWHT_NATIVE"], **variables}
 
 
 def read_memory(server: ServerProcess, field: str = "VmRSS") -> int:
