@@ -27,7 +27,7 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert classify_command.main([CAT, SHIP, "--top-k", "2"]) == 0
     output, errors = capsys.readouterr()
     header, cat, _, ship, _, engine = output.splitlines()
-    assert engine == "fwht_mobilenet_v2: onnxruntime, fp32, on cpu"
+    assert engine == "fwht_mobilenet_v2: onnxruntime, fp32, function body, on cpu"
     assert header.split() == ["image", "label", "score", "ms"]
     assert cat.split()[:2] == [CAT, "cat"] and ship.split()[:2] == [SHIP, "ship"]
     assert errors == ""
@@ -85,7 +85,7 @@ def test_unknown_model() -> None:
 
 
 def test_the_command_itself() -> None:
-    environment = {"PATH": os.environ["PATH"]}
+    environment = {"PATH": os.environ["PATH"], "FWHT_NATIVE": "off"}
     command = [sys.executable, "-m", "server", "classify", CAT]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stdout.splitlines()[1].split()[1] == "cat" and done.stderr == ""
