@@ -10,8 +10,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from ..errors import StartupError
 from ..settings import PREFIX, ROWS, TABLE, TYPES, Names, Settings, format_value, name_flag, name_variable
 
-# Read by docker/entrypoint.sh; a container's health check inherits it.
-ENTRYPOINT_VARIABLES = frozenset({"FWHT_CHECK_MEMORY"})
+# Read by docker/entrypoint.sh, whose environment a container's health check inherits; by the native kernels.
+NO_SETTINGS = frozenset({"FWHT_CHECK_MEMORY", "FWHT_CPU"})
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 
 
@@ -70,7 +70,7 @@ def refuse_contradictions(settings: Settings) -> None:
 def refuse_unknown(environment: Mapping[str, str]) -> None:
     known = [name_variable(row.name) for row in TABLE]
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in ENTRYPOINT_VARIABLES and name not in known:
+        if name.startswith(PREFIX) and name not in NO_SETTINGS and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             cure = f"did you mean {near[0]}?" if near else "`python -m server --print-config` lists all of them."
             raise StartupError(f"{name} is no setting of this server: {cure}")

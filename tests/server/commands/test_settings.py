@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from server.commands.read_settings import ENTRYPOINT_VARIABLES, add_flags, read_settings
+from server.commands.read_settings import NO_SETTINGS, add_flags, read_settings
 from server.commands.show_settings import format_markdown, format_settings
 from server.errors import StartupError
 from server.settings import TABLE, Settings, name_flag, name_variable
@@ -19,7 +19,7 @@ def test_flag_goes_before_variable_goes_before_default() -> None:
     assert (sources["port"], sources["threads"], sources["host"]) == ("flag", "environment", "default")
 
 
-@pytest.mark.parametrize("name", sorted(ENTRYPOINT_VARIABLES))
+@pytest.mark.parametrize("name", sorted(NO_SETTINGS))
 def test_what_the_entrypoint_reads_is_passed_over(name: str) -> None:
     """The start of a container reads it, whose health check gets its variables, too."""
     assert read_settings({}, {name: "1"})[0] == Settings()
