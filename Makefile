@@ -73,22 +73,32 @@ endef
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
 	$(call install,$(RUNTIME)$(comma)train$(comma)bulk$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
 
+# The native CPU kernels are built where there is a C++ compiler; without them models run on their function bodies.
+define try_native
+@[ "$$FWHT_NATIVE" = off ] || plugins/build_native.sh --quiet || true
+endef
+
 setup: $(SERVING) ## install what serving needs (serve does it by itself)
 
 serve: $(SERVING) ## serve NAME on http://127.0.0.1:PORT (several: NAME=a,b)
+	$(try_native)
 	@exec $(RUN) -m server serve $(SERVE_FLAGS) $(ARGS)
 
 classify: $(SERVING) ## classify IMAGE=file without a server
+	$(try_native)
 	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
 
 bulk: $(BULK) ## classify the folder SRC into Parquet files in DST; started again, it goes on
 	@$(if $(and $(SRC),$(DST)),true,echo "say from where to where: make bulk SRC=images DST=labels (docs/bulk.md)" >&2; exit 2)
+	$(try_native)
 	@exec $(RUN) -m server.bulk '$(SRC)' '$(DST)' --model $(NAME) $(ARGS)
 
 profile: $(SERVING) ## each layer's time in NAME on this machine: table, JSON and chart (IMAGE=file BATCH=n)
+	$(try_native)
 	@$(RUN) -m server.layers profile $(NAME) $(MEASURE_FLAGS) $(ARGS)
 
 compare: $(SERVING) ## MODELS=a,b in turns, layer by layer: table, JSON and chart (IMAGE=file BATCH=n)
+	$(try_native)
 	@$(RUN) -m server.layers compare $(MODELS) $(MEASURE_FLAGS) $(ARGS)
 
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors

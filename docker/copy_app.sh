@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lay what a device runs into a folder: the server, the engine builder, models, start scripts, the plugin where it was built.
+# Lay what a device runs into a folder: the server, the engine builder, models, start scripts, the plugin and native kernels where built.
 #
 #     docker/copy_app.sh FOLDER     from the root of the repository
 set -eu
@@ -13,6 +13,10 @@ cp models/*.onnx models/*.json "$folder/models/"
 cp tests/data/*.golden.npz "$folder/tests/data/" # an engine is proved right with them
 cp docker/board_facts.sh docker/startup_checks.sh docker/entrypoint.sh docker/sbom.py "$folder/docker/"
 cp LICENSE THIRD_PARTY_NOTICES.md "$folder/"
+if [ -e build/libfwht_onnxruntime.so ]; then
+  mkdir -p "$folder/native"
+  cp build/libfwht_onnxruntime.so build/libfwht_onnxruntime.json "$folder/native/"
+fi
 if [ -e build/libfwht_plugin.so ]; then
   mkdir -p "$folder/plugin"
   cp build/libfwht_plugin.so build/libfwht_plugin.json "$folder/plugin/"

@@ -3,6 +3,8 @@
 # else; build/libfwht_onnxruntime.json says what it was built from. Run in the root of the repository. Where the card says
 # that nothing has changed, nothing is done.
 #
+#     plugins/build_native.sh [--quiet]     quiet: say nothing where nothing is to be done
+#
 # Settings: CXX, the compiler (else c++, g++ or clang++ on PATH).
 set -eu
 
@@ -48,9 +50,11 @@ sum_of() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
 }
 
+# write_card LIBRARY: the last hash tells a whole library from a damaged one, which could end a process that loads it
 write_card() {
-  printf '{"version": "%s", "machine": "%s", "instruction_sets": [%s], "compiler": "%s", "sources": "%s"}\n' \
-    "$version" "$machine" "$(echo "$sets" | sed 's/\([a-z0-9]*\)/"\1"/g; s/ /, /g')" "$identity" "$digest"
+  names=$(echo "$sets" | sed 's/\([a-z0-9]*\)/"\1"/g; s/ /, /g')
+  printf '{"version": "%s", "machine": "%s", "instruction_sets": [%s], "compiler": "%s", "sources": "%s", "sha256": "%s"}\n' \
+    "$version" "$machine" "$names" "$identity" "$digest" "$(sum_of <"$1")"
 }
 
 compile() {
@@ -68,8 +72,8 @@ list_sets
 FILES=$(find plugins/cpu plugins/onnxruntime plugins/*/cpu_* $SHARED plugins/build_native.sh -type f | LC_ALL=C sort)
 # shellcheck disable=SC2086
 digest=$(cat $FILES | sum_of)
-if [ -f $LIBRARY ] && [ -f $CARD ] && [ "$(write_card)" = "$(cat $CARD)" ]; then
-  echo "$LIBRARY is up to date"
+if [ -f $LIBRARY ] && [ -f $CARD ] && [ "$(write_card $LIBRARY)" = "$(cat $CARD)" ]; then
+  [ "${1:-}" = --quiet ] || echo "$LIBRARY is up to date"
   exit 0
 fi
 
@@ -93,6 +97,6 @@ compile -shared $link "$folder"/*.o -o "$folder/library.so"
 # The old card must not speak for the new library, nor the new one for the old.
 rm -f $CARD
 mv -f "$folder/library.so" $LIBRARY
-write_card >"$folder/card.json"
+write_card $LIBRARY >"$folder/card.json"
 mv -f "$folder/card.json" $CARD
 echo "built $LIBRARY"

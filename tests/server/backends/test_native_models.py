@@ -1,0 +1,69 @@
+"""The shipped models on native kernels: the answers of the function bodies, and the same names in reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server.backends import native_kernels
+from server.backends.onnxruntime_backend import OnnxRuntimeBackend
+from server.bulk.packed_images import read_packed
+from server.models.images import decode
+from server.models.preprocess import Preprocessing, to_tensor
+from tests.plugins.native import ROOT, build_library
+
+HYBRIDS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
+IMAGES = ROOT / "tests" / "data" / "cifar10_test_1000.bin"
+BATCH = 50
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library() -> Path:
+    return build_library()
+
+
+def open_model(name: str, native: str) -> OnnxRuntimeBackend:
+    return OnnxRuntimeBackend(ROOT / "models" / f"{name}.onnx", threads=1, native=native)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """The 1,000 test images, prepared as the server does: float32 (1000, 3, 32, 32)."""
+    preprocessing = Preprocessing.from_json(open_model(HYBRIDS[0], "off").metadata["preprocessing"])
+    return np.stack([to_tensor(decode(image.data, 32).image, preprocessing) for image in read_packed(IMAGES)])
+
+
+def infer(backend: OnnxRuntimeBackend, images: np.ndarray) -> np.ndarray:
+    parts = [backend.infer(images[begin : begin + BATCH]) for begin in range(0, len(images), BATCH)]
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("name", HYBRIDS)
+def test_both_answer_alike_on_a_thousand_images(name: str, images: np.ndarray) -> None:
+    """Within the tolerance of the model's golden answers; sgn(x) jumps at 0, so 2 % of a model that has it may not."""
+    native, body = open_model(name, "required"), open_model(name, "off")
+    assert (native.kernels or "").startswith("native ") and body.kernels == native_kernels.FUNCTION_BODY
+    with np.load(ROOT / "tests" / "data" / f"{name}.golden.npz") as golden:
+        tolerance = float(golden["tolerance"])
+    found, wanted = infer(native, images), infer(body, images)
+    differences = np.abs(found - wanted).max(axis=1)
+    beyond = int((differences > tolerance).sum())
+    print(f"{name}: largest difference {differences.max():.2e}, {differences.max() / tolerance:.1%} of the tolerance")
+    assert beyond <= (0.02 * len(images) if name == "fwht_mf_mobilenet_v2" else 0)
+    assert (found.argmax(axis=1) == wanted.argmax(axis=1)).all()
+
+
+def test_a_report_has_the_same_layers(images: np.ndarray) -> None:
+    native, body = (open_model("fwht_mobilenet_v2", mode).profile(images[:1], 3) for mode in ("required", "off"))
+    assert native["conditions"]["kernels"].startswith("native ") and body["conditions"]["kernels"] == "function body"
+    layers = [
+        [(item["name"], item["op"]) for item in report["items"] if item["onnx_nodes"]] for report in (native, body)
+    ]
+    assert layers[0] == layers[1]
+    assert [item["op"] for item in native["items"]].count("FWHTLayer") == 10
+
+
+def test_a_model_without_our_ops_needs_no_kernels() -> None:
+    assert open_model("mobilenet_v2", "required").kernels is None
