@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -59,6 +60,7 @@ def test_library_and_card(checkout: Path) -> None:
     assert f"built {LIBRARY}" in done.stdout
     card = json.loads((checkout / CARD).read_text())
     assert len(card.pop("sources")) == 64
+    assert card.pop("sha256") == hashlib.sha256((checkout / LIBRARY).read_bytes()).hexdigest()
     assert card == {
         "version": __version__,
         "machine": "x86_64",
@@ -66,6 +68,14 @@ def test_library_and_card(checkout: Path) -> None:
         "compiler": "fake 1.0",
     }
     assert sorted(path.name for path in (checkout / "build").iterdir()) == [Path(CARD).name, Path(LIBRARY).name]
+
+
+def test_a_damaged_library_is_built_anew(checkout: Path) -> None:
+    run(checkout)
+    calls = count_calls(checkout)
+    (checkout / LIBRARY).write_bytes((checkout / LIBRARY).read_bytes()[:10])
+    run(checkout)
+    assert count_calls(checkout) > calls
 
 
 def test_nothing_is_built_twice_and_a_change_builds_anew(checkout: Path) -> None:
