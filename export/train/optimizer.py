@@ -14,8 +14,8 @@ AVERAGING_RAMP = 10  # steps
 def make_sgd(model: nn.Module, momentum: float, weight_decay: float, threshold_lr: float) -> SGD:
     """SGD with Nesterov's momentum. Every group has `lr`, a tensor to be set before a step, and its `factor`.
 
-    Parameters with one axis (thresholds, scales, biases, BatchNorm) do not decay, nor do the weights of operators 2 and
-    3 of multiplication-free layers: the smaller those are, the larger the gradients (docs/multiplication_free.md).
+    Thresholds, scales and parameters with one axis (biases, BatchNorm) do not decay, nor do the weights of operators 2
+    and 3 of multiplication-free layers: the smaller those are, the larger the gradients (docs/multiplication_free.md).
     Thresholds and scales have `threshold_lr` times the others' rate. Momenta begin as zeros, which is as good as none.
     """
     device = next(model.parameters()).device

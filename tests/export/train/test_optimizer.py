@@ -11,8 +11,9 @@ from export.ops.layers import FWHTLayer
 from export.train.optimizer import averaging_weight, group_parameters, list_momenta, make_sgd
 
 
-def test_thresholds_biases_and_batchnorm_do_not_decay() -> None:
-    model = build_model("fwht_mf_mobilenet_v2", variant={"scale": True})
+@pytest.mark.parametrize("variant", [{"scale": True}, {"paths": 2}])
+def test_thresholds_biases_and_batchnorm_do_not_decay(variant: dict[str, object]) -> None:
+    model = build_model("fwht_mf_mobilenet_v2", variant=variant)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = group_parameters(model, weight_decay=0.1, threshold_lr=3.0)
     assert [(decay, factor) for _, decay, factor in groups] == [(0.1, 1.0), (0.0, 1.0), (0.0, 3.0)]
