@@ -6,7 +6,8 @@ addition. Per output pixel, with the BatchNorm behind a layer folded into it:
     convolution, linear   k k C_in / groups multiply-adds for each output channel; the BatchNorm is in the weights
     FWHTLayer             two transforms of n log2(n) additions; for each coefficient a subtraction (the threshold), a
                           scaling (1 / sqrt(n) and `scale`) and a product; for each output channel gain and bias, and
-                          pool - 1 additions. The n values of tanh are counted on their own
+                          pool - 1 additions. The n values of tanh are counted on their own. All that P times for
+                          P paths, and P - 1 additions; a soft path has neither tanh nor the product
     MFDepthwiseConv       k k pairs for each channel, two additions each (operators 2 and 3: a comparison and an
                           addition), and gain and bias
     addition, pool        an addition for each value; pool: and a product for each channel
@@ -56,8 +57,12 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
         return made, Operations(multiply_adds=_values(made) * module.weight[0].numel())
     if isinstance(module, FWHTLayer):
         made, pixels = (module.out_channels, height, width), height * width
-        additions = 2 * module.n * (module.n.bit_length() - 1) + module.n + module.out_channels * (module.pool - 1)
-        return made, Operations(pixels * (2 * module.n + module.out_channels), pixels * additions, pixels * module.n)
+        values = module.paths * module.n
+        additions = 2 * module.n * (module.n.bit_length() - 1) + module.out_channels * (module.pool - 1)
+        additions += 2 * values - module.n
+        products = values if module.soft else 2 * values
+        tanh = 0 if module.soft else values
+        return made, Operations(pixels * (products + module.out_channels), pixels * additions, pixels * tanh)
     if isinstance(module, MFDepthwiseConv):
         made = (channels, *_sides(shape, module.kernel_size, module.stride, module.padding))
         return made, Operations(_values(made), _values(made) * 2 * module.kernel_size**2)

@@ -44,6 +44,17 @@ def test_pooling_adds_within_its_groups() -> None:
     )  # groups; no residual; a smaller pool
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_path_costs_a_threshold_each(soft: bool) -> None:
+    """Two paths more: for each of n = 8 coefficients two subtractions, two sums and two of what a path multiplies."""
+    one, three = Small(1, 1), Small(1, 1)
+    one.fwht, three.fwht = FWHTLayer(6, 6, soft=soft), FWHTLayer(6, 6, paths=3, soft=soft)
+    first, second = count_operations(one, 8), count_operations(three, 8)
+    assert second.additions - first.additions == 16 * 8 * 4
+    assert second.multiply_adds - first.multiply_adds == 16 * 8 * 2 * (1 if soft else 2)
+    assert (first.tanh, second.tanh) == ((0, 0) if soft else (16 * 8, 16 * 24))
+
+
 @pytest.mark.parametrize("name, millions", [("resnet32", 69.1), ("mobilenet_v2_w050", 28.0), ("mobilenet_v2", 88.0)])
 def test_multiply_adds_at_32_pixels_are_what_others_count(name: str, millions: float) -> None:
     """chenyaofo/pytorch-cifar-models: 69.13, 28.08 and 87.98 M, to the three digits."""
