@@ -16,7 +16,7 @@ from ..profiling.build_report import build_report, one_profile_at_a_time
 from ..profiling.machine import count_physical_cores, describe_machine
 from ..profiling.report import Conditions, LayerReport
 from .backend import noop
-from .native_kernels import FUNCTION_BODY, NativeKernels, choose_kernels, has_native_ops, warn_once
+from .native_kernels import FUNCTION_BODY, NativeKernels, choose_kernels, has_native_ops, read_mode, warn_once
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -33,7 +33,7 @@ class OnnxRuntimeBackend:
     name = "onnxruntime"
     precision = "fp32"
 
-    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0, native: str = "auto") -> None:
+    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0, native: Optional[str] = None) -> None:
         if provider not in ("auto", *PROVIDERS):
             raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
         self.path = path
@@ -43,7 +43,7 @@ class OnnxRuntimeBackend:
         self._providers = _wanted_providers(provider)
         self._stamp = _stamp(path)
         self._native: Optional[NativeKernels] = None
-        self._session = self._open(native)
+        self._session = self._open(native or read_mode())
         self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
         self._input = self._session.get_inputs()[0]
