@@ -141,7 +141,8 @@ def choose_kernels(kernels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """As the launch does: NCHW, shared memory that a block can have, most pixels, then vectors of them, then packed."""
     best: dict[tuple[str, int], tuple[tuple[int, int, bool], dict[str, Any]]] = {}
     for kernel in kernels:
-        found = re.search(r"<(\w+), \(?\w*\)?0, (\d+), (\d+), (\d+), (\d+), (true|false)>", kernel["kernel"])
+        name = kernel["kernel"]  # of one smooth path; those of paths have another
+        found = re.search(r"fwht_layer_kernel<(\w+), \(?\w*\)?0, (\d+), (\d+), (\d+), (\d+), (true|false)>", name)
         if found is None or kernel["shared_bytes"] > BLOCK_SHARED:
             continue
         kind, (rows, columns, pixels, vector) = found[1], map(int, found.groups()[1:5])
