@@ -2,6 +2,8 @@
 //
 //     Vector, kLanes, kRegisters    one register of float32; +, -, * and / work lane by lane
 //     load, store                   from and to any address of a float
+//     stream                        to an address divisible by the size of a vector, past the caches where that can be;
+//                                   finish_streams() before another thread may read it
 //     splat(value)                  the value in every lane
 //     multiply_add(a, b, c)         a * b + c; rounded once where the set has a fused instruction, else twice
 //     lower(a, b), upper(a, b)      minimum, maximum; a NaN in b comes through

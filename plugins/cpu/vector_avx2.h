@@ -14,6 +14,8 @@ constexpr int kRegisters = 16;
 
 FWHT_INLINE Vector load(const float* from) { return _mm256_loadu_ps(from); }
 FWHT_INLINE void store(float* to, Vector value) { _mm256_storeu_ps(to, value); }
+FWHT_INLINE void stream(float* to, Vector value) { _mm256_stream_ps(to, value); }
+FWHT_INLINE void finish_streams() { _mm_sfence(); }
 FWHT_INLINE Vector splat(float value) { return _mm256_set1_ps(value); }
 FWHT_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
 FWHT_INLINE Vector lower(Vector a, Vector b) { return _mm256_min_ps(a, b); }

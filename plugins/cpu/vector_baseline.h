@@ -19,6 +19,8 @@ constexpr int kRegisters = 16;
 
 FWHT_INLINE Vector load(const float* from) { return *reinterpret_cast<const VectorInMemory*>(from); }
 FWHT_INLINE void store(float* to, Vector value) { *reinterpret_cast<VectorInMemory*>(to) = value; }
+FWHT_INLINE void stream(float* to, Vector value) { store(to, value); }
+FWHT_INLINE void finish_streams() {}
 FWHT_INLINE Vector splat(float value) { return Vector{value, value, value, value}; }
 FWHT_INLINE IntVector splat_bits(int value) { return IntVector{value, value, value, value}; }
 FWHT_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }

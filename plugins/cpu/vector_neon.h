@@ -14,6 +14,8 @@ constexpr int kRegisters = 32;
 
 FWHT_INLINE Vector load(const float* from) { return vld1q_f32(from); }
 FWHT_INLINE void store(float* to, Vector value) { vst1q_f32(to, value); }
+FWHT_INLINE void stream(float* to, Vector value) { store(to, value); }
+FWHT_INLINE void finish_streams() {}
 FWHT_INLINE Vector splat(float value) { return vdupq_n_f32(value); }
 FWHT_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return vfmaq_f32(c, a, b); }
 FWHT_INLINE Vector lower(Vector a, Vector b) { return vminq_f32(a, b); }

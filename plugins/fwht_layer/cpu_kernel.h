@@ -8,7 +8,7 @@
 namespace fwht {
 namespace {
 
-constexpr int kWideLanes = kLanes == 16 ? 32 : 4 * kLanes;
+constexpr int kWideLanes = 32;  // pixels: two lines of the cache
 
 typedef void Middle(const CpuTile&, int, int, ptrdiff_t, int, int);
 
@@ -36,8 +36,8 @@ struct ChooseMiddle<kRadix, kRadix, kBend> {
 template <int kRadix, Bend kBend>
 Middle* middle_of(int in, int out) {
     constexpr int kFewest = kRadix < 8 ? kRadix : 1;  // nothing is to be gained with 2 or 4 coefficients
-    return kBend != Bend::kShared || 2 * in > kRadix ? ChooseMiddle<kRadix, kFewest, kBend>::with_out(out)
-                                                     : ChooseMiddle<kRadix, kFewest, kBend>::with_in(in);
+    return kBend == Bend::kSoft || 2 * in > kRadix ? ChooseMiddle<kRadix, kFewest, kBend>::with_out(out)
+                                                   : ChooseMiddle<kRadix, kFewest, kBend>::with_in(in);
 }
 
 template <int kRadix>

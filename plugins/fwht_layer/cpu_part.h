@@ -106,9 +106,20 @@ Bend bend_of(const FwhtLayerParams& p) {
     return Bend::kShared;
 }
 
+// Whether Y, all of it, is so large that it leaves the caches before anyone reads it, and every tile of it begins at a
+// line.
+bool is_streamed(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan) {
+    constexpr int64_t kLarge = 16 << 20;
+    constexpr int64_t kLine = 64;
+    const int64_t row = p.pixels * int64_t{sizeof(float)};
+    return plan.wide != 0 && p.batch * p.out_channels * row >= kLarge && row % kLine == 0 &&
+           reinterpret_cast<uintptr_t>(p.y) % kLine == 0;
+}
+
 void run_fwht_layer_part(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan, int64_t part, void* scratch) {
     RunTile* const run = tile_of(p.n, plan.wide != 0);
     const Bend bend = bend_of(p);
+    const bool streamed = is_streamed(p, plan);
     float* const rows = static_cast<float*>(scratch);
     float* const beside = rows + int64_t{p.n} * plan.width + kMostBlocks * kBlockGap;
     const float normalisation = 1.0f / __builtin_sqrtf(static_cast<float>(p.n));
@@ -121,15 +132,19 @@ void run_fwht_layer_part(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan,
             const int64_t y = image * p.out_channels * p.pixels + pixel;
             run({p, floats(p.x) + image * p.in_channels * p.pixels + pixel, p.pixels,
                  p.residual == nullptr ? nullptr : floats(p.residual) + y, floats(p.y) + y, p.pixels, rows,
-                 normalisation},
+                 normalisation, streamed},
                 bend);
         } else {
             const GatheredTile gathered(p, first, plan.width, beside);
             gathered.gather();
-            run({p, gathered.x(), plan.width, gathered.residual(), gathered.y(), plan.width, rows, normalisation},
+            run({p, gathered.x(), plan.width, gathered.residual(), gathered.y(), plan.width, rows, normalisation,
+                 false},
                 bend);
             gathered.scatter();
         }
+    }
+    if (streamed) {
+        finish_streams();
     }
 }
 

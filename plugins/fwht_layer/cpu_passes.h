@@ -20,6 +20,21 @@ FWHT_INLINE void transform_rows(float* rows, Vector one) {
     }
 }
 
+// Asks for the next block's rows of X, of which the ones from `first` on lie kB rows apart. In a large map every row is
+// in a page of its own, where no hardware looks ahead.
+template <int kA, int kB, int kWidth>
+FWHT_INLINE void prefetch_rows(const CpuTile& tile, int first) {
+    constexpr int kLine = 16;  // floats
+    if (first + (kA - 1) * kB < tile.layer.in_channels) {
+        const float* const x = tile.x + first * tile.x_stride;
+        repeat<kA>([&](auto i) FWHT_UNROLLED {
+            for (int at = 0; at < kWidth; at += kLine) {
+                __builtin_prefetch(x + i * kB * tile.x_stride + at, 0, 2);
+            }
+        });
+    }
+}
+
 // X to the rows of this block. Channels from in_channels on are zeros.
 template <int kA, int kB, int kWidth>
 void transform_in(const CpuTile& tile, int block, ptrdiff_t distance) {
@@ -30,6 +45,9 @@ void transform_in(const CpuTile& tile, int block, ptrdiff_t distance) {
     for (int b = 0; b < kB; ++b) {
         const float* const x = tile.x + (first + b) * tile.x_stride;
         const int present = (in_channels - first - b + kB - 1) / kB;  // of the kA channels
+        if (kWidth > kLanes) {
+            prefetch_rows<kA, kB, kWidth>(tile, first + kA * kB + b);
+        }
         for (int at = 0; at < kWidth; at += kLanes) {
             Vector values[kA];
             if (present >= kA) {

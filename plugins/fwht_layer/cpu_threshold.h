@@ -7,7 +7,7 @@ namespace fwht {
 namespace {
 
 // tanh(s) as s p(s^2) / q(s^2), |s| held at kFar. The approximation errs by 0.6 u (u = 2^-24) and the roundings add to
-// it: at most 5 u with fused multiply-adds, 7 u without, over all float32 (tests/plugins/test_cpu_threshold.py); the
+// it: at most 4 u with fused multiply-adds, 6 u without, over all float32 (tests/plugins/test_cpu_threshold.py); the
 // tolerance grants 8. A NaN comes through.
 FWHT_INLINE Vector smooth_sign(Vector s) {
     constexpr float kFar = 8.8f;

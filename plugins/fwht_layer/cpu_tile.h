@@ -19,6 +19,7 @@ struct CpuTile {
     ptrdiff_t y_stride;
     float* rows;          // n rows of kWidth floats: the coefficients
     float normalisation;  // 1 / sqrt(n)
+    bool stream;          // Y goes past the caches, which it would only flush
 };
 
 // What follows the transform: gain, bias, residual, activation.
@@ -41,7 +42,11 @@ class End {
         if (activation_ == 6) {
             y = lower(splat(6.0f), y);
         }
-        store(tile_.y + place, y);
+        if (tile_.stream) {
+            stream(tile_.y + place, y);
+        } else {
+            store(tile_.y + place, y);
+        }
     }
 
   private:

@@ -1,0 +1,164 @@
+"""Time the CPU kernels in ONNX Runtime against what they replace: python -m benchmarks.kernels.cpu_layers
+
+Three parts, with one thread or more (--threads):
+
+- layers: each FWHT layer of the hybrid and the slim head at batch 1 and 16, and 1024 -> 1024 on 10x1024x32x32, against
+  ONNX Runtime's 1x1 convolution and Clip;
+- thresholds: one smooth path, one soft and three soft paths on the same layers, scales that are not 1;
+- models: the shipped models at batch 1 and 16 against mobilenet_v2, with the kernels and with the function bodies.
+
+Before a row is timed its output is checked: a layer by the float64 reference, a model by its function bodies; a row
+that is wrong ends the run. The instruction set is the best of the machine, or FWHT_CPU's; the result names it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import onnxruntime
+
+from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary
+from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
+from benchmarks.harness.result_files import RESULTS, write_result
+from benchmarks.harness.timing import Make, alternate
+from benchmarks.kernels.fwht_node import BIG, REAL, check
+
+PURPOSE = (__doc__ or "").split(":")[0]
+BASELINE = "mobilenet_v2"
+MODELS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
+BATCHES = (1, 16)
+MOST_DIFFERENCE = 1e-4  # of the largest logit, between kernels and function bodies
+THRESHOLDS = {"smooth": (1, 0), "soft": (1, 1), "three_soft": (3, 1)}  # paths, soft
+
+
+def open_session(model: bytes, threads: int, native: bool) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    if native:
+        options.register_custom_ops_library(str(LIBRARY.resolve()))
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def make_runner(model: bytes, feeds: dict[str, np.ndarray], threads: int, native: bool) -> Callable[[], object]:
+    session = open_session(model, threads, native)
+    return lambda: session.run(None, feeds)
+
+
+def draw_layer(layer: LayerCase, pixels: int, batch: int, ones: bool) -> tuple[Weights, np.ndarray]:
+    """Weights, whose scales are 1 where the shipped models' are, and X."""
+    generator = np.random.default_rng(0)
+    weights = layer.draw_weights(generator)
+    if ones:
+        weights["scale"][:] = 1
+    return weights, generator.normal(0, 1, (batch, layer.in_channels, pixels, pixels)).astype(np.float32)
+
+
+def make_checked_layer(layer: LayerCase, weights: Weights, x: np.ndarray, threads: int) -> tuple[bytes, float]:
+    """The model of one node, and the share of the tolerance that its output uses."""
+    model = make_fwht_layer_model(layer, weights, *x.shape[2:]).SerializeToString()
+    y = np.asarray(open_session(model, threads, native=True).run(None, {"x": x})[0])
+    return model, check(layer, weights, x, y)
+
+
+def time_layer(name: str, layer: LayerCase, pixels: int, batch: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One layer against its convolution."""
+    weights, x = draw_layer(layer, pixels, batch, ones=True)
+    model, share = make_checked_layer(layer, weights, x, options.threads)
+    kernel = np.random.default_rng(1).normal(0, layer.in_channels**-0.5, (layer.out_channels, layer.in_channels, 1, 1))
+    other = make_convolution_model(layer, kernel.astype(np.float32), weights["bias"], pixels, pixels)
+    sides: dict[str, Make] = {
+        "convolution": partial(make_runner, other.SerializeToString(), {"x": x}, options.threads, False),
+        "fwht_layer": partial(make_runner, model, {"x": x}, options.threads, True),
+    }
+    return finish_row(name, x, alternate(sides, options.rounds, options.seconds), "convolution", tolerance_share=share)
+
+
+def time_thresholds(name: str, layer: LayerCase, pixels: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One layer with each kind of threshold."""
+    sides: dict[str, Make] = {}
+    shares: dict[str, float] = {}
+    for kind, (paths, soft) in THRESHOLDS.items():
+        case = LayerCase(**{**vars(layer), "paths": paths, "soft": soft})
+        weights, x = draw_layer(case, pixels, 1, ones=False)
+        model, shares[kind] = make_checked_layer(case, weights, x, options.threads)
+        sides[kind] = partial(make_runner, model, {"x": x}, options.threads, True)
+    return finish_row(name, x, alternate(sides, options.rounds, options.seconds), "smooth", tolerance_share=shares)
+
+
+def time_models(batch: int, options: argparse.Namespace) -> dict[str, Any]:
+    """All models at this batch size against the baseline."""
+    sides: dict[str, Make] = {}
+    x = np.random.default_rng(0).normal(0, 1, (batch, 3, 32, 32)).astype(np.float32)
+    for name in (BASELINE, *MODELS):
+        model = Path(f"models/{name}.onnx").read_bytes()
+        kinds = {name: True} if name == BASELINE else {name: True, f"{name} (function body)": False}
+        check_model(name, model, x)
+        for key, native in kinds.items():
+            sides[key] = partial(make_runner, model, {"image": x}, options.threads, native)
+    return finish_row(f"batch {batch}", x, alternate(sides, options.rounds, options.seconds), BASELINE)
+
+
+def check_model(name: str, model: bytes, x: np.ndarray) -> None:
+    """Raises SystemExit where kernels and function bodies do not agree."""
+    native, body = (np.asarray(open_session(model, 1, kind).run(None, {"image": x})[0]) for kind in (True, False))
+    difference = float(np.abs(native - body).max() / np.abs(body).max())
+    if not difference <= MOST_DIFFERENCE:
+        raise SystemExit(f"{name}: kernels and function bodies differ by {difference:.1e}; nothing was timed")
+
+
+def finish_row(name: str, x: np.ndarray, times: dict[str, Any], base: str, **more: Any) -> dict[str, Any]:
+    """The row with each side's time over that of `base`, by medians and by minima; it is shown, too."""
+    ratios = {
+        side: {
+            "median": one["median_ms"] / times[base]["median_ms"],
+            "minimum": min(one["samples_ms"]) / min(times[base]["samples_ms"]),
+        }
+        for side, one in times.items()
+    }
+    row = {"name": name, "input": list(x.shape), "base": base, "ratios": ratios, "times": times, **more}
+    sides = ", ".join(
+        f"{side} {one['median_ms']:.3f} ({one['p10_ms']:.3f} to {one['p90_ms']:.3f}) {ratios[side]['median']:.2f}"
+        for side, one in times.items()
+    )
+    print(f"{name:18} {'x'.join(map(str, x.shape)):>15}  {sides}", flush=True)
+    return row
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.kernels.cpu_layers", description=(__doc__ or "").split(":")[0]
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads of every session (1)")
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each side (10)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="seconds a turn (0.1)")
+    parser.add_argument("--parts", default="layers,thresholds,models", help="which parts (layers,thresholds,models)")
+    parser.add_argument("--out", type=Path, help=f"JSON file ({RESULTS}/cpu_layers_<set>_<threads>.json)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse_arguments()
+    subprocess.run(["plugins/build_native.sh"], check=True)
+    instruction_set = CpuLibrary(LIBRARY.resolve()).text("instruction_set")
+    print(f"{instruction_set}, {options.threads} threads: ms median (p10 to p90), times the first side's median")
+    parts: dict[str, list[dict[str, Any]]] = {}
+    if "layers" in options.parts:
+        rows = [(BIG, 10), *((layer, batch) for batch in BATCHES for layer in REAL)]
+        parts["layers"] = [time_layer(*layer, batch, options) for layer, batch in rows]
+    if "thresholds" in options.parts:
+        parts["thresholds"] = [time_thresholds(*layer, options) for layer in REAL]
+    if "models" in options.parts:
+        parts["models"] = [time_models(batch, options) for batch in BATCHES]
+    path = options.out or RESULTS / f"cpu_layers_{instruction_set}_{options.threads}.json"
+    conditions = {"instruction_set": instruction_set, "threads": options.threads}
+    print(f"written: {write_result('cpu_layers', {**conditions, 'parts': parts}, path)}")
+
+
+if __name__ == "__main__":
+    main()

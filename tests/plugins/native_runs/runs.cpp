@@ -1,0 +1,114 @@
+// Runs of the CPU kernels as a program of its own, for sanitizers and for emulated processors: the self-check, the same
+// bits on several threads at once, and tensors that end where their memory ends.
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "cpu/c_interface.h"
+
+namespace {
+
+std::vector<float> pattern(int64_t count) {
+    std::vector<float> values(static_cast<size_t>(count));
+    for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<float>(static_cast<int>(i * 7 % 17) - 8) / 8.0f;
+    }
+    return values;
+}
+
+bool said(const char* what, const char* sentence) {
+    if (sentence != nullptr) {
+        std::printf("%s: %s\n", what, sentence);
+    }
+    return sentence != nullptr;
+}
+
+struct Layer {
+    int batch, pixels, in_channels, out_channels, n, pool, paths, soft, residual;
+};
+
+// Whether something is wrong.
+bool run_layer(const Layer& a) {
+    const std::vector<float> x = pattern(int64_t{a.batch} * a.pixels * a.in_channels);
+    const std::vector<float> weights = pattern(int64_t{a.n} * a.paths);
+    const std::vector<float> ends = pattern(a.out_channels);
+    std::vector<float> y(static_cast<size_t>(a.batch) * a.pixels * a.out_channels);
+    std::vector<float> again(y);
+    const std::vector<float> residual = pattern(static_cast<int64_t>(y.size()));
+    fwht::FwhtLayerParams p{};
+    p.x = x.data();
+    p.thresholds = p.scale = weights.data();
+    p.gain = p.bias = ends.data();
+    p.residual = a.residual != 0 ? residual.data() : nullptr;
+    p.y = y.data();
+    p.batch = a.batch;
+    p.pixels = a.pixels;
+    p.in_channels = a.in_channels;
+    p.out_channels = a.out_channels;
+    p.n = a.n;
+    p.pool = a.pool;
+    p.keep_dc = 1;
+    p.activation = 6;
+    p.paths = a.paths;
+    p.soft = a.soft;
+    bool wrong = said("FWHTLayer", fwht_native_fwht_layer(&p, 1));
+    p.y = again.data();
+    wrong |= said("FWHTLayer", fwht_native_fwht_layer(&p, 3));
+    if (std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) != 0) {
+        wrong = !said("FWHTLayer", "three threads give other bits than one");
+    }
+    return wrong;
+}
+
+bool run_convolution(int batch, int size, int kernel_size, int stride, int op) {
+    const int channels = 3;
+    fwht::MfDepthwiseConvParams p{};
+    p.batch = batch;
+    p.channels = channels;
+    p.height = p.width = size;
+    p.kernel_size = kernel_size;
+    p.stride_h = p.stride_w = stride;
+    p.pad_top = p.pad_left = kernel_size / 2;
+    p.out_height = p.out_width = (size - 1) / stride + 1;
+    p.op = op;
+    const std::vector<float> x = pattern(int64_t{batch} * channels * size * size);
+    const std::vector<float> weight = pattern(int64_t{channels} * kernel_size * kernel_size);
+    std::vector<float> y(static_cast<size_t>(batch) * channels * p.out_height * p.out_width);
+    p.x = x.data();
+    p.weight = p.gain = p.bias = weight.data();
+    p.y = y.data();
+    return said("MFDepthwiseConv", fwht_native_mf_depthwise_conv(&p, 2));
+}
+
+}  // namespace
+
+int main() {
+    const char* name = fwht_native_instruction_set();
+    if (name == nullptr) {
+        std::printf("%s\n", fwht_native_refusal());
+        return 2;
+    }
+    bool wrong = said("self-check", fwht_native_self_check());
+    const Layer layers[] = {{1, 1, 1, 2, 2, 1, 1, 0, 0},       {3, 5, 7, 8, 8, 1, 2, 1, 1},
+                            {2, 49, 60, 20, 64, 3, 1, 0, 0},   {5, 4, 40, 100, 128, 1, 1, 0, 1},
+                            {1, 530, 200, 30, 256, 1, 1, 0, 1}, {2, 16, 96, 576, 1024, 1, 3, 1, 0},
+                            {1, 17, 300, 1280, 2048, 1, 1, 1, 0}};
+    for (const Layer& layer : layers) {
+        wrong |= run_layer(layer);
+    }
+    for (const int op : {1, 2, 3}) {
+        for (const int kernel_size : {3, 5}) {
+            wrong |= run_convolution(2, 1, kernel_size, 1, op) || run_convolution(1, 75, kernel_size, 2, op);
+        }
+    }
+    std::vector<std::thread> users;  // several sessions at once
+    for (int i = 0; i < 3; ++i) {
+        users.emplace_back([&layers] { run_layer(layers[2]); });
+    }
+    for (std::thread& user : users) {
+        user.join();
+    }
+    std::printf("%s: %s\n", name, wrong ? "wrong" : "all right");
+    return wrong ? 1 : 0;
+}
