@@ -175,7 +175,7 @@ PARALLEL += --ignore tests/docker
 endif
 
 test: lint ## lint and every test (FWHT_REQUIRE_GPU=1, FWHT_REQUIRE_TOOLS=1: no GPU, nginx or Ray fails instead of skipping)
-	@$(RUN) -m pytest $(PARALLEL) --durations=10 $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) --durations=10 $(or $(ARGS),--cov --cov-report=)
 
 .PHONY: image install uninstall doctor report test-docker test-image test-arm
 

@@ -44,4 +44,5 @@ case ${1:-serve} in
     fi
     ;;
 esac
+unset FWHT_ROOT # of the checks alone
 exec python -m server "$@"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import weakref
 from pathlib import Path
 from typing import Any, Callable
 
@@ -42,6 +43,7 @@ def make_http_caller(port: int, body: bytes, media: str) -> Callable[[], bytes]:
         connection.sendall(request)
         return read_answer(connection)
 
+    weakref.finalize(call, connection.close)
     return call
 
 

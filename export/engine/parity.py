@@ -60,7 +60,8 @@ def read_golden(onnx: Path, sha256: str, shape: Sequence[int], classes: int) -> 
 
 def _read_golden_file(path: Path, sha256: str, shape: Sequence[int], classes: int) -> Dict[str, np.ndarray]:
     """Raises one of BROKEN where it is broken or of another file."""
-    with np.load(str(path), allow_pickle=False) as file:
+    # opened here: NumPy does not close a file that it refuses
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         golden = {key: file[key] for key in ("image", "logits", "tolerance")}
         made_for = str(file["onnx_sha256"]) if "onnx_sha256" in file.files else None
     if made_for not in (None, sha256):

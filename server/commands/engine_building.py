@@ -79,11 +79,12 @@ class EngineBuilding:
         child = self._start(split_command(self._settings.engine_command, name, file, self._precision()))
         said: Deque[str] = deque(maxlen=SAID_LAST)
         assert child.stdout is not None
-        for line in child.stdout:
-            if line.strip():
-                said.append(line.strip())
-                LOG.info("%s: %s", name, said[-1])
-                self._tell(f"building the engine of {name}, {time.monotonic() - began:.0f} s so far: {said[-1]}")
+        with child.stdout:
+            for line in child.stdout:
+                if line.strip():
+                    said.append(line.strip())
+                    LOG.info("%s: %s", name, said[-1])
+                    self._tell(f"building the engine of {name}, {time.monotonic() - began:.0f} s so far: {said[-1]}")
         status = child.wait()
         if self._stopped:
             return

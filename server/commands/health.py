@@ -8,6 +8,7 @@ import json
 import os
 import ssl
 import sys
+from contextlib import closing
 from typing import List, Tuple
 
 from ..settings import Settings
@@ -33,10 +34,10 @@ def main(arguments: List[str]) -> int:
 def ask_readiness(settings: Settings) -> Tuple[bool, str]:
     host = EVERYWHERE.get(settings.host, settings.host)
     try:
-        connection = connect(settings, host)
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        with closing(connect(settings, host)) as connection:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         return False, f"no answer from {host} port {settings.port}: {error}"
     if answer.status == 200:

@@ -20,7 +20,7 @@ KERNELS = "build/libfwht_kernels.so"
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # not what the make that runs the tests was told
     environment = add_wheel_toolkit(os.environ)
-    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         environment.pop(name, None)
     environment["NVCC_APPEND_FLAGS"] = "-Xcicc -O0"  # half the time; test_compiled_kernels.py is about the code
     return subprocess.run(

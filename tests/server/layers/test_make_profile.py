@@ -20,7 +20,8 @@ PAGE = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["make", f"PYTHON={sys.executable}", *arguments]
     # whatever `make test` was told is not for this one
-    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    told = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+    environment = {key: value for key, value in os.environ.items() if key not in told}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
