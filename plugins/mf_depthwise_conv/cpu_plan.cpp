@@ -3,7 +3,7 @@
 namespace fwht {
 namespace {
 
-constexpr int64_t kMostParts = 64;
+constexpr int64_t kMostParts = 32;     // each divides some dozen times before it begins
 constexpr int64_t kBandFloats = 4096;  // of one phase: planes, signs and outputs together stay below half a megabyte
 
 int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
@@ -26,7 +26,7 @@ MfDepthwiseConvCpuPlan plan_mf_depthwise_conv(const MfDepthwiseConvParams& p, in
     plan.planes = p.batch * p.channels;
     plan.parts = plan.planes < kMostParts ? plan.planes : kMostParts;
     const int64_t outputs = round_up(int64_t{plan.band} * plan.pitch + step, 16);
-    const int64_t floats = 2 * plan.phase * plan.phases_h * plan.phases_w + outputs;  // values and signs
+    const int64_t floats = 4 * plan.phase * plan.phases_h * plan.phases_w + outputs;  // values and signs, twice
     plan.scratch_bytes = floats * int64_t{sizeof(float)};
     return plan;
 }

@@ -15,7 +15,11 @@ struct CpuTap {
 };
 
 CpuTap tap_of(float b, int op) {
-    const float sign = b > 0.0f ? 1.0f : b < 0.0f ? -1.0f : b;
+    // A sign is as likely as not, so it is no branch; a weight of 0 or NaN is rare.
+    float sign = __builtin_copysignf(1.0f, b);
+    if (b == 0.0f || b != b) {
+        sign = b;
+    }
     const float size = sign * b;
     const float low = op == 2 ? -size : b < 0.0f ? b : 0.0f;
     const float high = op == 2 ? size : b > 0.0f ? b : 0.0f;
