@@ -42,7 +42,7 @@ flags_of() {
   case $1 in
     avx2) echo "-mavx2 -mfma" ;;
     # gcc 7 to 12 warn of its own headers
-    avx512) echo "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -Wno-uninitialized -Wno-maybe-uninitialized" ;;
+    avx512) echo "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -Wno-uninitialized -Wno-maybe-uninitialized -Wno-unknown-warning-option" ;;
   esac
 }
 
