@@ -13,6 +13,8 @@ want chromium chromium
 want curl curl
 want docker-compose docker-compose
 want g++ g++
+want aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+want qemu-aarch64 qemu-user
 want make make
 want nginx nginx
 want openssl openssl

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import platform
 import shutil
 import subprocess
 from functools import lru_cache
@@ -26,8 +28,20 @@ def build_library() -> Path:
 @lru_cache(maxsize=None)
 def _build() -> Path:
     environment = {key: value for key, value in os.environ.items() if key != "FWHT_CPU"}
-    subprocess.run(["plugins/build_native.sh"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / ".native.lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["plugins/build_native.sh"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     return ROOT / LIBRARY
+
+
+def list_instruction_sets() -> list[str]:
+    """Those that this machine has, as Linux tells them; known before the library is built."""
+    if platform.machine() != "x86_64":
+        return ["neon", "baseline"] if platform.machine() == "aarch64" else ["baseline"]
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    needed = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"}, "avx2": {"avx2", "fma"}, "baseline": set()}
+    return [name for name, wanted in needed.items() if wanted <= flags]
 
 
 @lru_cache(maxsize=None)
