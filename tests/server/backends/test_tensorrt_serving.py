@@ -137,7 +137,7 @@ def test_a_process_that_serves_the_shipped_hybrid(serving: ServerProcess) -> Non
     serving.process.send_signal(signal.SIGTERM)
     assert serving.process.wait(timeout=30) == 0
     log = serving.log.read_text()
-    assert "model fwht_mobilenet_v2: tensorrt, fp16, on cuda" in log
+    assert "model fwht_mobilenet_v2: tensorrt, fp16, plugin, on cuda" in log
     assert "left on the GPU" not in log and "Traceback" not in log
 
 
