@@ -7,6 +7,7 @@
 # TORCH_INDEX: where PyTorch comes from (default: its wheels for CPUs; those on PyPI bring 3 GB of CUDA along).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+unset FWHT_REQUIRE_TOOLS # these environments have no dev tools; `make test` runs the same tests with them
 pip=(-m pip --disable-pip-version-check --quiet)
 
 # find_python VERSION: prints the path of an interpreter
