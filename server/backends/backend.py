@@ -8,6 +8,8 @@ import numpy as np
 
 from ..profiling.report import LayerReport
 
+OPS = ("FWHTLayer", "FWHTLayerAdd", "MFDepthwiseConv")  # those of our own, for which there are kernels and plugins
+
 
 def noop() -> None:
     """Do nothing meanwhile."""

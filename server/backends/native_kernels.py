@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Set, Tuple
 
 from ..errors import StartupError
+from .backend import OPS
 from .engine_card import file_sha256
 
 LOG = logging.getLogger("server.native")
@@ -30,7 +31,7 @@ ABI = 1  # kFwhtNativeAbi of plugins/cpu/c_interface.h
 OLDEST_RUNTIME = (1, 17)
 FUNCTION_BODY = "function body"
 # How a node's op type stands in an ONNX file: field 4 of NodeProto, a string of that length.
-NODES = tuple(b"\x22" + bytes([len(op)]) + op for op in (b"FWHTLayer", b"FWHTLayerAdd", b"MFDepthwiseConv"))
+NODES = tuple(b"\x22" + bytes([len(op)]) + op.encode() for op in OPS)
 
 
 class NativeError(Exception):
@@ -72,7 +73,7 @@ def choose_kernels(mode: str, runtime: str) -> Optional[NativeKernels]:
     except (NativeError, OSError) as error:
         if mode == "required":
             raise StartupError(f"{VARIABLE} is 'required', but {error}") from error
-        warn_once(f"the ops run as function bodies, which take about twice the time: {error}")
+        warn_once(f"the ops run as function bodies, which are slower: {error}")
         return None
 
 

@@ -21,7 +21,7 @@ from ..errors import BadRequest, Busy, StartupError
 from ..profiling.build_report import one_profile_at_a_time
 from ..profiling.report import Conditions, LayerReport
 from . import tensorrt_library
-from .backend import noop
+from .backend import OPS, noop
 from .cuda import Context
 from .engine_card import EngineCard, read_card, why_outdated, why_wrong_machine
 from .owner_thread import OwnerThread
@@ -32,8 +32,6 @@ from .tensorrt_profile import describe_conditions, load_in_own_thread, profile_e
 
 LOG = logging.getLogger("server.tensorrt")
 RECOVER_S = 5.0
-PLUGIN_KERNELS = "plugin"
-OPS = ("FWHTLayer", "FWHTLayerAdd", "MFDepthwiseConv")
 
 
 class TensorRTBackend:
@@ -53,7 +51,7 @@ class TensorRTBackend:
         self.path = card_path.parent / self.card.engine
         self.precision = self.card.precision
         self.problem: Optional[str] = None
-        self.kernels = PLUGIN_KERNELS if any(layer["op"] in OPS for layer in self.card.layers) else None
+        self.kernels = "plugin" if any(layer["op"] in OPS for layer in self.card.layers) else None
         self._graphs = graphs
         self._cure = f"build it on this machine with `make engine NAME={self.card.name} PRECISION={self.precision}`"
         machine = current_machine(plugin)
