@@ -2,27 +2,50 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
+# Any path works in any target: recipes take a variable by one of these, as one word of the shell, whatever is in it.
+#   $(call text,X)         quoted, for --option=
+#   $(call path,X)         quoted; a - in front is no option of anything then, and ~/ is the home folder
+#   $(call paths,X,--y)    the file of that name, blanks and all; where there is none its words, which may be patterns
+# What is said on the command line or in the environment stands for itself, a $ included. ARGS alone is the shell's text:
+# options, quoted by whoever says them.
+define newline
+
+
+endef
+said = $(call one_line,$(1),$(if $(filter file,$(firstword $(origin $(1)))),$($(1)),$(value $(1))))
+one_line = $(if $(findstring $(newline),$(2)),$(error $(1) holds a line break: rename what it names),$(2))
+quoted = '$(subst ','\'',$(1))'
+# A line break, which no value holds, marks the beginning.
+quoted_path = $(subst $(newline),',$(subst $(newline)~/,~/',$(subst $(newline)-,'./-,$(newline)$(subst ','\'',$(1)))))'
+text = $(call quoted,$(said))
+path = $(call quoted_path,$(said))
+paths = $(if $(shell [ -e $(path) ] && echo yes),$(2) $(path),$(foreach word,$(said),$(call matches,$(word),$(2))))
+matches = $(foreach file,$(or $(wildcard $(1)),$(1)),$(2) $(call quoted_path,$(file)))
+
 # Said on the command line (or in the environment), not by default: settings of FWHT_... then stay in force.
-SERVE_FLAGS := $(if $(NAME)$(MODEL),--models $(or $(NAME),$(MODEL))) $(if $(PORT),--port $(PORT))
-MEASURE_FLAGS := $(addprefix --image ,$(IMAGE)) $(if $(BATCH),--batch $(BATCH)) \
-  $(if $(PRECISION),--precision $(PRECISION))
+SAID_MODEL := $(if $(value NAME),NAME,$(if $(value MODEL),MODEL))
+SAID_PRECISION := $(if $(value PRECISION),PRECISION)
+NAME_FLAG := $(if $(value NAME),--name=$(call text,NAME))
+SERVE_FLAGS := $(if $(SAID_MODEL),--models $(call path,$(SAID_MODEL))) $(if $(value PORT),--port=$(call text,PORT))
+MEASURE_FLAGS = $(call paths,IMAGE,--image) $(if $(value BATCH),--batch=$(call text,BATCH)) \
+  $(if $(SAID_PRECISION),--precision=$(call text,PRECISION))
+DATA_FLAG = $(if $(value DATA),--data $(call path,DATA))
 
 MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
 PRECISION ?= fp16
 MODELS ?= mobilenet_v2,$(NAME)
 ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
-SHIPPED := $(basename $(notdir $(wildcard models/*.safetensors)))
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
 RUNTIME ?= cpu
 OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
 $(if $(filter cpu gpu,$(RUNTIME)),,$(error RUNTIME is cpu or gpu, not $(RUNTIME)))
 comma := ,
-PIP_FLAGS := --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP_FLAGS := --disable-pip-version-check --quiet $(if $(value TORCH_INDEX),--extra-index-url $(call path,TORCH_INDEX))
 
 ifdef PYTHON
 # An interpreter taken as it is: nothing is installed.
-RUN := $(PYTHON)
+RUN := $(call path,PYTHON)
 else
 RUN := .venv/bin/python
 SERVING := .venv/.serving-$(RUNTIME)
@@ -36,7 +59,7 @@ endif
 
 help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "architectures: $(ARCHITECTURES)"
 	@echo "more variables: PRECISION CHECKPOINT IMAGE BATCH MODELS SRC DST PLATFORM RUNTIME=gpu CUDA_ARCH TORCH_INDEX ARGS='more options'"
 
@@ -86,40 +109,40 @@ serve: $(SERVING) ## serve NAME on http://127.0.0.1:PORT (several: NAME=a,b)
 
 classify: $(SERVING) ## classify IMAGE=file without a server
 	$(try_native)
-	@$(RUN) -m server classify --model $(NAME) $(IMAGE) $(ARGS)
+	@$(RUN) -m server classify --model $(call path,NAME) $(call paths,IMAGE) $(ARGS)
 
 bulk: $(BULK) ## classify the folder SRC into Parquet files in DST; started again, it goes on
-	@$(if $(and $(SRC),$(DST)),true,echo "say from where to where: make bulk SRC=images DST=labels (docs/bulk.md)" >&2; exit 2)
+	@$(if $(and $(value SRC),$(value DST)),true,echo "say from where to where: make bulk SRC=images DST=labels (docs/bulk.md)" >&2; exit 2)
 	$(try_native)
-	@exec $(RUN) -m server.bulk '$(SRC)' '$(DST)' --model $(NAME) $(ARGS)
+	@exec $(RUN) -m server.bulk $(call path,SRC) $(call path,DST) --model $(call path,NAME) $(ARGS)
 
 profile: $(SERVING) ## each layer's time in NAME on this machine: table, JSON and chart (IMAGE=file BATCH=n)
 	$(try_native)
-	@$(RUN) -m server.layers profile $(NAME) $(MEASURE_FLAGS) $(ARGS)
+	@$(RUN) -m server.layers profile $(call path,NAME) $(MEASURE_FLAGS) $(ARGS)
 
 compare: $(SERVING) ## MODELS=a,b in turns, layer by layer: table, JSON and chart (IMAGE=file BATCH=n)
 	$(try_native)
-	@$(RUN) -m server.layers compare $(MODELS) $(MEASURE_FLAGS) $(ARGS)
+	@$(RUN) -m server.layers compare $(call path,MODELS) $(MEASURE_FLAGS) $(ARGS)
 
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
-	@$(if $(DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
-	@exec $(RUN) -m export.train --model $(MODEL) --data $(DATA) --name $(NAME) $(ARGS)
+	@$(if $(value DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@exec $(RUN) -m export.train --model=$(call text,MODEL) $(DATA_FLAG) $(NAME_FLAG) $(ARGS)
 
 train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
-	@$(if $(DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
-	@exec $(RUN) -m export.train.train_all --data $(DATA) $(ARGS)
+	@$(if $(value DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@exec $(RUN) -m export.train.train_all $(DATA_FLAG) $(ARGS)
 
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
-	@$(RUN) -m export.to_onnx $(NAME) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) \
-	  $(if $(DATA),--data $(DATA)) $(ARGS)
+	@$(RUN) -m export.to_onnx $(call path,NAME) $(if $(value CHECKPOINT),--checkpoint $(call path,CHECKPOINT)) \
+	  $(DATA_FLAG) $(ARGS)
 
 ship: $(TRAINING) ## export the shipped weights again into models/ and tests/data/
-	@set -e; for name in $(SHIPPED); do \
-	  $(RUN) -m export.to_onnx $$name --checkpoint models/$$name.safetensors --out models/$$name.onnx; \
-	  mv models/$$name.golden.npz tests/data/; done
+	@set -e; for weights in models/*.safetensors; do file=$${weights%.safetensors}; \
+	  $(RUN) -m export.to_onnx "$${file#models/}" --checkpoint "$$weights" --out "$$file.onnx"; \
+	  mv "$$file.golden.npz" tests/data/; done
 
 accuracy: $(TRAINING) ## classify all test images of DATA with every shipped model and engine; JSON into build/bench/
-	@$(RUN) -m benchmarks.training.accuracy $(if $(DATA),--data $(DATA)) $(ARGS)
+	@$(RUN) -m benchmarks.training.accuracy $(DATA_FLAG) $(ARGS)
 
 # TensorRT comes with JetPack; pycuda has no wheels and is built once, with the CUDA that is there.
 define need_pycuda
@@ -136,7 +159,7 @@ native: ## build the CPU kernels for ONNX Runtime into build/libfwht_onnxruntime
 
 engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
 	$(need_pycuda)
-	@exec $(RUN) -m export.engine $(NAME) --precision $(PRECISION) $(ARGS)
+	@exec $(RUN) -m export.engine $(call path,NAME) --precision=$(call text,PRECISION) $(ARGS)
 
 # What `make engine` runs on the device, beside server/.
 DEVICE := export/__init__.py export/engine
@@ -166,7 +189,7 @@ audit: $(TESTING) ## look the installed packages up for known weaknesses; one th
 # A file's tests stay in one process, which share what its fixtures made; files go in the order of their names, in which
 # the longest do not come last. JOBS=0: all in one process.
 JOBS ?= auto
-PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+PARALLEL = -n $(call text,JOBS) --dist loadfile --no-loadscope-reorder
 
 # With FWHT_REQUIRE_TOOLS=1 those of docker/ run where their tools are.
 ifeq ($(FWHT_REQUIRE_TOOLS),1)
@@ -228,7 +251,7 @@ soak: $(TESTING) ## most of an hour: overload, broken requests, killed servers a
 	@$(RUN) -m benchmarks.serving.bulk_kills
 
 bench-plugin: $(TESTING) ## on a GPU: build the plugin, check, sanitize and time it (benchmarks/on_gpu.sh)
-	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(STEPS)
+	@PYTHON=$(RUN) benchmarks/on_gpu.sh $(foreach step,$(STEPS),$(call quoted,$(step)))
 
 clean: ## remove .venv and caches; build/ with what you trained stays
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

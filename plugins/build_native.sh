@@ -22,7 +22,9 @@ stop() { printf '%s\n' "$@" >&2; exit 1; }
 [ -f plugins/build_native.sh ] || stop "run \`make native\` in the root of the repository"
 
 find_compiler() {
-  for compiler in ${CXX:-c++ g++ clang++}; do
+  set -- c++ g++ clang++
+  [ -z "${CXX:-}" ] || set -- "$CXX"
+  for compiler in "$@"; do
     command -v "$compiler" >/dev/null 2>&1 && return
   done
   stop "no C++ compiler (${CXX:-c++, g++ or clang++}) was found: on Debian, Ubuntu and JetPack, sudo apt install g++." \

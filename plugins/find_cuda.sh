@@ -153,6 +153,9 @@ check_architecture() {
 
 # ---- for make
 
+# make would read $ and # as its own
+escape() { printf '%s\n' "$1" | sed 's/[$]/$$/g; s/#/\\#/g'; }
+
 # write NAME, text on standard input: replaced in one step, and only where it changes, since every object depends on it
 write() {
   cat >"$FOLDER/$1.new.$$" && if cmp -s "$FOLDER/$1.new.$$" "$FOLDER/$1"; then
@@ -172,16 +175,16 @@ find_tensorrt
 if [ -n "$FOLDER" ]; then
   mkdir -p "$FOLDER" || exit 1
   write cuda.mk <<END
-NVCC := $NVCC
+NVCC := $(escape "$NVCC")
 CUDA_VERSION := $CUDA_VERSION
-HOST_COMPILER := $HOST_COMPILER
+HOST_COMPILER := $(escape "$HOST_COMPILER")
 ARCHITECTURES := $ARCHITECTURES
 END
   write tensorrt.mk <<END
 TENSORRT_VERSION := $TENSORRT_VERSION
-TENSORRT_HEADERS := $TENSORRT_HEADERS
-TENSORRT_LIBRARY := $TENSORRT_LIBRARY
-TENSORRT_MISSING := $TENSORRT_MISSING
+TENSORRT_HEADERS := $(escape "$TENSORRT_HEADERS")
+TENSORRT_LIBRARY := $(escape "$TENSORRT_LIBRARY")
+TENSORRT_MISSING := $(escape "$TENSORRT_MISSING")
 END
 fi
 [ -z "$TENSORRT_MISSING" ] || exit 2

@@ -23,8 +23,9 @@ find_tensorrt() {
 
 find_headers() {
   empty=
-  folders=${TENSORRT_INCLUDE:-$ROOT/usr/include/$MACHINE $ROOT/usr/include $ROOT/usr/local/tensorrt/include $ROOT/opt/tensorrt/include}
-  for TENSORRT_HEADERS in $folders; do
+  set -- "$ROOT/usr/include/$MACHINE" "$ROOT/usr/include" "$ROOT/usr/local/tensorrt/include" "$ROOT/opt/tensorrt/include"
+  [ -z "${TENSORRT_INCLUDE:-}" ] || set -- "$TENSORRT_INCLUDE"
+  for TENSORRT_HEADERS in "$@"; do
     [ -s "$TENSORRT_HEADERS/NvInfer.h" ] && return
     [ -e "$TENSORRT_HEADERS/NvInfer.h" ] && empty=$TENSORRT_HEADERS/NvInfer.h
   done
@@ -32,7 +33,7 @@ find_headers() {
     tensorrt_missing "$empty is empty" \
       "So it is in a container whose host has no TensorRT (JetPack 4). The package that brings it:"
   else
-    tensorrt_missing "NvInfer.h was not found in $folders" "The package that brings it:"
+    tensorrt_missing "NvInfer.h was not found in $*" "The package that brings it:"
   fi
   return 1
 }
@@ -61,8 +62,10 @@ find_library() {
     TENSORRT_SAID="linked without libnvinfer"
     return
   fi
-  folders=${TENSORRT_LIB:-$TENSORRT_HEADERS/../lib $ROOT/usr/lib/$MACHINE $ROOT/usr/lib $ROOT/usr/local/tensorrt/lib $ROOT/opt/tensorrt/lib}
-  for folder in $folders; do
+  set -- "$TENSORRT_HEADERS/../lib" "$ROOT/usr/lib/$MACHINE" "$ROOT/usr/lib" "$ROOT/usr/local/tensorrt/lib" \
+    "$ROOT/opt/tensorrt/lib"
+  [ -z "${TENSORRT_LIB:-}" ] || set -- "$TENSORRT_LIB"
+  for folder in "$@"; do
     # with its major number first: the one that the running engine will load
     TENSORRT_LIBRARY=$folder/libnvinfer.so.${TENSORRT_VERSION%%.*}
     TENSORRT_SAID=$TENSORRT_LIBRARY
@@ -70,7 +73,7 @@ find_library() {
   done
   TENSORRT_LIBRARY=
   tensorrt_missing \
-    "the headers are of TensorRT $TENSORRT_VERSION, and libnvinfer.so.${TENSORRT_VERSION%%.*} was not found in $folders" \
+    "the headers are of TensorRT $TENSORRT_VERSION, and libnvinfer.so.${TENSORRT_VERSION%%.*} was not found in $*" \
     "The package that brings it (or TENSORRT_LIB=none to link without it):"
   return 1
 }

@@ -54,6 +54,14 @@ def count_calls(checkout: Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
+def test_a_compiler_at_an_odd_place(checkout: Path) -> None:
+    place = checkout / "it's a [place]"
+    place.mkdir()
+    (checkout / "fake").rename(place / "fake")
+    done = run(checkout, CXX=str(place / "fake"))
+    assert done.returncode == 0, done.stderr
+
+
 def test_library_and_card(checkout: Path) -> None:
     done = run(checkout)
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,16 @@ def test_a_library_of_another_version_than_the_headers_is_not_taken(nano: Machin
     assert answer.stderr.startswith("the headers are of TensorRT 8.2.1, and libnvinfer.so.8 was not found in ")
     assert nano.run(TENSORRT_LIB="none").returncode == 0
     assert nano.variables()["TENSORRT_LIBRARY"] == ""
+
+
+def test_folders_at_odd_places(nano: Machine) -> None:
+    """What make reads is the path as it is; $ and # are written as make wants them."""
+    odd = "it's a $(place) #1"
+    nano.tensorrt(folder=f"{odd}/include")
+    library = nano.file(f"{odd}/lib/libnvinfer.so.8")
+    answer = nano.run(TENSORRT_INCLUDE=str(nano.root / odd / "include"), TENSORRT_LIB=str(library.parent))
+    assert answer.returncode == 0, answer.stderr
+    lines = "include tensorrt.mk\n$(info $(TENSORRT_HEADERS))$(info $(TENSORRT_LIBRARY))\nall:;\n"
+    (nano.found / "Makefile").write_text(lines)
+    said = subprocess.run(["make", "-s"], cwd=nano.found, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[:2] == [str(nano.root / odd / "include"), str(library)]
