@@ -56,11 +56,38 @@ model() {
 
 has_nvidia_driver() { [ -e "$ROOT/proc/driver/nvidia/version" ] || [ -e "$ROOT/dev/nvidiactl" ] || [ -e "$ROOT/dev/dxg" ]; }
 
-# Device nodes by which a GPU is used: Jetsons up to JetPack 5, from JetPack 6 on, other machines, WSL.
+# gpu_patterns PLATFORM USE...: device nodes, and classes of them, in docker/gpu_nodes.txt; an unknown platform has those of all.
+gpu_patterns() {
+  platform_asked=$1
+  shift
+  awk -v platform="$platform_asked" -v uses=" $* " '
+    !/^#/ && index(uses, " " $2 " ") && (platform == "" || index("," $1 ",", "," platform ",")) { print $3 }
+  ' "$(dirname "$0")/gpu_nodes.txt" | awk '!seen[$0]++'
+}
+
+# gpu_nodes PLATFORM USE...: those that are here.
 gpu_nodes() {
-  for node in nvhost-gpu nvgpu/igpu0/power nvidiactl dxg; do
-    [ ! -e "$ROOT/dev/$node" ] || echo "$ROOT/dev/$node"
-  done
+  gpu_patterns "$@" | while read -r pattern; do
+    for node in "$ROOT"$pattern; do # a pattern
+      [ ! -e "$node" ] || echo "$node"
+    done
+  done | awk '!seen[$0]++'
+}
+
+# May this user use a node as the group that owns it may? /dev/nvmap is not writable for anybody on some systems.
+may_use() {
+  [ -r "$1" ] && { [ -w "$1" ] || case $(stat -L -c %A "$1") in ?????-*) ;; *) false ;; esac; }
+}
+
+# gpu_groups PLATFORM: the groups, as numbers, that a user must be in for the nodes that CUDA opens; each once.
+gpu_groups() {
+  gpu_nodes "$1" gpu open | while read -r node; do
+    group=$(stat -L -c '%g %A' "$node")
+    case ${group#* } in
+      ????rw?rw* | ????r-?r-*) ;; # everybody may what the group may
+      *) [ "${group% *}" = 0 ] || echo "${group% *}" ;;
+    esac
+  done | sort -nu
 }
 
 # field of /proc/meminfo in MiB

@@ -136,7 +136,33 @@ write_unit() {
   path=$folder/bin:/usr/local/cuda/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   oldest=
   [ "$(platform_of "$(l4t)")" = r32 ] || oldest='/OPENBLAS_CORETYPE/d;/OpenBLAS/d'
-  sed -e "s#@FOLDER@#$folder#g" -e "s#@PATH@#$path#" -e "$oldest" "$here/fwht-classifier.service" >"$DESTDIR$unit"
+  allow_devices >"$DESTDIR$unit.devices"
+  sed -e "s#@FOLDER@#$folder#g" -e "s#@PATH@#$path#" -e "s#@GROUPS@#$(name_gpu_groups)#" -e "$oldest" \
+    -e "/^@DEVICES@/r $DESTDIR$unit.devices" -e '/^@DEVICES@/d' "$here/fwht-classifier.service" >"$DESTDIR$unit"
+  rm "$DESTDIR$unit.devices"
+}
+
+# A machine without an NVIDIA driver gets the lines of a server's: a card may come later.
+gpu_platform() { if [ -n "$(l4t)" ]; then platform_of "$(l4t)"; else echo gpu; fi; }
+
+# The nodes that are here, those that are not yet (systemd passes over them at a start), and whole classes of them, since
+# a node may come late or get another number.
+allow_devices() {
+  platform=$(gpu_platform)
+  {
+    gpu_nodes "$platform" gpu open may | sed "s#^$ROOT##"
+    gpu_patterns "$platform" gpu open may | grep -v '[*[]'
+    gpu_patterns "$platform" class | sed 's/^/char-/'
+  } | awk '!seen[$0]++' | sed 's/.*/DeviceAllow=& rw/'
+}
+
+# Names, where the system has them: numbers of groups may change with a package.
+name_gpu_groups() {
+  groups=$(for group in $(gpu_groups "$(gpu_platform)"); do
+    getent group "$group" | sed 's/:.*//' | grep . || echo "$group"
+  done | tr '\n' ' ')
+  groups=${groups:-video }
+  echo "${groups% }"
 }
 
 start() {

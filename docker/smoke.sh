@@ -50,8 +50,11 @@ start() {
   set -- --detach --name "$NAME" --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
     --volume "$NAME:/app/build"
   case $PLATFORM in
-    r*) set -- "$@" --runtime nvidia ;;
-    gpu) set -- "$@" --gpus all ;;
+    r* | gpu)
+      options=$(PLATFORM=$PLATFORM "$here/run_options.sh")
+      # shellcheck disable=SC2086 # several words
+      set -- "$@" $options
+      ;;
   esac
   if [ -n "${NETWORK:-}" ]; then
     port=18$(printf %03d $(($$ % 1000)))

@@ -46,8 +46,7 @@ wrong_l4t() {
 # check_gpu IMAGE: is a GPU there, and may this user use it?
 check_gpu() {
   [ "$1" != cpu ] || return 0
-  nodes=$(gpu_nodes)
-  if [ -z "$nodes" ]; then
+  if [ -z "$(gpu_nodes "$1" gpu)" ]; then
     if [ "$1" = gpu ]; then
       error "no GPU is visible: start the container with --gpus all; where that fails, install the NVIDIA Container Toolkit"
     else
@@ -55,13 +54,13 @@ check_gpu() {
     fi
     return 1
   fi
-  for node in $nodes; do
-    if [ ! -r "$node" ] || [ ! -w "$node" ]; then
-      error "$node may not be used by user $(id -u), groups $(id -G): add the group that owns it ($(stat -c %g "$node")), with
-  --group-add $(stat -c %g "$node"), supplementalGroups in Kubernetes, or SupplementaryGroups in the unit"
-      return 1
-    fi
-  done
+  closed=$(gpu_nodes "$1" gpu open | while read -r node; do may_use "$node" || stat -L -c '%g %n' "$node"; done)
+  [ -z "$closed" ] && return
+  wanted=$(echo "$closed" | cut -d ' ' -f 1 | sort -nu)
+  error "user $(id -u), groups $(id -G), may not use $(echo "$closed" | cut -d ' ' -f 2- | tr '\n' ' ' | sed 's/ $//; s/ /, /g'),
+  so that CUDA would find no GPU: add the groups that own them, with $(echo "$wanted" | sed 's/^/--group-add /' | tr '\n' ' ')\
+(docker/run_options.sh prints it), supplementalGroups: [$(echo "$wanted" | tr '\n' ',' | sed 's/,$//; s/,/, /g')] in Kubernetes"
+  return 1
 }
 
 # check_host_tensorrt IMAGE: r32 has TensorRT from the host; a file without the package behind it is mounted empty

@@ -11,6 +11,7 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from ..errors import StartupError
+from .gpu_nodes import closed_nodes
 
 Array = np.ndarray
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING, which pycuda has no name for
@@ -29,14 +30,16 @@ def load_driver() -> Any:
         cuda.init()
         count = cuda.Device.count()
     except cuda.Error as error:
-        raise StartupError(f"there is no GPU that CUDA can use ({error}): {NO_GPU}") from error
+        raise StartupError(f"there is no GPU that CUDA can use ({error}): {closed_nodes() or NO_GPU}") from error
     if count == 0:
-        raise StartupError(f"there is no GPU that CUDA can use: {NO_GPU}")
+        raise StartupError(f"there is no GPU that CUDA can use: {closed_nodes() or NO_GPU}")
     return cuda
 
 
 NO_GPU = (
-    "see that `nvidia-smi` or, on a Jetson, `tegrastats` shows one; a container needs --runtime nvidia or --gpus all"
+    "see that `nvidia-smi` or, on a Jetson, `tegrastats` shows one; a container needs what docker/run_options.sh"
+    " prints: --runtime nvidia or --gpus all and, from JetPack 6 on, the group render (without it error 801, operation"
+    " not supported)"
 )
 
 

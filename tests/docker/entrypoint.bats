@@ -5,7 +5,7 @@ setup() {
   TREE=$BATS_TEST_TMPDIR/tree
   mkdir -p "$TREE/docker" "$TREE/build" "$TREE/plugin"
   ln -s "$REPOSITORY/server" "$TREE/server"
-  cp "$DOCKER/board_facts.sh" "$DOCKER/startup_checks.sh" "$DOCKER/entrypoint.sh" "$TREE/docker/"
+  cp "$DOCKER/board_facts.sh" "$DOCKER/gpu_nodes.txt" "$DOCKER/startup_checks.sh" "$DOCKER/entrypoint.sh" "$TREE/docker/"
   echo plugin >"$TREE/plugin/libfwht_plugin.so"
   echo '{"version": "0.1.0", "architectures": [53], "cuda": "10.2", "tensorrt": "8.2.1"}' >"$TREE/plugin/libfwht_plugin.json"
   export PATH="$(dirname "${PYTHON:-$REPOSITORY/.venv/bin/python}"):$PATH"

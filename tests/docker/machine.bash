@@ -32,7 +32,7 @@ jetson() { # MAJOR REVISION KERNEL
   file /etc/nv_tegra_release "# R$1 (release), REVISION: $2, GCID: 27597644, BOARD: t210ref, EABI: aarch64, DATE: Wed"
   file /proc/sys/kernel/osrelease "$3"
   file /proc/device-tree/model "NVIDIA Jetson Nano Developer Kit"
-  file /dev/nvhost-gpu ""
+  case $1 in 32 | 35) file /dev/nvhost-gpu "" ;; *) file /dev/nvgpu/igpu0/power "" ;; esac
   memory 3964 2500 4096
 }
 
