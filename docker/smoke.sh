@@ -93,6 +93,11 @@ layers_are_reported() {
   case $answer in *'"schema":1'*'"op":"FWHTLayer"'*'"ms":'*) ;; *) return 1 ;; esac
 }
 
+native_kernels_run() {
+  answer=$(curl -sf "$url/v1/models") || return 1
+  case $answer in *'"kernels":"native '*) ;; *) return 1 ;; esac
+}
+
 status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 in_container() { "$ENGINE" exec "$NAME" "$@"; }
 # shellcheck disable=SC2016 # expanded in the container
@@ -118,6 +123,9 @@ for label in airplane cat frog horse ship; do
   holds "$label.jpg is called $label" classified "$label.jpg" "$label"
 done
 holds "layer times with FWHT layers by name" layers_are_reported
+if [ "$PLATFORM" = cpu ]; then
+  holds "the native kernels of the image run" native_kernels_run
+fi
 holds "an image that is none is refused" [ "$(status -F "file=@$here/smoke.sh" "$url/v1/classify")" = 400 ]
 holds "the health check of the image says ready" [ "$(in_container python -m server health)" = ready ]
 holds "the user is not root" [ "$(in_container id -u)" != 0 ]

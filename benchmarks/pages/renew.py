@@ -13,18 +13,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import accuracy_tables, load_tables, noise_table, rival_table, speed_tables, training_tables
+from benchmarks.pages import (
+    accuracy_tables,
+    cpu_tables,
+    hybrid_tables,
+    load_tables,
+    noise_table,
+    rival_table,
+    speed_tables,
+    training_tables,
+)
 from benchmarks.pages import verdict as readme_parts
 from benchmarks.pages.markers import has_part, replace_part
 from benchmarks.pages.results import RESULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("fwht_node", "models", "server", "decoding", "restart", "throughput", "bulk")  # of `make bench`
-RAW = ("samples_ms", "seen")  # every measurement; they stay in build/bench/
+RAW = ("samples_ms", "seen", "starts")  # every measurement; they stay in build/bench/
 
 PARTS = {
     **readme_parts.PARTS,
     **accuracy_tables.PARTS,
+    **cpu_tables.PARTS,
+    **hybrid_tables.PARTS,
     **speed_tables.PARTS,
     **rival_table.PARTS,
     **load_tables.PARTS,
@@ -36,6 +47,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "README.md": ("answer", "verdict"),
     "docs/measurements.md": (
         *accuracy_tables.PARTS,
+        *cpu_tables.PARTS,
+        *hybrid_tables.PARTS,
         *speed_tables.PARTS,
         *rival_table.PARTS,
         *load_tables.PARTS,

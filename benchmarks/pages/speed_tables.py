@@ -8,8 +8,6 @@ from benchmarks.harness.markdown import make_table
 from benchmarks.pages.results import describe_machine, read_result
 
 SHIPPED = ("mobilenet_v2", "fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
-# instruction set and threads of the sessions
-CPU_RUNS = ("cpu_layers_avx2_1", "cpu_layers_avx512_1", "cpu_layers_avx2_2", "cpu_layers_avx512_2")
 
 
 def format_times(times: dict[str, Any]) -> str:
@@ -25,27 +23,6 @@ def make_model_table() -> str:
         speeds = [f"{format_times(by_batch[n]['times'][name])}, {by_batch[n]['ratio'][name]:.2f}x" for n in (1, 16)]
         rows.append([f"`{name}`", *speeds])
     return make_table(["model", "ms at batch 1, times the baseline", "ms at batch 16"], rows)
-
-
-def make_cpu_table() -> str:
-    """Whole models with the native kernels, and with function bodies in brackets, as shares of the baseline's time."""
-    head, rows = ["kernels, threads"], []
-    for name in CPU_RUNS:
-        result = read_result(name)
-        cells = [f"{result['instruction_set']}, {result['threads']}"]
-        for row in result["parts"]["models"]:
-            cells.append(format_times(row["times"][SHIPPED[0]]))
-            for model in SHIPPED[1:]:
-                native, body = (row["ratios"][side]["median"] for side in (model, f"{model} (function body)"))
-                cells.append(f"{native:.2f}x ({body:.2f}x)")
-        rows.append(cells)
-    for batch in (1, 16):
-        head += [f"`{SHIPPED[0]}`, batch {batch}, ms", *(f"`{model}`" for model in SHIPPED[1:])]
-    return make_table(head, rows)
-
-
-def describe_cpu_conditions() -> str:
-    return describe_machine(read_result(CPU_RUNS[0]))
 
 
 def make_node_table() -> str:
@@ -86,8 +63,6 @@ def describe_conditions() -> str:
 
 
 PARTS = {
-    "cpu_models": make_cpu_table,
-    "cpu_conditions": describe_cpu_conditions,
     "models": make_model_table,
     "server": make_overhead_table,
     "decoding": make_decoding_table,

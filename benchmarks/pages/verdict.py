@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.markdown import make_table
 from benchmarks.pages.accuracy_tables import REFERENCE, format_share
+from benchmarks.pages.cpu_tables import BODY, CPU_RUNS
+from benchmarks.pages.hybrid_tables import describe_users
 from benchmarks.pages.results import read_result
-from benchmarks.pages.speed_tables import CPU_RUNS, SHIPPED
+from benchmarks.pages.speed_tables import SHIPPED
 
+WIDTH = 120  # of a line
 ANSWER = Path(__file__).resolve().parents[2] / "docs" / "answer.json"
 
 
@@ -35,15 +39,24 @@ def make_verdict() -> str:
             ]
         )
     head = ["model", "parameters", "ONNX file", "one image on one core, AVX2", "CIFAR-10 accuracy"]
-    native = find_ratios("{}", hybrids)
-    bodies = find_ratios("{} (function body)", hybrids)
+    sentences = [describe_ratios(find_ratios("{}", hybrids), find_ratios(BODY, hybrids)), *describe_users()]
+    words = f"{' '.join(sentences)} Every figure: [docs/measurements.md](docs/measurements.md#native-cpu-kernels)."
+    return f"{make_table(head, rows)}\n\n{textwrap.fill(words, WIDTH, break_long_words=False, break_on_hyphens=False)}"
+
+
+def describe_ratios(native: Sequence[float], bodies: Sequence[float]) -> str:
+    """What the ratios say, whichever way they turn out."""
+    best, worst = (f"{end(native):.2f}" for end in (min, max))
+    if max(native) < 1:
+        found = f"**On a CPU the hybrids are faster than the baseline, {best} to {worst} times its time**"
+    elif min(native) >= 1:
+        found = f"**On a CPU the hybrids are not faster than the baseline: {best} to {worst} times its time**"
+    else:
+        found = f"**On a CPU the hybrids take {best} to {worst} times the baseline's time**"
+    without = "Without them they are slower" if min(bodies) > 1 else "Without them"
     return (
-        f"{make_table(head, rows)}\n\n"
-        f"**On a CPU the hybrids take {min(native):.2f} to {max(native):.2f} times the baseline's time** with the"
-        " native kernels, which `make serve`\n"
-        "builds where there is a C++ compiler: on one and two cores, AVX2 and AVX-512, 1 and 16 images. Without them"
-        f" they are\nslower, {min(bodies):.2f} to {max(bodies):.2f} times. All ratios:"
-        " [docs/measurements.md](docs/measurements.md#native-cpu-kernels)."
+        f"{found} with the native kernels, which `make serve` builds where there is a C++ compiler: on one and two"
+        f" cores, AVX2 and AVX-512, 1 and 16 images. {without}: {min(bodies):.2f} to {max(bodies):.2f} times."
     )
 
 

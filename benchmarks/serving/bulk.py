@@ -62,11 +62,14 @@ def measure_bare_in_process(*arguments: Any) -> float:
     return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def measure_bulk(folder: Path, model: str, batch: int) -> dict[str, float]:
-    """Images a second, of the work and of the whole command. Raises SystemExit where not all have their row."""
+def measure_bulk(folder: Path, model: str, batch: int, native: str | None = None) -> dict[str, float]:
+    """Images a second, of the work and of the whole command; native: FWHT_NATIVE. Raises SystemExit where not all have
+    their row."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "server.bulk", str(folder), output, "--model", model, "--batch", str(batch)]
         environment = {**os.environ, "RAY_worker_niceness": "0"}
+        if native is not None:
+            environment["FWHT_NATIVE"] = native
         start = time.perf_counter()
         done = subprocess.run([*command, "--json"], env=environment, stdout=subprocess.PIPE, text=True, check=True)
         whole = time.perf_counter() - start

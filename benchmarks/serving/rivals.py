@@ -89,6 +89,7 @@ def measure_turn(
         "cpu_ms": 1000 * cpu_s / answered if answered else None,
         "failed": outcomes.failed,
         "latency": times,
+        "samples_ms": [round(latency, 4) for latency in outcomes.good],
     }
 
 
