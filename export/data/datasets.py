@@ -1,4 +1,4 @@
-"""Training and test images of the three formats of docs/data_formats.md, in memory, as the server would see them."""
+"""Training and test images of the formats of docs/data_formats.md, in memory, as the server would see them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import hashlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from export.data import cifar_batches, image_folder, packed_images
-from server.bulk.packed_images import read_packed
+from export.data.folder_layout import describe_path, describe_some
+from export.data.raw_images import RawImage, read_raw
 from server.errors import ServerError
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
@@ -33,7 +33,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Dataset:
-    """`smaller`: how many images lost more than half of their side; `skipped`: which were left out, each with why."""
+    """`smaller`: how many images lost more than half of their side; `skipped`: which were left out, each with why.
+
+    `notes`: what was understood and ignored. `held_out`: positions within `train` that choose the checkpoint, where the
+    data set has a part for that.
+    """
 
     train: Part
     test: Part
@@ -41,6 +45,8 @@ class Dataset:
     description: str
     smaller: int
     skipped: list[str]
+    notes: list[str] = field(default_factory=list)
+    held_out: np.ndarray | None = None
 
     def sha256(self) -> str:
         """Hash of pixels, class ids and names: the same data, wherever it lies, in whichever format."""
@@ -49,24 +55,9 @@ class Dataset:
             digest.update(str(part.images.shape).encode())
             digest.update(np.ascontiguousarray(part.images).data)
             digest.update(part.class_ids.data)
+        if self.held_out is not None:
+            digest.update(self.held_out.data)
         return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class RawImage:
-    """An image before it is decoded and resized; `where` names it in messages."""
-
-    is_test: bool
-    class_id: int
-    where: str
-    content: bytes | Path | np.ndarray
-
-
-@dataclass(frozen=True)
-class RawDataset:
-    format: str
-    labels: list[str]
-    images: list[RawImage]
 
 
 def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = False, to_train: bool = True) -> Dataset:
@@ -81,7 +72,7 @@ def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = F
     prepare = partial(_prepare, plain=Preprocessing(size, resize, "RGB", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
     images = np.empty((len(raw.images), size, size, 3), np.uint8)
     kept: list[RawImage] = []
-    skipped: list[str] = []
+    skipped = list(raw.faults)
     smaller = 0
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of the interpreter lock
         for image, (pixels, side, fault) in zip(raw.images, pool.map(prepare, raw.images)):
@@ -94,63 +85,39 @@ def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = F
     if skipped and not skip_bad:
         raise ValueError(_describe_faults(skipped))
     train, test = (_select_part(images, kept, is_test) for is_test in (False, True))
+    held_out = [i for i, image in enumerate(image for image in kept if not image.is_test) if image.is_held_out]
     if to_train:
-        _check_classes(path, raw.labels, train, test)
+        _check_classes(path, raw.labels, np.delete(train.class_ids, held_out), test)
     elif not len(test.class_ids):
-        raise ValueError(f"{path} holds no test images")
-    counts = f"{len(train.class_ids)} training and {len(test.class_ids)} test images"
-    return Dataset(train, test, raw.labels, f"{path.name} ({raw.format}, {counts})", smaller, skipped)
-
-
-def read_raw(path: Path) -> RawDataset:
-    """Which images there are, by format; only those of an image folder stay on disk. Raises ValueError."""
-    if path.is_file():
-        return _read_packed(path)
-    if not path.is_dir():
-        raise ValueError(f"there is no file or folder {path}")
-    if cifar_batches.is_cifar_batches(path):
-        return _read_cifar(path)
-    if image_folder.is_image_folder(path):
-        listing = image_folder.list_folder(path)
-        images = [RawImage(i.is_test, i.class_id, str(i.path.relative_to(path)), i.path) for i in listing.images]
-        return RawDataset("image folder", listing.labels, images)
-    raise ValueError(
-        f"{path} is no data set: it has neither the folders train/ and test/ (an image folder) nor the files "
-        "batches.meta and test_batch (CIFAR-10's python batches), and it is no packed file; see docs/data_formats.md"
-    )
-
-
-def _read_packed(path: Path) -> RawDataset:
-    packed = list(read_packed(path))
-    labels = packed_images.read_labels(path, 1 + max((image.class_id for image in packed), default=-1))
-    images = [RawImage(p.is_test, p.class_id, f"image {i}", p.data) for i, p in enumerate(packed)]
-    return RawDataset("packed file", labels, images)
-
-
-def _read_cifar(path: Path) -> RawDataset:
-    labels = cifar_batches.read_labels(path)
-    images = []
-    for name in (*cifar_batches.TRAIN, cifar_batches.TEST):
-        pixels, class_ids = cifar_batches.read_batch(path / name, len(labels))
-        for i, class_id in enumerate(class_ids):
-            images.append(RawImage(name == cifar_batches.TEST, class_id, f"{name}, image {i}", pixels[i]))
-    return RawDataset("CIFAR-10 python batches", labels, images)
+        raise ValueError(f"{describe_path(path)} holds no test images")
+    apart = f", {len(held_out)} held-out" if held_out else ""
+    counts = f"{len(train.class_ids) - len(held_out)} training{apart} and {len(test.class_ids)} test images"
+    name = describe_path(path.name or path.resolve().name)
+    positions = np.array(held_out, np.int64) if held_out else None
+    return Dataset(train, test, raw.labels, f"{name} ({raw.format}, {counts})", smaller, skipped, raw.notes, positions)
 
 
 def _prepare(image: RawImage, plain: Preprocessing) -> tuple[np.ndarray | None, int, str]:
     """Pixels uint8 (S, S, 3) and the shorter side of the original, or None and the reason why there are none."""
     try:
-        if isinstance(image.content, np.ndarray):
-            picture = Image.fromarray(np.ascontiguousarray(image.content))
+        content = image.read()
+        if isinstance(content, np.ndarray):
+            picture = Image.fromarray(np.ascontiguousarray(content))
             side = min(picture.size)
         else:
-            data = image.content.read_bytes() if isinstance(image.content, Path) else image.content
-            decoded = decode(data, plain.size)
+            decoded = decode(content, plain.size)
             picture, side = decoded.image, min(decoded.width, decoded.height)
     except (ServerError, OSError) as error:
-        return None, 0, str(error)
+        return None, 0, describe_fault(error)
     # With mean 0 and std 1 the server's own preparation yields whole numbers from 0 to 255.
     return to_tensor(picture, plain).astype(np.uint8).transpose(1, 2, 0), side, ""
+
+
+def describe_fault(error: ServerError | OSError) -> str:
+    """Why an image cannot be read, without the server's advice to whoever sent it."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).partition(": send ")[0]
 
 
 def check_memory(count: int, size: int) -> None:
@@ -174,15 +141,17 @@ def _select_part(images: np.ndarray, kept: list[RawImage], is_test: bool) -> Par
     return Part(pixels, np.array([kept[i].class_id for i in chosen], np.int64))
 
 
-def _check_classes(path: Path, labels: list[str], train: Part, test: Part) -> None:
+def _check_classes(path: Path, labels: list[str], trained: np.ndarray, test: Part) -> None:
+    """`trained`: the class ids of the images to train on."""
+    where = describe_path(path)
     if len(labels) < 2:
-        raise ValueError(f"{path} has {len(labels)} class: a classifier needs at least two")
-    counts = np.bincount(train.class_ids, minlength=len(labels))
+        raise ValueError(f"{where} has {len(labels)} class: a classifier needs at least two")
+    counts = np.bincount(trained, minlength=len(labels))
     empty = [label for label, count in zip(labels, counts) if count == 0]
     if empty:
-        raise ValueError(f"{path} has no training image of {', '.join(empty)}")
+        raise ValueError(f"{where} has no training image of {describe_some(empty)}")
     if not len(test.class_ids):
-        raise ValueError(f"{path} has no test images: set some aside, they are used once, at the end")
+        raise ValueError(f"{where} has no test images: set some aside, they are used once, at the end")
 
 
 def _describe_faults(faults: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence
 
+from export.data.folder_layout import describe_some
 from export.data.image_folder import list_folder
 from server.bulk.packed_images import HEADER, RECORD, PackedImage
 from server.files import write_atomically
@@ -66,8 +67,14 @@ def read_labels(path: Path, classes: int) -> List[str]:
 
 
 def pack_folder(folder: Path, out: Path) -> int:
-    """Pack the files of train/<class>/ and test/<class>/ as they are, names beside it; returns how many."""
+    """Pack the files of an image folder as they are, names beside it; returns how many.
+
+    A packed file has two parts: what a folder has for holding out is packed among the training images. Raises
+    ValueError as `list_folder` does, and for what is no file.
+    """
     listing = list_folder(folder)
+    if listing.faults:
+        raise ValueError(f"mend or remove: {describe_some(listing.faults)}")
     write_packed(out, (PackedImage(entry.is_test, entry.class_id, entry.path.read_bytes()) for entry in listing.images))
     write_atomically(labels_path(out), (json.dumps(listing.labels, ensure_ascii=False) + "\n").encode())
     return len(listing.images)

@@ -21,10 +21,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from export.data.datasets import read_raw
+from export.data.datasets import describe_fault
+from export.data.folder_layout import describe_path
+from export.data.raw_images import read_raw
 from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer, fold_graph
+from server.errors import ServerError
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
 
@@ -32,19 +35,23 @@ from server.models.preprocess import Preprocessing, to_tensor
 def load_real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
     """Up to `count` test images of a data set, evenly spread, prepared as the server does: float32 (N, 3, S, S).
 
-    Raises ValueError where there is no data set or it has no test images, ServerError where an image is broken.
+    Raises ValueError where there is no data set, it has no test images or one of them is broken.
     """
     images = [image for image in read_raw(path).images if image.is_test]
     if not images:
-        raise ValueError(f"{path} holds no test images to compare on")
+        raise ValueError(f"{describe_path(path)} holds no test images to compare on")
     chosen = [images[i] for i in np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
     batch = []
     for image in chosen:
-        if isinstance(image.content, np.ndarray):
-            picture = Image.fromarray(image.content)
-        else:
-            data = image.content.read_bytes() if isinstance(image.content, Path) else image.content
-            picture = decode(data, preprocessing.size).image
+        try:
+            content = image.read()
+            picture = (
+                Image.fromarray(content)
+                if isinstance(content, np.ndarray)
+                else decode(content, preprocessing.size).image
+            )
+        except (ServerError, OSError) as error:
+            raise ValueError(f"{describe_path(path)}, {image.where}: {describe_fault(error)}") from None
         batch.append(to_tensor(picture, preprocessing))
     return np.stack(batch)
 
