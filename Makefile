@@ -36,10 +36,10 @@ NAME ?= $(MODEL)
 PRECISION ?= fp16
 MODELS ?= mobilenet_v2,$(NAME)
 ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
-# `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime
+# `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime, RUNTIME=tensorrt neither: for engines alone
 RUNTIME ?= cpu
-OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
-$(if $(filter cpu gpu,$(RUNTIME)),,$(error RUNTIME is cpu or gpu, not $(RUNTIME)))
+OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,$(if $(filter cpu,$(RUNTIME)),gpu,none))
+$(if $(filter cpu gpu tensorrt,$(RUNTIME)),,$(error RUNTIME is cpu, gpu or tensorrt, not $(RUNTIME)))
 comma := ,
 PIP_FLAGS := --disable-pip-version-check --quiet $(if $(value TORCH_INDEX),--extra-index-url $(call path,TORCH_INDEX))
 
@@ -49,6 +49,8 @@ RUN := $(call path,PYTHON)
 else
 RUN := .venv/bin/python
 SERVING := .venv/.serving-$(RUNTIME)
+# what builds an engine: what is there already, else the least
+BUILDING := $(firstword $(wildcard .venv/.serving-*) .venv/.serving-tensorrt)
 TRAINING := .venv/.training-$(RUNTIME)
 BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
@@ -61,7 +63,7 @@ help: ## list the targets
 	@echo "make TARGET [MODEL=architecture] [NAME=artefact] [DATA=images] [PORT=8000] [PYTHON=interpreter]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "architectures: $(ARCHITECTURES)"
-	@echo "more variables: PRECISION CHECKPOINT IMAGE BATCH MODELS SRC DST PLATFORM RUNTIME=gpu CUDA_ARCH TORCH_INDEX ARGS='more options'"
+	@echo "more variables: PRECISION CHECKPOINT IMAGE BATCH MODELS SRC DST PLATFORM RUNTIME=gpu|tensorrt CUDA_ARCH TORCH_INDEX ARGS='more options'"
 
 # On a Jetson TensorRT comes with the system's Python, and no pip has it.
 VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("tensorrt") else "")')
@@ -71,6 +73,7 @@ VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-sit
 	  f"python3 is {v[0]}.{v[1]}; Python 3.8 to 3.13 is needed: make .venv with one (JetPack 4: docs/jetson_nano.md), or name one with PYTHON=path")'
 	@python3 -m venv $(VENV_FLAGS) .venv || { rm -rf .venv; \
 	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
+	@docker/renew_pip.sh .venv/bin/python || { rm -rf .venv; exit 1; }
 
 # $(call install,EXTRAS): the two onnxruntime packages hold the same files, so a change of RUNTIME takes both out first.
 define install
@@ -83,6 +86,12 @@ endef
 .venv/.serving-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what serving needs into .venv (about 200 MB, once)"
 	$(call install,$(RUNTIME))
+
+ifneq ($(RUNTIME),tensorrt)
+.venv/.serving-tensorrt: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing what building an engine needs into .venv (about 50 MB, once)"
+	$(call install,tensorrt)
+endif
 
 .venv/.training-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
@@ -157,7 +166,7 @@ plugin: ## build the TensorRT plugin for this GPU, or for CUDA_ARCH="53 87", int
 native: ## build the CPU kernels for ONNX Runtime into build/libfwht_onnxruntime.so (needs a C++ compiler)
 	@plugins/build_native.sh
 
-engine: plugin $(SERVING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
+engine: plugin $(BUILDING) ## build NAME's TensorRT engine for this machine, PRECISION=fp16 or fp32 (docs/engine.md)
 	$(need_pycuda)
 	@exec $(RUN) -m export.engine $(call path,NAME) --precision=$(call text,PRECISION) $(ARGS)
 

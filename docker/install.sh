@@ -101,7 +101,10 @@ make_python() { # FOLDER
   ! "$interpreter" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("tensorrt"))' || flags=--system-site-packages
   # shellcheck disable=SC2086 # none or one
   "$interpreter" -m venv $flags "$1/venv" || fail "no virtual environment could be made: sudo apt install python3-venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[cpu]' ||
+  "$here/renew_pip.sh" "$1/venv/bin/python" || fail "pip could not be renewed (see above): is the package index reached?"
+  runtime=cpu
+  [ -z "$flags" ] || [ ! -e "$1/plugin/libfwht_plugin.so" ] || runtime=tensorrt # engines alone: no ONNX Runtime is needed
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt ".[$runtime]" ||
     fail "the packages could not be installed (see above)"
   [ -z "$flags" ] || PATH=/usr/local/cuda/bin:$PATH "$1/venv/bin/python" -m pip install --quiet pycuda ||
     fail "pycuda could not be built (see above): sudo apt install python3-dev build-essential, and CUDA (docker/doctor.sh)"

@@ -1,4 +1,4 @@
-"""Who may use the GPU: every way to start the server asks docker/gpu_nodes.txt, and gives what boards need by reports."""
+"""Who may use the GPU: each way to start the server asks docker/gpu_nodes.txt, and gives what boards need."""
 
 from __future__ import annotations
 
