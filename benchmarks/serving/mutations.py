@@ -13,6 +13,7 @@ from typing import Any, Callable
 from PIL import Image
 
 SAMPLES = Path("tests/data")
+REFUSED = ("brand_", "cgbi")  # files in SAMPLES/field/ that are no images, or of a kind that is not decoded
 EDGES = (
     b"\0",
     b"\xff",
@@ -32,8 +33,9 @@ ODD_VALUES: tuple[Any, ...] = (
 
 
 def make_seeds() -> list[bytes]:
-    """Images of every format that is taken, in the modes that have code of their own."""
+    """Images of every format that is taken, in the modes that have code of their own, damaged as people send them too."""
     files = sorted(SAMPLES.glob("*.jpg"))
+    damaged = [path for path in sorted((SAMPLES / "field").iterdir()) if not path.name.startswith(REFUSED)]
     picture = Image.open(files[0]).convert("RGB")
     large = picture.resize((200, 150))
     alpha = picture.copy()
@@ -56,7 +58,9 @@ def make_seeds() -> list[bytes]:
         (picture.convert("P"), "BMP", {}),
         (picture.convert("P"), "GIF", {"append_images": [large.convert("P")], "save_all": True}),
     ]
-    return [file.read_bytes() for file in files] + [encode_image(*each) for each in made]
+    restarts = encode_image(large, "JPEG", {"restart_marker_blocks": 1})[:-2]
+    samples = [file.read_bytes() for file in [*files, *damaged] if file.suffix != ".bin"]
+    return [*samples, *(encode_image(*each) for each in made), restarts]
 
 
 def encode_image(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
