@@ -15,6 +15,7 @@ want docker-compose docker-compose
 want g++ g++
 want aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 want qemu-aarch64 qemu-user
+want llvm-mca llvm
 want make make
 want nginx nginx
 want openssl openssl
