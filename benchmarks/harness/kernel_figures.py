@@ -2,31 +2,27 @@
 python -m benchmarks.harness.kernel_figures [--markdown]
 
 Registers, stack, spills and shared memory need no GPU. Writes build/bench/kernel_figures.json; --markdown prints the
-table for a document. Results of unchanged sources are taken from build/kernel_figures/.
+table for a document. Figures of unchanged sources are read, not compiled again: figures_cache.py.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Callable, NamedTuple
 
-from benchmarks.harness.cuda_compilers import PLUGINS, ROOT, Compiler, CompilerMissing, Nvcc, Wheels
+from benchmarks.harness.cuda_compilers import ROOT, Compiler, CompilerMissing, Nvcc, Wheels
+from benchmarks.harness.figures_cache import Key, find_cache, hash_sources, hold_lock, keep, read_stored
 from benchmarks.harness.markdown import make_table
 from benchmarks.harness.result_files import write_json
 
-CACHE = ROOT / "build" / "kernel_figures"
 RESULT = ROOT / "build" / "bench" / "kernel_figures.json"
 
 
@@ -146,46 +142,33 @@ def parse_report(op: str, compiler: str, architecture: int, ptx: str, report: st
     ]
 
 
-def hash_sources() -> str:
-    texts = (path.read_bytes() for path in sorted(PLUGINS.rglob("*")) if path.suffix in (".h", ".cuh"))
-    return hashlib.sha256(b"\0".join([Path(__file__).read_bytes(), *texts])).hexdigest()[:16]
-
-
-def find_cache(compiler: Compiler, op: str, architecture: int) -> Path:
-    return CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}-{hash_sources()}.json"
-
-
-def measure_kernels(compiler: Compiler, op: str, architecture: int) -> list[Figures]:
-    """Compiled once for one content of the sources, by whichever process asks first."""
-    path = find_cache(compiler, op, architecture)
-    with hold_lock(CACHE / f"{op}-{compiler.name.replace(' ', '_')}-{architecture}.lock"):
+def measure_kernels(compiler: Compiler, op: str, architecture: int, fresh: bool = False) -> list[Figures]:
+    """Compiled once for one content of the sources, by whichever process asks first; `fresh`: whatever is stored."""
+    key = Key(op, compiler.name, architecture, hash_sources(SOURCES[op]))
+    stored = None if fresh else read_stored(key)
+    if stored is not None:
+        return [Figures(**kernel) for kernel in stored]
+    path = find_cache(key)
+    with hold_lock(path):
         if path.exists():
             return [Figures(**kernel) for kernel in json.loads(path.read_text())]
         ptx = compiler.compile_to_ptx(SOURCES[op], SAME_PTX.get(architecture, architecture))
         figures = parse_report(op, compiler.name, architecture, ptx, compiler.report_usage(ptx, architecture))
-        if path == find_cache(compiler, op, architecture):  # else a source was edited meanwhile
-            for old in CACHE.glob(f"{path.name.rsplit('-', 1)[0]}-*.json"):
-                old.unlink()
-            write_json(path, [asdict(kernel) for kernel in figures])
+        if key.sources == hash_sources(SOURCES[op]):  # else a source was edited meanwhile
+            keep(path, [asdict(kernel) for kernel in figures])
         return figures
 
 
-@contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
-    """Held by one thread of one process at a time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def measure_all_kernels(compiler: Compiler, architectures: Collection[int] = tuple(LIMITS)) -> list[Figures]:
+def measure_all_kernels(
+    compiler: Compiler, architectures: Collection[int] = tuple(LIMITS), fresh: bool = False
+) -> list[Figures]:
     """Every op for those `architectures` that the compiler knows; two or more at once."""
     jobs = [
         (op, architecture) for architecture in architectures if architecture in compiler.architectures for op in SOURCES
     ]
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return [kernel for part in pool.map(lambda job: measure_kernels(compiler, *job), jobs) for kernel in part]
+        parts = pool.map(lambda job: measure_kernels(compiler, job[0], job[1], fresh), jobs)
+        return [kernel for part in parts for kernel in part]
 
 
 def demangle(names: list[str]) -> list[str]:

@@ -2,20 +2,22 @@
 python -m benchmarks.kernels.nano_roofline [--renew]
 
 Writes the two generated tables of docs/kernels.md. Nothing here was measured: a time is the larger of bytes over
-bandwidth and instructions over the rate of their unit. --renew reads registers and shared memory of the kernels from
-the compiler again and keeps them in benchmarks/results/nano_kernels.json. A test compares page and script.
+bandwidth and instructions over the rate of their unit. --renew compiles the kernels again and keeps their registers and
+shared memory in benchmarks/results/kernel_figures.json. A test compares page and script.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import log2
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.cuda_compilers import Wheels
+from benchmarks.harness.figures_cache import Key, hash_sources, store
+from benchmarks.harness.kernel_figures import SOURCES, demangle, measure_kernels
 from benchmarks.harness.markdown import make_table
 from benchmarks.harness.node_models import LayerCase
 from benchmarks.kernels.plugin_cases import BIG, REAL
@@ -23,7 +25,6 @@ from benchmarks.pages.markers import replace_part
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "kernels.md"
-KERNELS = ROOT / "benchmarks" / "results" / "nano_kernels.json"
 
 ARCHITECTURE = 53
 BANDWIDTH = 25.6e9  # bytes a second, shared with the CPU
@@ -124,17 +125,23 @@ def renew_page(text: str, kernels: list[dict[str, Any]]) -> str:
     return text
 
 
-def compile_kernels() -> list[dict[str, Any]]:
-    """From the compiler: for each type and n of the layers above the kernel with the largest block that fits."""
-    from benchmarks.harness.cuda_compilers import Wheels  # late: they are needed for --renew only
-    from benchmarks.harness.kernel_figures import demangle, measure_kernels
+def read_kernels(fresh: bool = False) -> list[dict[str, Any]]:
+    """For each type and n of the layers above the kernel with the largest block that fits; `fresh`: compiled again."""
+    figures = measure_kernels(Wheels(), "FWHTLayer", ARCHITECTURE, fresh)
+    names = demangle([figure.kernel for figure in figures])
+    return choose_kernels(
+        [
+            {"kernel": name, "threads": k.threads, "registers": k.registers, "shared_bytes": k.shared_bytes}
+            for k, name in zip(figures, names)
+        ]
+    )
 
-    figures = measure_kernels(Wheels(), "FWHTLayer", ARCHITECTURE)
-    kernels = []
-    for figure, name in zip(figures, demangle([figure.kernel for figure in figures])):
-        facts = {"threads": figure.threads, "registers": figure.registers, "shared_bytes": figure.shared_bytes}
-        kernels.append({"kernel": name, **facts})
-    return choose_kernels(kernels)
+
+def store_kernels() -> None:
+    """Every op's figures for the Nano, compiled again, into the repository's file."""
+    compiler = Wheels()
+    keys = [Key(op, compiler.name, ARCHITECTURE, hash_sources(source)) for op, source in SOURCES.items()]
+    store({key: [asdict(k) for k in measure_kernels(compiler, key.op, ARCHITECTURE, fresh=True)] for key in keys})
 
 
 def choose_kernels(kernels: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -154,8 +161,8 @@ def choose_kernels(kernels: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     if "--renew" in sys.argv[1:]:
-        KERNELS.write_text(json.dumps(compile_kernels(), indent=1) + "\n")
-    PAGE.write_text(renew_page(PAGE.read_text(), json.loads(KERNELS.read_text())))
+        store_kernels()
+    PAGE.write_text(renew_page(PAGE.read_text(), read_kernels()))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ ODD_VALUES: tuple[Any, ...] = (
 
 
 def make_seeds() -> list[bytes]:
-    """Images of every format that is taken, in the modes that have code of their own, damaged as people send them too."""
+    """Images of every format that is taken, in the modes that have code of their own; damaged as people send them."""
     files = sorted(SAMPLES.glob("*.jpg"))
     damaged = [path for path in sorted((SAMPLES / "field").iterdir()) if not path.name.startswith(REFUSED)]
     picture = Image.open(files[0]).convert("RGB")

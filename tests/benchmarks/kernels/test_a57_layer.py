@@ -23,6 +23,6 @@ def test_seconds_by_hand() -> None:
 
 @pytest.mark.parametrize(("pixel_s", "said"), [(10e-6, "is held as long as"), (GOAL_S / 10240, "s is missed.")])
 def test_the_goal_is_judged(pixel_s: float, said: str) -> None:
-    sums = {key: pixel_s * 1.43e9 * 512 for key in ("instructions", "cycles", "least_cycles")}
+    sums = dict.fromkeys(("instructions", "cycles", "least_cycles"), pixel_s * 1430000000.0 * 512)
     figures = {"versions": {"a": "1"}, "kinds": {"smooth": {"middle": sums}}}
     assert said in make_page_table(figures)

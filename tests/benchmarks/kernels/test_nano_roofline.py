@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 
 import pytest
 
+from benchmarks.harness.cuda_compilers import CompilerMissing, Wheels
+from benchmarks.harness.figures_cache import Key, hash_sources, read_stored
+from benchmarks.harness.kernel_figures import SOURCES, measure_kernels
 from benchmarks.kernels.nano_roofline import (
-    KERNELS,
+    ARCHITECTURE,
     PAGE,
     THRESHOLD,
-    compile_kernels,
     count_resident_blocks,
     estimate_convolution,
     estimate_layer,
+    read_kernels,
     renew_page,
 )
 from benchmarks.kernels.plugin_cases import BIG
+
+RENEW = "run `python -m benchmarks.kernels.nano_roofline --renew`"
+
+
+@pytest.fixture(autouse=True)
+def compiler() -> Wheels:
+    try:
+        return Wheels()
+    except CompilerMissing as missing:
+        pytest.skip(str(missing))
 
 
 def test_the_tables_are_what_the_script_writes() -> None:
     text = PAGE.read_text()
     assert f"({THRESHOLD} instructions each" in text
-    made = renew_page(text, json.loads(KERNELS.read_text()))
-    assert made == text, "run `python -m benchmarks.kernels.nano_roofline`"
+    assert renew_page(text, read_kernels()) == text, RENEW
+
+
+@pytest.mark.parametrize("op", SOURCES)
+def test_the_stored_figures_are_those_of_the_sources(op: str, compiler: Wheels, pytestconfig: pytest.Config) -> None:
+    """By the hash of what is compiled; with --full what the compiler makes of it."""
+    stored = read_stored(Key(op, compiler.name, ARCHITECTURE, hash_sources(SOURCES[op])))
+    assert stored, RENEW
+    if pytestconfig.getoption("--full"):
+        made = measure_kernels(compiler, op, ARCHITECTURE, fresh=True)
+        assert [asdict(kernel) for kernel in made] == stored, RENEW
 
 
 def test_the_large_layer_by_hand() -> None:
@@ -39,13 +61,3 @@ def test_resident_blocks() -> None:
     assert count_resident_blocks({"threads": 256, "registers": 128, "shared_bytes": 0}) == 2
     assert count_resident_blocks({"threads": 128, "registers": 33, "shared_bytes": 20_000}) == 3
     assert count_resident_blocks({"threads": 1024, "registers": 16, "shared_bytes": 0}) == 2
-
-
-def test_the_kernels_are_those_that_the_compiler_makes() -> None:
-    from benchmarks.harness.cuda_compilers import CompilerMissing
-
-    try:
-        made = compile_kernels()
-    except CompilerMissing as missing:
-        pytest.skip(str(missing))
-    assert made == json.loads(KERNELS.read_text()), "run `python -m benchmarks.kernels.nano_roofline --renew`"

@@ -30,9 +30,10 @@ def small_pack(path: Path, train_each: int = 6, test_each: int = 2) -> Path:
     return path
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """The command in its own process. Two threads that sleep while they wait: other work may hold the cores."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+def start(*arguments: str | Path, threads: int = 1) -> subprocess.Popen[str]:
+    """The command in its own process. Threads sleep while they wait: other work may hold the cores."""
+    own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **own}
     return subprocess.Popen(
         [sys.executable, "-m", "export.train", *map(str, arguments)],
         cwd=ROOT,
