@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from export.models import MODELS, build_model, count_parameters
 from export.models.mobilenet import scale_width
@@ -125,13 +126,25 @@ def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], word: str) -
         build_model(*arguments)
 
 
-@pytest.mark.parametrize(
-    "name, variant", [("fwht_mf_mobilenet_v2", {}), ("fwht_mobilenet_v2", {"paths": 2, "soft": True}), ("resnet32", {})]
-)
-def test_a_model_compiles_in_one_piece(name: str, variant: dict[str, object]) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tracing a model takes seconds: the one with all ops; with --full two more."""
+    if "traced" in metafunc.fixturenames:
+        more = [("fwht_mobilenet_v2", {"paths": 2, "soft": True}), ("resnet32", {})]
+        full = metafunc.config.getoption("--full")
+        metafunc.parametrize("traced", [("fwht_mf_mobilenet_v2", {}), *(more if full else [])])
+
+
+def test_a_model_compiles_in_one_piece(traced: tuple[str, dict[str, object]]) -> None:
     """Torch's tracer sees all of it (`fullgraph`); the operations are then run as they are, with the same result."""
-    model = build_model(name, 10, 8, variant)
-    images = torch.randn(2, 3, 8, 8)
+    name, variant = traced
+    check_compiled(build_model(name, 10, 8, variant), torch.randn(2, 3, 8, 8))
+
+
+def test_a_layer_of_paths_compiles_in_one_piece() -> None:
+    check_compiled(FWHTLayer(8, 12, paths=2, soft=True), torch.randn(2, 8, 3, 3))
+
+
+def check_compiled(model: nn.Module, images: torch.Tensor) -> None:
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     model.eval()
     assert torch.equal(compiled(images), model(images))
