@@ -101,7 +101,7 @@ class Engine:
     def inspect_layers(self) -> list[dict[str, Any]]:
         """What the engine inspector tells of each layer: Name, LayerType and more."""
         inspector = self.engine.create_engine_inspector()
-        told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+        told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON), strict=False)
         return [layer if isinstance(layer, dict) else {"Name": layer} for layer in told["Layers"]]
 
 

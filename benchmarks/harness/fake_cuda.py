@@ -45,7 +45,7 @@ class FakeCuda:
 
     def __init__(self, name: str = "Fake GPU", capability: tuple[int, int] = (8, 7), integrated: bool = False) -> None:
         self.name, self.capability, self.integrated = name, capability, integrated
-        self.gpus = 1
+        self.gpus, self.multiprocessors = 1, 8
         self.faults: Counter[str] = Counter()
         self.live: Counter[str] = Counter()
         self.streams: dict[int, Stream] = {}
@@ -88,7 +88,7 @@ class FakeCuda:
         made.Device.count = lambda: self.gpus
         made.Stream = lambda flags=0: Stream(self)
         made.Event = lambda flags=0: Event(self)
-        made.device_attribute = SimpleNamespace(INTEGRATED="INTEGRATED")
+        made.device_attribute = SimpleNamespace(INTEGRATED="INTEGRATED", MULTIPROCESSOR_COUNT="MULTIPROCESSOR_COUNT")
         made.event_flags = SimpleNamespace(BLOCKING_SYNC=1, DISABLE_TIMING=2)
         made.host_alloc_flags = SimpleNamespace(DEVICEMAP=2)
         made.pagelocked_empty = self._pagelocked_empty
@@ -108,7 +108,10 @@ class FakeCuda:
             return SimpleNamespace(
                 name=lambda: self.name,
                 compute_capability=lambda: self.capability,
-                get_attribute=lambda name: int(self.integrated),
+                get_attribute={
+                    "INTEGRATED": int(self.integrated),
+                    "MULTIPROCESSOR_COUNT": self.multiprocessors,
+                }.__getitem__,
                 retain_primary_context=lambda: PrimaryContext(self),
             )
 

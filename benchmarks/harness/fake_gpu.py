@@ -75,6 +75,8 @@ class FakeGpu:
             "cuda": "12.4",
             "gpu": self.cuda.name,
             "compute_capability": f"{major}.{minor}",
+            "multiprocessors": self.cuda.multiprocessors,
+            "board": "",
             "profile": dict(zip(("min", "opt", "max"), profile)),
             "metadata": {entry.key: entry.value for entry in proto.metadata_props},
             "layers": make_card_layers(list_layers(plan), {node.name: node.op_type for node in proto.graph.node}),

@@ -122,7 +122,10 @@ class FakeEngine:
 
     def create_engine_inspector(self) -> Any:
         def information(form: str) -> str:
-            return json.dumps({"Layers": [{"Name": name, "LayerType": kind} for name, kind in self._head["layers"]]})
+            layers = [
+                {"Name": name, "LayerType": kind, "Metadata": f"{name}\x1e"} for name, kind in self._head["layers"]
+            ]
+            return json.dumps({"Layers": layers}).replace("\\u001e", "\x1e")  # not escaped: TensorRT#2779
 
         return type("Inspector", (), {"get_engine_information": staticmethod(information)})
 

@@ -166,8 +166,9 @@ def main() -> None:
                 if ratio["gpu"] > MOST:
                     wrong.append(f"{name} {precision} batch {batch}: {ratio['gpu']:.2f} times the baseline")
     context.close()
-    gpu, capability = cuda.read_gpu()
-    about = {"gpu": gpu, "compute_capability": capability, "tensorrt": tensorrt_version(), "cuda": cuda.cuda_version()}
+    gpu, capability, multiprocessors = cuda.read_gpu()
+    about = {"gpu": gpu, "compute_capability": capability, "multiprocessors": multiprocessors}
+    about |= {"tensorrt": tensorrt_version(), "cuda": cuda.cuda_version()}
     found = {**about, "board": board.read_board_facts(), "served": served, "compared": compared, "problems": wrong}
     print(f"written: {write_result('gpu_serving', found, options.out)}")
     if wrong:

@@ -93,6 +93,8 @@ def build_engine(request: BuildRequest, report: Report) -> EngineCard:
         cuda=cuda.cuda_version(),
         gpu=machine.gpu,
         compute_capability=machine.compute_capability,
+        multiprocessors=machine.multiprocessors,
+        board=machine.board,
         profile=dict(zip(("min", "opt", "max"), request.batch)),
         metadata=read_metadata(onnx),
         layers=layers,
@@ -146,6 +148,8 @@ def choose_workspace(memory: Optional[int]) -> int:
 
 
 def timing_cache_name(machine: Machine) -> str:
-    """One cache per TensorRT and GPU: timings of another are worth nothing here."""
+    """One cache per TensorRT and GPU: timings of another are worth nothing here. All Orins have one name, and differ
+    in their multiprocessors."""
     gpu = re.sub(r"[^A-Za-z0-9]+", "-", machine.gpu).strip("-")
-    return f"tensorrt-{machine.tensorrt}-{gpu}-sm{machine.compute_capability.replace('.', '')}.timings"
+    architecture = f"sm{machine.compute_capability.replace('.', '')}x{machine.multiprocessors}"
+    return f"tensorrt-{machine.tensorrt}-{gpu}-{architecture}.timings"

@@ -43,11 +43,16 @@ NO_GPU = (
 )
 
 
-def read_gpu() -> Tuple[str, str]:
-    """Name and compute capability of the first GPU, as in ("Orin", "8.7"). Raises StartupError where there is none."""
-    device = load_driver().Device(0)
+def read_gpu() -> Tuple[str, str, int]:
+    """Name, compute capability and number of multiprocessors of the first GPU, as in ("Orin", "8.7", 8).
+
+    Raises StartupError where there is none.
+    """
+    cuda = load_driver()
+    device = cuda.Device(0)
     major, minor = device.compute_capability()
-    return str(device.name()), f"{major}.{minor}"
+    multiprocessors = device.get_attribute(cuda.device_attribute.MULTIPROCESSOR_COUNT)
+    return str(device.name()), f"{major}.{minor}", int(multiprocessors)
 
 
 def cuda_version() -> str:

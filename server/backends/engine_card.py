@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Optional
 
 from ..errors import StartupError
 
-SCHEMA = 1
+SCHEMA = 2
 PRECISIONS = ("fp16", "fp32")  # in the order of preference
 HASH_DIGITS = 8
 
@@ -27,7 +27,9 @@ class EngineCard:
     """What is written beside an engine.
 
     name: of the artefact, as `make serve NAME=` takes it. engine: file name, in the card's folder. tensorrt, cuda:
-    full versions. gpu, compute_capability: as CUDA names them ("Orin", "8.7"). profile: batch sizes min, opt and max.
+    full versions. gpu, compute_capability: as CUDA names them ("Orin", "8.7"). multiprocessors: they tell one Orin
+    from another. board: the device tree's name of it, empty where it is not known, as in a container. profile: batch
+    sizes min, opt and max.
     metadata: that of the ONNX file (labels, preprocessing). layers: of the engine, in their order: `name`, `op`,
     `onnx_nodes`. parity: what the comparison after the build found. built: when, how long, and on which board in which
     power mode, where known.
@@ -43,6 +45,8 @@ class EngineCard:
     cuda: str
     gpu: str
     compute_capability: str
+    multiprocessors: int
+    board: str
     profile: Dict[str, int]
     metadata: Dict[str, str]
     layers: List[Dict[str, Any]]
@@ -60,6 +64,8 @@ class Machine:
     tensorrt: str
     gpu: str
     compute_capability: str
+    multiprocessors: int
+    board: str
     plugin_sha256: str
 
 
@@ -91,9 +97,21 @@ def why_wrong_machine(card: EngineCard, machine: Machine) -> Optional[str]:
             f"the engine was built on a {card.gpu} (compute capability {card.compute_capability}) and this is a"
             f" {machine.gpu} ({machine.compute_capability})"
         )
+    if card.multiprocessors != machine.multiprocessors:
+        return (
+            f"the engine was built on a {card.gpu} with {card.multiprocessors} multiprocessors and this is one with"
+            f" {machine.multiprocessors}"
+        )
+    if card.board and machine.board and name_board(card.board) != name_board(machine.board):
+        return f"the engine was built on a {card.board} and this is a {machine.board}"
     if card.tensorrt != machine.tensorrt:
         return f"the engine was built by TensorRT {card.tensorrt} and this is {machine.tensorrt}"
     return None
+
+
+def name_board(model: str) -> str:
+    """JetPack 6.2 calls an Orin Nano or NX that was there before "Super"."""
+    return model[: -len(" Super")] if model.endswith(" Super") else model
 
 
 def why_outdated(card: EngineCard, onnx_sha256: Optional[str], plugin_sha256: str) -> Optional[str]:

@@ -53,10 +53,14 @@ class Engine:
 
     def inspect_layers(self) -> List[Any]:
         """What the engine inspector lists for each layer, in order: a dict with "Name" and more, or the name alone
-        where the engine was built without details."""
+        where the engine was built without details. Raises StartupError where it gives no list."""
         inspector = self._engine.create_engine_inspector()
         text = inspector.get_engine_information(import_tensorrt().LayerInformationFormat.JSON)
-        layers: List[Any] = json.loads(text)["Layers"]
+        try:  # not strict: control characters are not escaped (TensorRT#2779)
+            layers: List[Any] = json.loads(text, strict=False)["Layers"]
+        except (ValueError, KeyError, TypeError) as error:
+            found = f"{error!r}, after {text[:200]!r}"
+            raise StartupError(f"TensorRT's inspector gave no list of layers ({found}): please report it") from error
         return layers
 
     def close(self) -> None:

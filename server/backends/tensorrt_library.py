@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Deque, Dict, List
 
 from ..errors import StartupError
+from ..profiling.board import read_model
 from . import cuda
 from .engine_card import Machine, file_sha256, why_wrong_plugin
 
@@ -42,10 +43,10 @@ def tensorrt_version() -> str:
 def current_machine(plugin: Path = PLUGIN) -> Machine:
     """What an engine of this machine is built for. Raises StartupError: no TensorRT, no GPU, no plugin library."""
     trt = tensorrt_version()
-    name, capability = cuda.read_gpu()
+    name, capability, multiprocessors = cuda.read_gpu()
     if not plugin.is_file():
         raise StartupError(f"the plugin library {plugin} is not there: build it with `make plugin`")
-    return Machine(trt, name, capability, file_sha256(plugin))
+    return Machine(trt, name, capability, multiprocessors, read_model() or "", file_sha256(plugin))
 
 
 def get_logger() -> Any:

@@ -49,12 +49,17 @@ def read_board_facts(root: Path = ROOT) -> Dict[str, Any]:
     """What does not change while a program runs: `model`, `l4t`, `jetpack`, `power_mode`, `memory_bytes`."""
     l4t = _read_l4t(root)
     return {
-        "model": _read_text(root / "proc/device-tree/model"),
+        "model": read_model(root),
         "l4t": l4t,
         "jetpack": JETPACK.get(l4t or ""),
         "power_mode": _read_power_mode(root) or (_ask_jtop() if l4t else None),
         "memory_bytes": _read_memory(root),
     }
+
+
+def read_model(root: Path = ROOT) -> Optional[str]:
+    """As in "NVIDIA Jetson Orin Nano Developer Kit"; containers are mostly not shown it."""
+    return _read_text(root / "proc/device-tree/model")
 
 
 def read_board_state(root: Path = ROOT) -> Dict[str, Any]:

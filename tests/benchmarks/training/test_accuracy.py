@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,8 +57,15 @@ def test_two_models_on_twenty_images(pack: Path, tmp_path: Path, capsys: pytest.
 
 def test_an_engine_of_another_onnx_file_is_not_run(tmp_path: Path) -> None:
     onnx = MODELS / "fwht_mobilenet_v2.onnx"
-    text = {"name": "fwht_mobilenet_v2", "precision": "fp16", "engine": "e", "engine_sha256": "", "plugin_sha256": ""}
+    text: dict[str, Any] = {
+        "name": "fwht_mobilenet_v2",
+        "precision": "fp16",
+        "engine": "e",
+        "engine_sha256": "",
+        "plugin_sha256": "",
+    }
     more = {"tensorrt": "8.5.3", "cuda": "11.8", "gpu": "Orin", "compute_capability": "8.7", "profile": {}}
+    text |= {"multiprocessors": 8, "board": ""}
     for sha256, message in (("0" * 64, "that of another ONNX file"), (file_sha256(onnx), "TensorRT|card|Orin|GPU")):
         card = EngineCard(**text, **more, onnx_sha256=sha256, metadata={}, layers=[], parity={}, built={})  # type: ignore[arg-type]
         path = card_path(tmp_path, "fwht_mobilenet_v2", "fp16")

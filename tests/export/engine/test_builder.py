@@ -203,9 +203,9 @@ def test_workspace_by_memory(board: str, mib: int) -> None:
 
 
 def test_a_cache_per_tensorrt_and_gpu() -> None:
-    machine = Machine("10.3.0", "NVIDIA GeForce RTX 4090", "8.9", "")
-    assert timing_cache_name(machine) == "tensorrt-10.3.0-NVIDIA-GeForce-RTX-4090-sm89.timings"
+    machine = Machine("10.3.0", "NVIDIA GeForce RTX 4090", "8.9", 128, "", "")
+    assert timing_cache_name(machine) == "tensorrt-10.3.0-NVIDIA-GeForce-RTX-4090-sm89x128.timings"
     assert (
-        timing_cache_name(Machine("8.2.1.8", "NVIDIA Tegra X1", "5.3", ""))
-        == "tensorrt-8.2.1.8-NVIDIA-Tegra-X1-sm53.timings"
+        timing_cache_name(Machine("8.2.1.8", "NVIDIA Tegra X1", "5.3", 1, "", ""))
+        == "tensorrt-8.2.1.8-NVIDIA-Tegra-X1-sm53x1.timings"
     )

@@ -15,7 +15,7 @@ from server.backends.engine_card import EngineCard, Machine, card_path, engine_n
 from server.errors import StartupError
 from tests.server.backends.test_engine_card import CARD
 
-HERE = Machine(CARD.tensorrt, CARD.gpu, CARD.compute_capability, CARD.plugin_sha256)
+HERE = Machine(CARD.tensorrt, CARD.gpu, CARD.compute_capability, CARD.multiprocessors, CARD.board, CARD.plugin_sha256)
 ROOT = Path(__file__).parents[3]
 
 
@@ -94,8 +94,16 @@ def test_reasons(tmp_path: Path) -> None:
     assert reason() == "the old one is missing or damaged"
 
 
-@pytest.mark.parametrize("change", [{"tensorrt": "10.3.0"}, {"gpu": "Xavier"}, {"compute_capability": "7.2"}])
-def test_a_foreign_engine_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
+CHANGES: list[dict[str, Any]] = [
+    {"tensorrt": "10.3.0"},
+    {"gpu": "Xavier"},
+    {"compute_capability": "7.2"},
+    {"multiprocessors": 8},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_foreign_engine_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     """Even where it is stale, too: it may be of use elsewhere."""
     made(tmp_path)
     path = card_path(tmp_path, CARD.name, CARD.precision)

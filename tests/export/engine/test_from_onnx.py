@@ -28,12 +28,12 @@ def test_an_engine_is_built_proved_and_kept(folder: Path, capsys: pytest.Capture
     assert made.engine == f"flowers-{precision}-{sha256[:8]}.engine" and made.onnx_sha256 == sha256
     assert made.engine_sha256 == file_sha256(folder / made.engine)
     assert made.plugin_sha256 == file_sha256(folder / "libfwht_plugin.so")
-    assert (made.tensorrt, made.gpu, made.compute_capability) == ("8.2.1.8", "Fake GPU", "8.7")
+    assert (made.tensorrt, made.gpu, made.compute_capability, made.multiprocessors) == ("8.2.1.8", "Fake GPU", "8.7", 8)
     assert made.profile == {"min": 1, "opt": 4, "max": 16} and json.loads(made.metadata["labels"]) == LABELS
     assert [layer["onnx_nodes"] for layer in made.layers if layer["name"] == "blocks.1.expand"] == [["blocks.1.expand"]]
     assert made.parity["equal_labels"] == made.parity["images"] == 3 and 0 <= made.parity["share"] < 1
     assert made.built["workspace_mib"] in (128, 256, 512, 1024) and made.built["seconds"] >= 0
-    timings = "tensorrt-8.2.1.8-Fake-GPU-sm87.timings"
+    timings = "tensorrt-8.2.1.8-Fake-GPU-sm87x8.timings"
     assert new_files(folder) == {f"flowers-{precision}.engine.json", made.engine, timings}
     assert run_command(folder, "--precision", precision) == 0
     assert "kept, it fits" in capsys.readouterr().err and read_engine_card(folder, precision) == made

@@ -32,13 +32,15 @@ CARD = EngineCard(
     cuda="11.4",
     gpu="Orin",
     compute_capability="8.7",
+    multiprocessors=16,
+    board="NVIDIA Jetson AGX Orin Developer Kit",
     profile={"min": 1, "opt": 4, "max": 16},
     metadata={"labels": '["Gänseblümchen"]'},
     layers=[{"name": "stem + stem_relu6", "op": "Conv", "onnx_nodes": ["stem", "stem_relu6"]}],
     parity={"images": 8},
     built={"seconds": 61.5},
 )
-HERE = Machine("8.5.2.2", "Orin", "8.7", "b" * 64)
+HERE = Machine("8.5.2.2", "Orin", "8.7", 16, CARD.board, "b" * 64)
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_a_later_field_does_no_harm(tmp_path: Path) -> None:
     assert read_card(path) == CARD
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 2}', '{"schema": 1}', "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 3}', '{"schema": 1}', '{"schema": 2}', "\xff"])
 def test_no_card(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="latin-1")
@@ -70,6 +72,22 @@ def test_foreign() -> None:
         why_wrong_machine(CARD, replace(HERE, gpu="Xavier", compute_capability="7.2"))
     )
     assert "TensorRT 8.5.2.2 and this is 8.6.2.3" in str(why_wrong_machine(CARD, replace(HERE, tensorrt="8.6.2.3")))
+
+
+def test_one_orin_is_not_another() -> None:
+    """All are called Orin, of compute capability 8.7: multiprocessors tell most, the device tree the rest."""
+    nano = replace(HERE, multiprocessors=8, board="NVIDIA Jetson Orin Nano Developer Kit")
+    said = str(why_wrong_machine(CARD, nano))
+    assert said == "the engine was built on a Orin with 16 multiprocessors and this is one with 8"
+    in_container = replace(CARD, multiprocessors=8, board="")
+    assert why_wrong_machine(in_container, nano) is None
+    assert why_wrong_machine(replace(in_container, board=nano.board), replace(nano, board="")) is None
+    nx = replace(in_container, board="NVIDIA Jetson Orin NX Developer Kit")
+    assert "built on a NVIDIA Jetson Orin NX Developer Kit and this is a NVIDIA Jetson Orin Nano" in str(
+        why_wrong_machine(nx, nano)
+    )
+    renamed = replace(nano, board=f"{nano.board} Super")
+    assert why_wrong_machine(replace(in_container, board=nano.board), renamed) is None, "by JetPack 6.2, the same board"
 
 
 def test_stale() -> None:
