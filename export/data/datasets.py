@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.data.folder_layout import describe_path, describe_some
+from export.data.names import describe_path, describe_some
 from export.data.raw_images import RawImage, read_raw
 from server.errors import ServerError
 from server.models.images import decode

@@ -10,6 +10,8 @@ import os
 import unicodedata
 from pathlib import Path
 
+from export.data.names import describe_path
+
 # What the folder of a part may be called, in any case.
 PART_NAMES = {
     "train": ("train", "training"),
@@ -20,23 +22,6 @@ PART_NAMES = {
 SYSTEM_NAMES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin", "lost+found"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif"}
 IMAGE_SUFFIXES |= {".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".jxl", ".svg", ".ico"}  # named when refused
-
-
-def describe_path(path: Path | str) -> str:
-    """A path that can be printed: bytes that are no UTF-8 as \\xNN."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def describe_name(name: str) -> str:
-    """A class name as it is, in quotes where a reader would take it for something else."""
-    plain = name == name.strip() and name.isprintable() and not set(name) & set(",;:\"'")
-    return name if plain else f'"{name}"'
-
-
-def describe_some(names: list[str], most: int = 10) -> str:
-    """The first few of many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def normalise_label(folder: Path) -> str:

@@ -10,9 +10,6 @@ from pathlib import Path
 
 from export.data.folder_layout import (
     PART_NAMES,
-    describe_name,
-    describe_path,
-    describe_some,
     describe_unusable,
     find_parts,
     is_flat,
@@ -20,6 +17,7 @@ from export.data.folder_layout import (
     looks_like_image,
     normalise_label,
 )
+from export.data.names import describe_name, describe_path, describe_some
 
 TEST_SHARE = 0.2  # of each class, where nobody has set test images aside
 DETECTION = {"images", "labels", "annotations"}

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence
 
-from export.data.folder_layout import describe_some
 from export.data.image_folder import list_folder
+from export.data.names import describe_some
 from server.bulk.packed_images import HEADER, RECORD, PackedImage
 from server.files import write_atomically
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from export.data import cifar_batches, image_folder, packed_images
-from export.data.folder_layout import describe_path, find_parts, find_wrapped
+from export.data.folder_layout import find_parts, find_wrapped
+from export.data.names import describe_path
 from server.bulk.packed_images import read_packed
 
 

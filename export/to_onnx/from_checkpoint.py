@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.data.names import escape_unprintable_output
 from export.engine.parity_verdict import ParityError
 from export.models.checkpoint import CheckpointError, load_checkpoint
 from export.to_onnx.from_model import build_onnx_model
@@ -71,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.images < 1:
         parser.error(f"--images is at least 1, not {args.images}")
+    escape_unprintable_output()
     out = args.out or ROOT / "build" / f"{args.name}.onnx"
     try:
         print(export_checkpoint(args.checkpoint or find_checkpoint(args.name), out, args.data, args.images))

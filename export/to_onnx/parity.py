@@ -22,7 +22,7 @@ from PIL import Image
 from torch import nn
 
 from export.data.datasets import describe_fault
-from export.data.folder_layout import describe_path
+from export.data.names import describe_path
 from export.data.raw_images import read_raw
 from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
 from export.ops.layers import FWHTLayer, MFDepthwiseConv

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.data.datasets import Part
+from export.data.datasets import Dataset, Part
 
 CHUNK = 1024  # images at a time, where a step needs more memory than the images themselves
 
@@ -42,6 +42,13 @@ def split_holdout(class_ids: np.ndarray, share: float, seed: int) -> tuple[np.nd
         held_out += positions[: max(0, min(wanted, len(positions) - 1))].tolist()
     chosen = np.array(sorted(held_out), np.int64)
     return np.setdiff1d(np.arange(len(class_ids)), chosen), chosen
+
+
+def choose_heldout(dataset: Dataset, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions to train on and positions held out: the data set's own where it has a part for that."""
+    if dataset.held_out is None:
+        return split_holdout(dataset.train.class_ids, share, seed)
+    return np.setdiff1d(np.arange(len(dataset.train.class_ids)), dataset.held_out), dataset.held_out
 
 
 class Batches:

@@ -33,6 +33,7 @@ FREE_ON_RESUME = (
     "compile",
     "build",
     "overwrite",
+    "more_epochs",
 )
 
 NEWER = {"paths": 1, "soft": False}  # not in the states of runs that began before they were there
@@ -82,6 +83,7 @@ class Options:
     compile: bool
     build: Path
     overwrite: bool
+    more_epochs: int
 
     @property
     def variant(self) -> dict[str, object]:
@@ -127,6 +129,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
         apply_variant(options.model, options.variant)
     except ValueError as error:
         parser.error(str(error))
+    if options.more_epochs and options.overwrite:
+        parser.error("--more-epochs goes on with a finished run, --overwrite starts afresh: give one of them")
     if options.cuda_graph and options.precision == "fp16":
         parser.error("--cuda-graph goes with --precision bf16 or fp32: fp16's loss scale is decided outside of a graph")
     return options
@@ -218,3 +222,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--compile", action="store_true", help="compile the model with torch.compile: minutes at first, then faster")
     add("--build", type=Path, default=Path("build"), help="folder for everything that is made")
     add("--overwrite", action="store_true", help="start afresh where NAME exists")
+    add(
+        "--more-epochs",
+        type=IntRange(0, 100_000),
+        default=0,
+        help="train a finished run on, with its own options, for so many epochs; the rate rises and falls again",
+    )

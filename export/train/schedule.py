@@ -7,6 +7,20 @@ import math
 SCHEDULES = ("cosine", "step", "constant")
 
 
+def find_phase(phases: list[int], epoch: int) -> tuple[int, int]:
+    """First epoch and number of epochs of the phase that `epoch` belongs to.
+
+    A run that was given more epochs has several phases. Each has the whole course of the rate: warm restarts, as in
+    Loshchilov, Hutter, arXiv 1608.03983.
+    """
+    first = 0
+    for epochs in phases:
+        if epoch < first + epochs:
+            return first, epochs
+        first += epochs
+    raise ValueError(f"epoch {epoch} is beyond the {first} epochs of the run")
+
+
 def learning_rate(step: int, steps: int, peak: float, warmup: float, kind: str) -> float:
     """The rate at `step` of `steps`, counted from 0.
 

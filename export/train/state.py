@@ -75,6 +75,25 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def extend_run(folder: RunFolder, state: dict[str, Any] | None, more: int) -> dict[str, Any]:
+    """The state of a finished run, made one that has `more` epochs to come; nothing is written.
+
+    A run that was interrupted on the way there goes on as it is. Raises TrainingError where there is none to extend.
+    """
+    if state is None:
+        raise TrainingError(
+            f"{folder.last} is not there: --more-epochs goes on from the state that a finished run leaves in its folder"
+        )
+    phases = state.get("phases", [])
+    if state.get("finished"):
+        return {**state, "finished": False, "phases": [*(phases or [state["options"]["epochs"]]), more]}
+    if len(phases) < 2:
+        raise TrainingError(f"{folder.last} is not finished: the command without --more-epochs goes on with it")
+    if phases[-1] != more:
+        raise TrainingError(f"{folder.last} is at its --more-epochs {phases[-1]}: finish these before giving it {more}")
+    return state
+
+
 def check_same_run(path: Path, saved_state: dict[str, Any], identity: dict[str, Any]) -> None:
     """Raises TrainingError naming the options, or the data, in which a resumed run differs from the saved one.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from export.data.datasets import Dataset, load_dataset
+from export.data.names import escape_unprintable_output
 from export.models import MODELS
 from export.models.checkpoint import CheckpointError
 from export.train.argument_types import FloatRange, IntRange
@@ -35,6 +36,7 @@ RECIPE = ("--epochs", "150", "--batch-size", "512", "--ema", "0.998", "--cutout"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 all done, 1 a run failed (not the others), 2 wrong options, 75 time is up, 130 interrupted."""
     begin = time.monotonic()
+    escape_unprintable_output()
     args, more = parse_arguments(arguments)
     runs = [
         make_arguments(model, seed, args, more) for seed in args.seeds for model in sort_baseline_first(args.models)
@@ -91,6 +93,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
     args, more = parser.parse_known_args(arguments)
     if "--overwrite" in more:
         parser.error(f"--overwrite would start afresh each time: to train a model again, remove {args.build}/NAME*")
+    if any(word.startswith("--more-epochs") for word in more):
+        parser.error("--more-epochs is for one model at a time: python -m export.train")
     return args, more
 
 

@@ -18,23 +18,29 @@ import numpy as np
 import torch
 
 from export.data.datasets import Dataset, load_dataset
+from export.data.names import escape_unprintable_output
 from export.models import build_model
 from export.models.checkpoint import CheckpointError, save_checkpoint
-from export.train.batches import Batches, mean_and_std, split_holdout
+from export.train.batches import Batches, choose_heldout, mean_and_std
+from export.train.describe_data import describe_data
 from export.train.loss import Teacher
 from export.train.options import Options, parse_options
-from export.train.state import RunFolder, TrainingError, check_same_run, load_state, save_state
+from export.train.state import RunFolder, TrainingError, check_same_run, extend_run, load_state, save_state
 from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
 from export.train.trainer import Trainer
 from export.train.training_step import count_correct
 from server.files import write_atomically
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 cannot be done, 2 wrong options, 75 time is up, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse_options(arguments)
+    escape_unprintable_output()
     try:
+        tell_of_shipped_name(options)
         train(options, shlex.join(["python", "-m", "export.train", *arguments]))
     except (TrainingError, CheckpointError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -63,10 +69,11 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
     stop_signals = StopSignals(options.seconds)
     device = choose_device(options)
     folder = RunFolder(options.build, options.name)
-    state = start_or_resume(folder, options.overwrite)
+    state = start_or_resume(folder, options)
     if dataset is None:
         dataset = load_dataset(options.data, options.image_size, options.resize, options.skip_bad)
-    print_dataset(dataset, options)
+    split = choose_heldout(dataset, options.holdout, options.seed)
+    print("\n".join(describe_data(dataset, split, options)), flush=True)
     computed_mean, computed_std = mean_and_std(dataset.train.images)
     mean, std = list(options.mean or computed_mean), list(options.std or computed_std)
     preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
@@ -77,7 +84,6 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
     }
     if state is not None:
         check_same_run(folder.last, state, identity)
-    split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
     batches = Batches(dataset.train, mean, std, device)
     trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity, teacher)
     if state is None:
@@ -104,28 +110,29 @@ def choose_device(options: Options) -> torch.device:
     return device
 
 
-def start_or_resume(folder: RunFolder, overwrite: bool) -> dict[str, Any] | None:
+def start_or_resume(folder: RunFolder, options: Options) -> dict[str, Any] | None:
     """The state to go on from, None for a fresh run. Raises TrainingError where that would overwrite a finished one."""
-    if overwrite:
+    if options.overwrite:
         return None
     state = load_state(folder.last) if folder.last.exists() else None
+    if options.more_epochs:
+        return extend_run(folder, state, options.more_epochs)
     if state is not None and not state.get("finished"):
         return state
     if folder.artefact.exists():
-        raise TrainingError(f"{folder.artefact} is there already: choose another --name, or --overwrite it")
+        raise TrainingError(
+            f"{folder.artefact} is there already: choose another --name, or --overwrite it, "
+            "or train it on with --more-epochs"
+        )
     return None
 
 
-def print_dataset(dataset: Dataset, options: Options) -> None:
-    print(f"{dataset.description}, {len(dataset.labels)} classes: {', '.join(dataset.labels[:10])}", end="")
-    print(", ..." if len(dataset.labels) > 10 else "")
-    for fault in dataset.skipped:
-        print(f"left out {fault}")
-    if dataset.smaller:
-        size, total = options.image_size, len(dataset.train.class_ids) + len(dataset.test.class_ids)
+def tell_of_shipped_name(options: Options) -> None:
+    """Where a run takes a shipped model's name, which the server looks for in build/ first."""
+    if (ROOT / "models" / f"{options.name}.safetensors").exists() and not options.more_epochs:
         print(
-            f"note: {dataset.smaller} of {total} images are more than twice as large as {size}x{size}; a larger "
-            "--image-size (96, 224) shows the model more of them and takes longer"
+            f"note: the result is called {options.name}, as the model that is shipped, and is served in its place; "
+            "--name (make: NAME=flowers) gives it a name of its own"
         )
 
 
@@ -151,7 +158,7 @@ def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[st
     top1 = count_correct(model, batches, np.arange(images)) / images
     held_out = len(trainer.held_out)
     chosen = (
-        f"the best of {options.epochs} epochs on {held_out} held-out training images" if held_out else "the last one"
+        f"the best of {trainer.epochs} epochs on {held_out} held-out training images" if held_out else "the last one"
     )
     card = {
         "name": options.name,
@@ -169,7 +176,7 @@ def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[st
             "images": len(trainer.train),
             "heldout_images": held_out,
             "heldout_accuracy": best["heldout_accuracy"],
-            "epochs": options.epochs,
+            "epochs": trainer.epochs,
             "chosen_epoch": best["epoch"],
             "seed": options.seed,
             "precision": options.precision,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
 import numpy as np
-from torch import Tensor, from_numpy, zeros
+from torch import Tensor, cuda, from_numpy, zeros
 from torch import float64 as torch_float64
 from tqdm import tqdm
 
@@ -18,7 +18,8 @@ from export.train.loss import Teacher
 from export.train.options import Options
 from export.train.state import RunFolder, TrainingError, save_state, write_log
 from export.train.stop_signals import StopRequested, StopSignals
-from export.train.training_step import TrainingStep, count_correct
+from export.train.time_estimate import TimeEstimate
+from export.train.training_step import CALIBRATION_IMAGES, TrainingStep, count_correct
 
 Row = list[Optional[float]]  # in the order of state.COLUMNS
 
@@ -57,14 +58,23 @@ class Trainer:
         self.rows: list[Row] = []
         self.best = -1.0
         self.saved = time.perf_counter()
+        self.estimate = TimeEstimate(self._synchronise)
+
+    @property
+    def epochs(self) -> int:
+        """All that the run has, those of every phase."""
+        return sum(self.training_step.phases)
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.progress, self.rows, self.best = RunProgress(**state["position"]), state["rows"], state["best"]
         self.training_step.load_state_dict(state["learner"])
+        self.training_step.phases = list(state.get("phases", self.training_step.phases))
 
     def save(self) -> None:
         # The keys are part of the file's format: states saved by earlier versions have them.
         run = {"position": asdict(self.progress), "rows": self.rows, "best": self.best}
+        if len(self.training_step.phases) > 1:
+            run["phases"] = self.training_step.phases
         save_state(self.folder.last, {**self.identity, **run, "learner": self.training_step.state_dict()})
         write_log(self.folder.log, self.rows)
         self.saved = time.perf_counter()
@@ -79,23 +89,23 @@ class Trainer:
         Raises StopRequested, with everything saved, where a stop was requested, and TrainingError where the loss is no
         longer a number. Between epochs, too, the state is saved only as often as the options say.
         """
-        while self.progress.epoch < self.options.epochs:
+        while self.progress.epoch < self.epochs:
             self._run_epoch(stop_signals)
             self._finish_epoch()
-            stop, last = stop_signals.stop_requested, self.progress.epoch == self.options.epochs
+            stop, last = stop_signals.stop_requested, self.progress.epoch == self.epochs
             if stop or last or self.is_save_due:
                 self.save()
             if stop and not last:
                 raise StopRequested(stop_signals.exit_status)
 
     def _run_epoch(self, stop_signals: StopSignals) -> None:
-        options, progress, batch = self.options, self.progress, self.batch_size
+        progress, batch = self.progress, self.batch_size
         order, draws = self._plan_epoch(progress.epoch)
         rates = self.training_step.step_rates(progress.epoch)
         sums = zeros(2, dtype=torch_float64, device=self.batches.device)
         sums += sums.new_tensor([progress.loss, progress.correct])
         begin = time.perf_counter() - progress.seconds
-        title = f"epoch {progress.epoch + 1}/{options.epochs}"
+        title = f"epoch {progress.epoch + 1}/{self.epochs}"
         with tqdm(total=self.steps, initial=progress.step, desc=title, unit="batch", leave=False, disable=None) as bar:
             while progress.step < self.steps:
                 step = progress.step
@@ -103,6 +113,7 @@ class Trainer:
                 sums += self.training_step.update(*self.batches.get_batch(order[chosen]), draws[chosen], rates[step])
                 progress.step += 1
                 bar.update()
+                self._tell_time()
                 stop, due, end = stop_signals.stop_requested, self.is_save_due, progress.step == self.steps
                 if due or stop or end:
                     self._fetch_sums(sums, time.perf_counter() - begin)
@@ -110,6 +121,18 @@ class Trainer:
                     self.save()
                 if stop:
                     raise StopRequested(stop_signals.exit_status)
+
+    def _tell_time(self) -> None:
+        epochs = self.epochs - self.progress.epoch
+        measured = min(len(self.train), CALIBRATION_IMAGES) + len(self.held_out)
+        forward_passes = epochs * measured / self.batch_size
+        told = self.estimate.note_step(epochs * self.steps - self.progress.step, forward_passes)
+        if told:
+            tqdm.write(f"{told} for {epochs} epoch{'s' if epochs > 1 else ''}")
+
+    def _synchronise(self) -> None:
+        if self.batches.device.type == "cuda":
+            cuda.synchronize(self.batches.device)
 
     def _plan_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Which images an epoch takes, in which order, and their random numbers, on the devices that read them."""
@@ -143,7 +166,7 @@ class Trainer:
         self.rows.append(row)
         self.progress = RunProgress(epoch=progress.epoch + 1)
         write_log(self.folder.log, self.rows)
-        tqdm.write(describe_epoch(row, self.options.epochs))
+        tqdm.write(describe_epoch(row, self.epochs))
 
     def _measure_heldout_accuracy(self) -> float | None:
         if not len(self.held_out):

@@ -23,7 +23,7 @@ from export.train.initialisation import initialise
 from export.train.loss import Teacher, training_loss
 from export.train.optimizer import averaging_weight, list_momenta, make_sgd
 from export.train.options import Options
-from export.train.schedule import learning_rate
+from export.train.schedule import find_phase, learning_rate
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATION_BATCH = 256
@@ -37,6 +37,7 @@ class TrainingStep:
         self, options: Options, classes: int, steps: int, device: torch.device, teacher: Teacher | None = None
     ) -> None:
         self.options, self.steps, self.device = options, steps, device
+        self.phases = [options.epochs]  # more than one where a finished run was given more epochs
         torch.manual_seed(derive_seed(options.seed))
         self.model = build_model(options.model, classes, options.image_size, options.variant)
         initialise(self.model, options.threshold_init, options.mf_init, np.random.default_rng((options.seed, 4)))
@@ -71,8 +72,9 @@ class TrainingStep:
 
     def learning_rate(self, epoch: int, step: int) -> float:
         options = self.options
-        total = options.epochs * self.steps
-        return learning_rate(epoch * self.steps + step, total, options.lr, options.warmup, options.schedule)
+        first, epochs = find_phase(self.phases, epoch)
+        done, total = (epoch - first) * self.steps + step, epochs * self.steps
+        return learning_rate(done, total, options.lr, options.warmup, options.schedule)
 
     def step_rates(self, epoch: int) -> Tensor:
         """Learning rate and weight of the running average at every step of an epoch, float32 (steps, 2)."""

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from export.data.datasets import Dataset, load_dataset
-from export.data.folder_layout import describe_name, describe_path
 from export.data.image_folder import is_image_folder, list_folder
+from export.data.names import describe_name, describe_path
 from export.data.packed_images import pack_folder
 from export.data.raw_images import read_raw
 from server.bulk.packed_images import read_packed
