@@ -16,7 +16,7 @@ def make(train: list[int], test: list[int], labels: list[str] | None = None, **m
     parts = [np.repeat(np.arange(len(counts)), counts) for counts in (train, test)]
     made = [Part(np.zeros((len(ids), 1, 1, 3), np.uint8), ids) for ids in parts]
     names = labels or [f"c{i}" for i in range(len(train))]
-    return Dataset(*made, names, "data", 0, [], **more)  # type: ignore[arg-type]
+    return Dataset(*made, names, "data", 0, [], **more)  # type: ignore[arg-type, call-arg]
 
 
 def options(*words: str) -> Options:
