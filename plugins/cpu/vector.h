@@ -9,7 +9,7 @@
 //     lower(a, b), upper(a, b)      minimum, maximum; a NaN in b comes through
 //     size_of(a)                    |a|
 //     with_sign_of(size, a)         size, which is not negative, with the sign bit of a
-//     where_not_zero(a, value)      value where a is not 0 (a NaN is not), else 0
+//     where_not_zero(size, value)   value where size, whose sign bit is 0, is not 0 (a NaN is not), else 0
 //     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
 //
 // Everything lies in namespaces without a name: each unit has its own, or the linker would keep one set's for all.

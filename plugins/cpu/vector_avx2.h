@@ -22,8 +22,9 @@ FWHT_INLINE Vector lower(Vector a, Vector b) { return _mm256_min_ps(a, b); }
 FWHT_INLINE Vector upper(Vector a, Vector b) { return _mm256_max_ps(a, b); }
 FWHT_INLINE Vector size_of(Vector a) { return _mm256_andnot_ps(splat(-0.0f), a); }
 FWHT_INLINE Vector with_sign_of(Vector size, Vector a) { return _mm256_or_ps(size, _mm256_and_ps(splat(-0.0f), a)); }
-FWHT_INLINE Vector where_not_zero(Vector a, Vector value) {
-    return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ), value);
+FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
+    const __m256i zero = _mm256_cmpeq_epi32(_mm256_castps_si256(size), _mm256_setzero_si256());
+    return _mm256_andnot_ps(_mm256_castsi256_ps(zero), value);
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm256_fnmadd_ps(b, one, a); }
 

@@ -26,8 +26,8 @@ FWHT_INLINE Vector with_sign_of(Vector size, Vector a) {
     return _mm512_castsi512_ps(
         _mm512_ternarylogic_epi32(bits(size), bits(a), _mm512_set1_epi32(-0x7fffffff - 1), 0xf8));
 }
-FWHT_INLINE Vector where_not_zero(Vector a, Vector value) {
-    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NEQ_UQ), value);
+FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(size, _mm512_setzero_ps(), _CMP_NEQ_UQ), value);
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm512_fnmadd_ps(b, one, a); }
 

@@ -44,8 +44,8 @@ FWHT_INLINE Vector with_sign_of(Vector size, Vector a) {
     const IntVector sign = reinterpret_cast<IntVector>(a) & splat_bits(-0x7fffffff - 1);
     return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(size) | sign);
 }
-FWHT_INLINE Vector where_not_zero(Vector a, Vector value) {
-    const IntVector mask = a != splat(0.0f);
+FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
+    const IntVector mask = size != splat(0.0f);
     return reinterpret_cast<Vector>(mask & reinterpret_cast<IntVector>(value));
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }

@@ -22,8 +22,8 @@ FWHT_INLINE Vector lower(Vector a, Vector b) { return vminq_f32(a, b); }
 FWHT_INLINE Vector upper(Vector a, Vector b) { return vmaxq_f32(a, b); }
 FWHT_INLINE Vector size_of(Vector a) { return vabsq_f32(a); }
 FWHT_INLINE Vector with_sign_of(Vector size, Vector a) { return vbslq_f32(vdupq_n_u32(0x80000000u), a, size); }
-FWHT_INLINE Vector where_not_zero(Vector a, Vector value) {
-    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(value), vceqzq_f32(a)));
+FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(value), vceqzq_f32(size)));
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 

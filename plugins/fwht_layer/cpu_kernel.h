@@ -10,41 +10,60 @@ namespace {
 
 constexpr int kWideLanes = 32;  // pixels: two lines of the cache
 
-typedef void Middle(const CpuTile&, int, int, ptrdiff_t, int, int);
+typedef void ChunkStep(const CpuChunk&, Vector* values);
 
-// With few blocks of input all blocks of output are made, with all blocks of input any number: two of four cases, those
-// of a layer that widens and of one that narrows. Few blocks of input are worth code of their own where they spare
-// tanh.
-template <int kRadix, int kBlocks, Bend kBend>
-struct ChooseMiddle {
-    static Middle* with_in(int in) {
-        return in <= kBlocks ? transform_middle<kRadix, kBlocks, kRadix, kBend>
-                             : ChooseMiddle<kRadix, 2 * kBlocks, kBend>::with_in(in);
+// The steps for the least power of two of blocks, kBlocks or more, that holds `count`.
+template <int kRadix, int kBlocks>
+struct ChooseSteps {
+    using More = ChooseSteps<kRadix, 2 * kBlocks>;
+    static ChunkStep* high_in(int count) {
+        return count <= kBlocks ? transform_high_in<kBlocks> : More::high_in(count);
     }
-    static Middle* with_out(int out) {
-        return out <= kBlocks ? transform_middle<kRadix, kRadix, kBlocks, kBend>
-                              : ChooseMiddle<kRadix, 2 * kBlocks, kBend>::with_out(out);
+    static ChunkStep* shared(int count) {
+        return count <= kBlocks ? bend_shared<kRadix, kBlocks> : More::shared(count);
+    }
+    static void high_out(int count, const CpuChunk& chunk, const Vector* values) {
+        return count <= kBlocks ? transform_high_out<kRadix, kBlocks>(chunk, values)
+                                : More::high_out(count, chunk, values);
     }
 };
-
-template <int kRadix, Bend kBend>
-struct ChooseMiddle<kRadix, kRadix, kBend> {
-    static Middle* with_in(int) { return transform_middle<kRadix, kRadix, kRadix, kBend>; }
-    static Middle* with_out(int) { return transform_middle<kRadix, kRadix, kRadix, kBend>; }
-};
-
-template <int kRadix, Bend kBend>
-Middle* middle_of(int in, int out) {
-    constexpr int kFewest = kRadix < 8 ? kRadix : 1;  // nothing is to be gained with 2 or 4 coefficients
-    return kBend == Bend::kSoft || 2 * in > kRadix ? ChooseMiddle<kRadix, kFewest, kBend>::with_out(out)
-                                                   : ChooseMiddle<kRadix, kFewest, kBend>::with_in(in);
-}
 
 template <int kRadix>
-Middle* middle_of(Bend bend, int in, int out) {
-    return bend == Bend::kShared   ? middle_of<kRadix, Bend::kShared>(in, out)
-           : bend == Bend::kSmooth ? middle_of<kRadix, Bend::kSmooth>(in, out)
-                                   : middle_of<kRadix, Bend::kSoft>(in, out);
+struct ChooseSteps<kRadix, kRadix> {
+    static ChunkStep* high_in(int) { return transform_high_in<kRadix>; }
+    static ChunkStep* shared(int) { return nullptr; }  // all values differ
+    static void high_out(int, const CpuChunk& chunk, const Vector* values) {
+        transform_high_out<kRadix, kRadix>(chunk, values);
+    }
+};
+
+template <int kRadix>
+void transform_middle(const CpuTile& tile, Bend bend, const CpuBlocks& blocks) {
+    using Steps = ChooseSteps<kRadix, kRadix < 8 ? kRadix : 1>;  // nothing is to be gained with 2 or 4 coefficients
+    ChunkStep* const high_in = Steps::high_in(blocks.in);
+    ChunkStep* const shared = bend == Bend::kShared ? Steps::shared(blocks.in) : nullptr;
+    int distinct = kRadix;
+    while (kRadix >= 8 && distinct / 2 >= blocks.in) {
+        distinct /= 2;
+    }
+    Vector values[kRadix * kChunk];
+    for (int k = 0; k < blocks.stride; k += kChunk) {
+        const int count = blocks.stride - k < kChunk ? blocks.stride - k : kChunk;
+        for (int at = 0; at < blocks.width; at += kLanes) {
+            const CpuChunk chunk{tile, blocks, tile.rows + ptrdiff_t{k} * blocks.width + at, k, count};
+            high_in(chunk, values);
+            if (shared != nullptr) {
+                shared(chunk, values);
+                continue;
+            }
+            const Vector dc = values[0];
+            bend_rows(bend, chunk, kRadix, distinct, values);
+            if (k == 0 && tile.layer.keep_dc != 0) {
+                values[0] = dc;
+            }
+            Steps::high_out(blocks.out, chunk, values);
+        }
+    }
 }
 
 // n = kRadix * kA * kB; kRadix is the radix of the middle, kA * kB the length of a block.
@@ -60,7 +79,7 @@ struct CpuTransform {
         for (int block = 0; block < in; ++block) {
             transform_in<kA, kB, kWidth>(tile, block, kDistance);
         }
-        middle_of<kRadix>(bend, in, out)(tile, kBlock, kWidth, kDistance, in, out);
+        transform_middle<kRadix>(tile, bend, {kBlock, kWidth, kDistance, in, out});
         for (int block = 0; block < out; ++block) {
             transform_out<kA, kB, kWidth>(tile, block, kDistance);
         }

@@ -1,5 +1,7 @@
-// The middle of the layer: the high bits of the transform, the threshold, and the high bits of the way back, on values
-// that stay in registers between. Row k of every block comes in and goes out again. Included per instruction set.
+// The middle of the layer: the high bits of the transform, the threshold, and the high bits of the way back. Row k of
+// every block comes in and goes out again; a few rows at a time go through three loops, each of which is short enough
+// for a processor to see several of its turns at once: the chain of operations of one threshold is 40 cycles long.
+// Included per instruction set.
 #pragma once
 
 #include "cpu_butterfly.h"
@@ -15,51 +17,92 @@ enum class Bend {
     kSoft,
 };
 
-// The coefficients k, k + stride, k + 2 stride ... of one vector of pixels.
-template <int kRadix, int kIn, Bend kBend>
-class Coefficients {
-  public:
-    FWHT_INLINE Coefficients(const CpuTile& tile, int k, int stride)
-        : thresholds_(tile.layer.thresholds + k),
-          scale_(tile.layer.scale + k),
-          stride_(stride),
-          paths_(tile.layer.paths),
-          n_(tile.layer.n) {}
+constexpr int kChunk = 16;  // rows of each block that go through together; what lies between fits the first-level cache
 
-    // From u, of which there are kIn distinct values, to v. With fewer blocks than kRadix the values repeat.
-    FWHT_INLINE void bend_all(const Vector (&u)[kIn], Vector (&v)[kRadix]) const {
-        if (kBend == Bend::kShared) {
-            Vector sign[kIn];
-            Vector size[kIn];
-            repeat<kIn>([&](auto i) FWHT_UNROLLED {
-                sign[i] = smooth_sign(u[i]);
-                size[i] = size_of(u[i]);
+// Blocks of `stride` rows, `width` pixels each, lie `distance` floats apart; `in` of them hold values, `out` are made.
+struct CpuBlocks {
+    int stride;
+    int width;
+    ptrdiff_t distance;
+    int in;
+    int out;
+};
+
+// One vector of rows `k` to `k + count` of every block; `rows` is the place of the first. Between the loops row
+// i of coefficient q is at values[q * kChunk + i].
+struct CpuChunk {
+    const CpuTile& tile;
+    const CpuBlocks& blocks;
+    float* rows;
+    int k;
+    int count;
+};
+
+// kIn distinct values, of kIn blocks at most; with fewer blocks than the radix they repeat.
+template <int kIn>
+void transform_high_in(const CpuChunk& chunk, Vector* values) {
+    const Vector normalisation = splat(chunk.tile.normalisation);
+    const ptrdiff_t distance = chunk.blocks.distance;
+    const int in = chunk.blocks.in;
+    for (int i = 0; i < chunk.count; ++i) {
+        const float* const rows = chunk.rows + ptrdiff_t{i} * chunk.blocks.width;
+        Vector u[kIn];
+        if (in >= kIn) {
+            repeat<kIn>([&](auto b) FWHT_UNROLLED { u[b] = load(rows + b * distance) * normalisation; });
+        } else {
+            repeat<kIn>([&](auto b) FWHT_UNROLLED {
+                u[b] = b < in ? load(rows + b * distance) * normalisation : splat(0.0f);
             });
-            repeat<kRadix>([&](auto q) FWHT_UNROLLED {
-                v[q] = sign[q % kIn] * excess(size[q % kIn], splat(thresholds_[q * stride_]));
-            });
-            return;
         }
-        constexpr bool kSoft = kBend == Bend::kSoft;
-        repeat<kRadix>([&](auto q) FWHT_UNROLLED {
-            v[q] = bend<kSoft>(u[q % kIn] * splat(scale_[q * stride_]), splat(thresholds_[q * stride_]));
-        });
-        for (int path = 1; path < paths_; ++path) {
-            const float* const thresholds = thresholds_ + path * n_;
-            const float* const scale = scale_ + path * n_;
-            repeat<kRadix>([&](auto q) FWHT_UNROLLED {
-                v[q] = v[q] + bend<kSoft>(u[q % kIn] * splat(scale[q * stride_]), splat(thresholds[q * stride_]));
-            });
+        transform<kIn>(u, OnAdders());
+        repeat<kIn>([&](auto b) FWHT_UNROLLED { values[b * kChunk + i] = u[b]; });
+    }
+}
+
+enum class Paths { kOneUnscaled, kOne, kMany };
+
+// v of u for one coefficient, whose threshold and scale are given; those of its further paths lie layer.n apart.
+template <bool kSoft, Paths kPaths>
+FWHT_INLINE Vector bend_one(Vector u, const float* threshold, const float* scale, const FwhtLayerParams& layer) {
+    if (kPaths == Paths::kOneUnscaled) {
+        return bend<kSoft>(u, splat(*threshold));
+    }
+    Vector sum = bend<kSoft>(u * splat(*scale), splat(*threshold));
+    for (int path = 1; kPaths == Paths::kMany && path < layer.paths; ++path) {
+        threshold += layer.n;
+        scale += layer.n;
+        sum = sum + bend<kSoft>(u * splat(*scale), splat(*threshold));
+    }
+    return sum;
+}
+
+// From `distinct` rows of values to `radix` of them, in place: the last is made first.
+template <bool kSoft, Paths kPaths>
+void bend_rows(const CpuChunk& chunk, int radix, int distinct, Vector* values) {
+    const FwhtLayerParams& layer = chunk.tile.layer;
+    for (int q = radix - 1; q >= 0; --q) {
+        const float* const thresholds = layer.thresholds + ptrdiff_t{q} * chunk.blocks.stride + chunk.k;
+        const float* const scale = layer.scale + ptrdiff_t{q} * chunk.blocks.stride + chunk.k;
+        const Vector* const u = values + (q & (distinct - 1)) * kChunk;
+        Vector* const v = values + q * kChunk;
+        for (int i = 0; i < chunk.count; ++i) {
+            v[i] = bend_one<kSoft, kPaths>(u[i], thresholds + i, scale + i, layer);
         }
     }
+}
 
-  private:
-    const float* const thresholds_;
-    const float* const scale_;
-    const ptrdiff_t stride_;
-    const int paths_;
-    const int n_;
-};
+void bend_rows(Bend bend, const CpuChunk& chunk, int radix, int distinct, Vector* values) {
+    const bool many = chunk.tile.layer.paths > 1;
+    if (bend == Bend::kShared) {
+        return bend_rows<false, Paths::kOneUnscaled>(chunk, radix, distinct, values);
+    }
+    if (bend == Bend::kSmooth) {
+        return many ? bend_rows<false, Paths::kMany>(chunk, radix, distinct, values)
+                    : bend_rows<false, Paths::kOne>(chunk, radix, distinct, values);
+    }
+    return many ? bend_rows<true, Paths::kMany>(chunk, radix, distinct, values)
+                : bend_rows<true, Paths::kOne>(chunk, radix, distinct, values);
+}
 
 // sum over q of v[q], v[q + kOut] and so on, in a tree, into the first kOut.
 template <int kFrom, int kOut, int kRadix>
@@ -70,35 +113,48 @@ FWHT_INLINE void fold(Vector (&v)[kRadix]) {
     }
 }
 
-// Blocks of `stride` rows, `width` pixels each, lie `distance` floats apart; `in` of them (kIn at most) hold values,
-// `out` (kOut at most) are made.
-template <int kRadix, int kIn, int kOut, Bend kBend>
-void transform_middle(const CpuTile& tile, int stride, int width, ptrdiff_t distance, int in, int out) {
-    const Vector one = hidden_one();
-    const Vector normalisation = splat(tile.normalisation);
-    const bool keep_dc = tile.layer.keep_dc != 0;
-    for (int k = 0; k < stride; ++k) {
-        const Coefficients<kRadix, kIn, kBend> coefficients(tile, k, stride);
-        for (int at = 0; at < width; at += kLanes) {
-            float* const rows = tile.rows + k * width + at;
-            Vector u[kIn];
-            repeat<kIn>([&](auto i) FWHT_UNROLLED {
-                u[i] = i == 0 || i < in ? load(rows + i * distance) * normalisation : splat(0.0f);
-            });
-            transform<kIn>(u, one);
-            Vector v[kRadix];
-            coefficients.bend_all(u, v);
-            if (k == 0 && keep_dc) {
-                v[0] = u[0];
-            }
-            fold<kRadix, kOut>(v);
-            transform<kOut>(v, one);
-            repeat<kOut>([&](auto r) FWHT_UNROLLED {
-                if (r == 0 || r < out) {
-                    store(rows + r * distance, v[r]);
-                }
-            });
+// The way back, to kOut blocks at most.
+template <int kOut, int kRadix>
+FWHT_INLINE void transform_back(const CpuBlocks& blocks, Vector (&v)[kRadix], float* rows) {
+    fold<kRadix, kOut>(v);
+    transform<kOut>(v, OnAdders());
+    repeat<kOut>([&](auto r) FWHT_UNROLLED {
+        if (r == 0 || r < blocks.out) {
+            store(rows + r * blocks.distance, v[r]);
         }
+    });
+}
+
+template <int kRadix, int kOut>
+void transform_high_out(const CpuChunk& chunk, const Vector* values) {
+    for (int i = 0; i < chunk.count; ++i) {
+        Vector v[kRadix];
+        repeat<kRadix>([&](auto q) FWHT_UNROLLED { v[q] = values[q * kChunk + i]; });
+        transform_back<kOut>(chunk.blocks, v, chunk.rows + ptrdiff_t{i} * chunk.blocks.width);
+    }
+}
+
+// The same from kIn distinct u and tanh(u) each; `dc` is v[0] of the layer's first row.
+template <int kRadix, int kIn>
+void bend_shared(const CpuChunk& chunk, Vector* values) {
+    const CpuBlocks& blocks = chunk.blocks;
+    const bool keeps = chunk.k == 0 && chunk.tile.layer.keep_dc != 0;
+    for (int i = 0; i < chunk.count; ++i) {
+        const float* const thresholds = chunk.tile.layer.thresholds + chunk.k + i;
+        Vector sign[kIn];
+        Vector size[kIn];
+        repeat<kIn>([&](auto b) FWHT_UNROLLED {
+            sign[b] = smooth_sign(values[b * kChunk + i]);
+            size[b] = size_of(values[b * kChunk + i]);
+        });
+        Vector v[kRadix];
+        repeat<kRadix>([&](auto q) FWHT_UNROLLED {
+            v[q] = sign[q % kIn] * excess(size[q % kIn], splat(thresholds[q * ptrdiff_t{blocks.stride}]));
+        });
+        if (keeps && i == 0) {
+            v[0] = values[0];
+        }
+        transform_back<kRadix>(blocks, v, chunk.rows + ptrdiff_t{i} * blocks.width);
     }
 }
 

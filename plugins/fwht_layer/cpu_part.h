@@ -91,19 +91,8 @@ class GatheredTile {
     float* const residual_;
 };
 
-Bend bend_of(const FwhtLayerParams& p) {
-    if (p.soft != 0) {
-        return Bend::kSoft;
-    }
-    if (p.paths > 1) {
-        return Bend::kSmooth;
-    }
-    for (int k = 0; k < p.n; ++k) {
-        if (!(p.scale[k] == 1.0f)) {
-            return Bend::kSmooth;
-        }
-    }
-    return Bend::kShared;
+Bend bend_of(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan) {
+    return p.soft != 0 ? Bend::kSoft : p.paths == 1 && plan.unscaled ? Bend::kShared : Bend::kSmooth;
 }
 
 // Whether Y, all of it, is so large that it leaves the caches before anyone reads it, and every tile of it begins at a
@@ -118,7 +107,7 @@ bool is_streamed(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan) {
 
 void run_fwht_layer_part(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan, int64_t part, void* scratch) {
     RunTile* const run = tile_of(p.n, plan.wide != 0);
-    const Bend bend = bend_of(p);
+    const Bend bend = bend_of(p, plan);
     const bool streamed = is_streamed(p, plan);
     float* const rows = static_cast<float*>(scratch);
     float* const beside = rows + int64_t{p.n} * plan.width + kMostBlocks * kBlockGap;

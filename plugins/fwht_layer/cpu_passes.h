@@ -11,11 +11,11 @@ namespace {
 
 // In place on kRadix rows that lie kStep rows apart.
 template <int kRadix, int kStep, int kWidth>
-FWHT_INLINE void transform_rows(float* rows, Vector one) {
+FWHT_INLINE void transform_rows(float* rows, const OnMultipliers& unit) {
     for (int at = 0; at < kWidth; at += kLanes) {
         Vector values[kRadix];
         repeat<kRadix>([&](auto i) FWHT_UNROLLED { values[i] = load(rows + i * kStep * kWidth + at); });
-        transform<kRadix>(values, one);
+        transform<kRadix>(values, unit);
         repeat<kRadix>([&](auto i) FWHT_UNROLLED { store(rows + i * kStep * kWidth + at, values[i]); });
     }
 }
@@ -38,7 +38,7 @@ FWHT_INLINE void prefetch_rows(const CpuTile& tile, int first) {
 // X to the rows of this block. Channels from in_channels on are zeros.
 template <int kA, int kB, int kWidth>
 void transform_in(const CpuTile& tile, int block, ptrdiff_t distance) {
-    const Vector one = hidden_one();
+    const OnMultipliers unit;
     const int first = block * kA * kB;
     const int in_channels = tile.layer.in_channels;
     float* const rows = tile.rows + block * distance;
@@ -57,13 +57,13 @@ void transform_in(const CpuTile& tile, int block, ptrdiff_t distance) {
                     values[i] = i < present ? load(x + i * kB * tile.x_stride + at) : splat(0.0f);
                 });
             }
-            transform<kA>(values, one);
+            transform<kA>(values, unit);
             repeat<kA>([&](auto i) FWHT_UNROLLED { store(rows + (i * kB + b) * kWidth + at, values[i]); });
         }
     }
     if (kB > 1) {
         for (int a = 0; a < kA; ++a) {
-            transform_rows<kB, 1, kWidth>(rows + a * kB * kWidth, one);
+            transform_rows<kB, 1, kWidth>(rows + a * kB * kWidth, unit);
         }
     }
 }
@@ -71,17 +71,17 @@ void transform_in(const CpuTile& tile, int block, ptrdiff_t distance) {
 // The rows of this block to Y, as far as there are channels; or back into the rows where they are to be pooled.
 template <int kA, int kB, int kWidth>
 void transform_out(const CpuTile& tile, int block, ptrdiff_t distance) {
-    const Vector one = hidden_one();
+    const OnMultipliers unit;
     const int first = block * kA * kB;
     float* const rows = tile.rows + block * distance;
     if (kB > 1) {
         for (int a = 0; a < kA; ++a) {
-            transform_rows<kB, 1, kWidth>(rows + a * kB * kWidth, one);
+            transform_rows<kB, 1, kWidth>(rows + a * kB * kWidth, unit);
         }
     }
     if (tile.layer.pool > 1) {
         for (int b = 0; b < kB; ++b) {
-            transform_rows<kA, kB, kWidth>(rows + b * kWidth, one);
+            transform_rows<kA, kB, kWidth>(rows + b * kWidth, unit);
         }
         return;
     }
@@ -92,7 +92,7 @@ void transform_out(const CpuTile& tile, int block, ptrdiff_t distance) {
         for (int at = 0; at < kWidth; at += kLanes) {
             Vector values[kA];
             repeat<kA>([&](auto i) FWHT_UNROLLED { values[i] = load(rows + (i * kB + b) * kWidth + at); });
-            transform<kA>(values, one);
+            transform<kA>(values, unit);
             repeat<kA>([&](auto i) FWHT_UNROLLED {
                 if (i < present) {
                     end.write(first + i * kB + b, at, values[i]);

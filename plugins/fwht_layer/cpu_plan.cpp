@@ -14,8 +14,22 @@ int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit
 
 }  // namespace
 
+bool is_unscaled(const float* scale, int64_t count) {
+    for (int64_t k = 0; k < count; ++k) {
+        if (!(scale[k] == 1.0f)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_lanes) {
+    return plan_fwht_layer(p, lanes, wide_lanes, is_unscaled(p.scale, int64_t{p.paths} * p.n));
+}
+
+FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_lanes, bool unscaled) {
     FwhtLayerCpuPlan plan{};
+    plan.unscaled = unscaled;
     plan.wide = p.pixels >= kWidePixels && p.n >= kWideN;
     plan.width = plan.wide ? wide_lanes : lanes;
     plan.tiles = (p.batch * p.pixels + plan.width - 1) / plan.width;

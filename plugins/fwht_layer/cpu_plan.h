@@ -12,6 +12,7 @@ struct FwhtLayerCpuPlan {
     int64_t tiles;          // the pixels of all images, one after the other, cut into tiles
     int64_t parts;          // of about equally many tiles
     int64_t scratch_bytes;  // what one part needs, on an address divisible by 64
+    bool unscaled;          // whether all scales are 1
 };
 
 // The gap behind each block of rows: without it the rows of the middle stage, a power of two apart, would all fall into
@@ -19,7 +20,11 @@ struct FwhtLayerCpuPlan {
 constexpr int kBlockGap = 16;  // floats
 constexpr int kMostBlocks = 16;
 
+// Whether all scales are 1; whoever runs a layer many times asks once.
+bool is_unscaled(const float* scale, int64_t count);
+
 // The parameters are float32 in layout NCHW, and check_fwht_layer_sizes finds nothing wrong with them.
+FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& params, int lanes, int wide_lanes, bool unscaled);
 FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& params, int lanes, int wide_lanes);
 
 }  // namespace fwht

@@ -6,12 +6,12 @@
 namespace fwht {
 namespace {
 
-// tanh(s) as s p(s^2) / q(s^2), |s| held at kFar. The approximation errs by 0.6 u (u = 2^-24) and the roundings add to
-// it: at most 4 u with fused multiply-adds, 6 u without, over all float32 (tests/plugins/test_cpu_threshold.py); the
+// tanh of a size s as s p(s^2) / q(s^2), s held at kFar. The approximation errs by 0.6 u (u = 2^-24) and the roundings add
+// to it: at most 4 u with fused multiply-adds, 6 u without, over all float32 (tests/plugins/test_cpu_threshold.py); the
 // tolerance grants 8. A NaN comes through.
-FWHT_INLINE Vector smooth_sign(Vector s) {
+FWHT_INLINE Vector smooth_size(Vector size) {
     constexpr float kFar = 8.8f;
-    const Vector x = upper(splat(-kFar), lower(splat(kFar), s));
+    const Vector x = lower(splat(kFar), size);
     const Vector z = x * x;
     Vector p = multiply_add(splat(0.0173105244f), z, splat(26.3357677f));
     p = multiply_add(p, z, splat(4431.52979f));
@@ -24,6 +24,9 @@ FWHT_INLINE Vector smooth_sign(Vector s) {
     return x * p / q;
 }
 
+// tanh(s).
+FWHT_INLINE Vector smooth_sign(Vector s) { return with_sign_of(smooth_size(size_of(s)), s); }
+
 // max(|s| - threshold, 0).
 FWHT_INLINE Vector excess(Vector size, Vector threshold) { return upper(splat(0.0f), size - threshold); }
 
@@ -31,8 +34,9 @@ template <bool kSoft>
 FWHT_INLINE Vector bend(Vector s, Vector threshold) {
     const Vector size = size_of(s);
     const Vector rest = excess(size, threshold);
-    // sgn(0) = 0 matters where the threshold is negative.
-    return kSoft ? where_not_zero(s, with_sign_of(rest, s)) : smooth_sign(s) * rest;
+    // The sign comes last and by logic, since the multipliers are what all of this waits for. sgn(0) = 0 matters where
+    // the threshold is negative.
+    return kSoft ? where_not_zero(size, with_sign_of(rest, s)) : with_sign_of(smooth_size(size) * rest, s);
 }
 
 }  // namespace

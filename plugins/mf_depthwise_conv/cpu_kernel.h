@@ -114,7 +114,7 @@ class CpuPlane {
         if (kOperator == 1) {
             for (ptrdiff_t at = 0; at < size_; at += kLanes) {
                 const Vector a = load(step.values + at);
-                store(step.signs + at, where_not_zero(a, with_sign_of(splat(1.0f), a)));
+                store(step.signs + at, where_not_zero(size_of(a), with_sign_of(splat(1.0f), a)));
             }
         }
         const ptrdiff_t count = ptrdiff_t{step.rows - 1} * plan_.pitch + p_.out_width;

@@ -17,7 +17,10 @@ constexpr Op kLayerAdd = kFwhtLayerAdd2;
 
 class FwhtLayerKernel : public Kernel {
   public:
-    FwhtLayerKernel(const Op& op, const Values& values) : op_(op), attributes_() {
+    FwhtLayerKernel(const Op& op, const Values& values, const Constants& constants)
+        : op_(op), attributes_(), scale_(constants[Input::kScale].data) {
+        const Shape& scales = constants[Input::kScale].shape;
+        unscaled_ = scale_ != nullptr && scales.size() == 1 && is_unscaled(scale_, scales[0]);
         attributes_.out_channels = values[Attributes::kOutChannels];
         attributes_.keep_dc = values[Attributes::kKeepDc];
         attributes_.pool = values[Attributes::kPool];
@@ -50,12 +53,16 @@ class FwhtLayerKernel : public Kernel {
             return;
         }
         const CpuKernels& kernels = *chosen_kernels().kernels;
-        const FwhtLayerCpuPlan plan = plan_fwht_layer(p, kernels.lanes, kernels.wide_lanes);
+        const FwhtLayerCpuPlan plan = plan_fwht_layer(p, kernels.lanes, kernels.wide_lanes, is_layer_unscaled(p));
         call.run_parts(plan.parts, static_cast<size_t>(plan.scratch_bytes),
                        [&](int64_t part, void* scratch) { kernels.run_fwht_layer_part(p, plan, part, scratch); });
     }
 
   private:
+    bool is_layer_unscaled(const FwhtLayerParams& p) const {
+        return p.scale == scale_ ? unscaled_ : is_unscaled(p.scale, int64_t{p.paths} * p.n);
+    }
+
     Tensor read_weight(const Call& call, int input) const {
         return call.input(static_cast<size_t>(input), op_.inputs[input], 1);
     }
@@ -90,11 +97,13 @@ class FwhtLayerKernel : public Kernel {
 
     const Op& op_;
     FwhtLayerParams attributes_;
+    const float* const scale_;  // null where it is not a constant
+    bool unscaled_;
 };
 
 template <const Op& kOp>
-std::unique_ptr<Kernel> make(const Values& values) {
-    return std::unique_ptr<Kernel>(new FwhtLayerKernel(kOp, values));
+std::unique_ptr<Kernel> make(const Values& values, const Constants& constants) {
+    return std::unique_ptr<Kernel>(new FwhtLayerKernel(kOp, values, constants));
 }
 
 // As X, with as many channels as there are gains.

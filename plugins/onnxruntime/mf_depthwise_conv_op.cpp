@@ -105,7 +105,7 @@ class MfDepthwiseConvKernel : public Kernel {
     const Values values_;
 };
 
-std::unique_ptr<Kernel> make(const Values& values) {
+std::unique_ptr<Kernel> make(const Values& values, const Constants&) {
     return std::unique_ptr<Kernel>(new MfDepthwiseConvKernel(values));
 }
 

@@ -12,10 +12,12 @@ namespace {
 struct Node {
     Api api;
     const OpDefinition& definition;
-    std::unique_ptr<Kernel> kernel;
+    const Constants constants;
+    const std::unique_ptr<Kernel> kernel;
 };
 
 const OpDefinition& definition_of(const CustomOp* op) { return static_cast<const RegisteredOp*>(op)->definition; }
+Api api_of(const CustomOp* op) { return static_cast<const RegisteredOp*>(op)->api; }
 
 // body(), and the status that says what went wrong in it.
 template <typename Body>
@@ -38,17 +40,19 @@ Status* guarded(Api api, const char* op, Body body) noexcept {
     }
 }
 
-Status* create_node(const CustomOp* op, const ApiTable* table, const KernelInfo* info, void** kernel) {
+Status* create_node(const CustomOp* op, const ApiTable*, const KernelInfo* info, void** kernel) {
     const OpDefinition& definition = definition_of(op);
-    const Api api(table);
+    const Api api = api_of(op);
     return guarded(api, definition.op.name, [&] {
-        *kernel = new Node{api, definition, definition.make(read_attributes(api, info, definition.op))};
+        const Values values = read_attributes(api, info, definition.op);
+        const Constants constants = read_constants(api, info, definition.op.inputs, definition.op.input_count);
+        *kernel = new Node{api, definition, constants, definition.make(values, constants)};
     });
 }
 
 Status* run_node(void* kernel, KernelContext* context) {
     const Node& node = *static_cast<Node*>(kernel);
-    return guarded(node.api, node.definition.op.name, [&] { node.kernel->run(Call(node.api, context)); });
+    return guarded(node.api, node.definition.op.name, [&] { node.kernel->run(Call(node.api, context, node.constants)); });
 }
 
 void destroy_node(void* kernel) { delete static_cast<Node*>(kernel); }
@@ -56,7 +60,7 @@ void destroy_node(void* kernel) { delete static_cast<Node*>(kernel); }
 // Shapes are inferred for the sake of memory planning: what cannot be said is left unsaid.
 Status* infer_shape_of(const CustomOp* op, ShapeContext* context) {
     const OpDefinition& definition = definition_of(op);
-    const Api api(static_cast<const RegisteredOp*>(op)->table);
+    const Api api = api_of(op);
     return guarded(api, definition.op.name, [&] { definition.infer(ShapeInference(api, context)); });
 }
 
@@ -72,8 +76,8 @@ int last_version(const CustomOp*) { return INT32_MAX; }
 
 }  // namespace
 
-RegisteredOp::RegisteredOp(const OpDefinition& its_definition, const ApiTable* its_table)
-    : CustomOp(), definition(its_definition), table(its_table) {
+RegisteredOp::RegisteredOp(const OpDefinition& its_definition, Api its_api)
+    : CustomOp(), definition(its_definition), api(its_api) {
     version = kApiVersion;
     name = name_of;
     provider = cpu_provider;

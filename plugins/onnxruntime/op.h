@@ -36,14 +36,14 @@ class ShapeInference {
 
 struct OpDefinition {
     const Op& op;
-    std::unique_ptr<Kernel> (*make)(const Values& attributes);
+    std::unique_ptr<Kernel> (*make)(const Values& attributes, const Constants& constants);
     void (*infer)(const ShapeInference& shapes);
 };
 
 struct RegisteredOp : CustomOp {
-    RegisteredOp(const OpDefinition& definition, const ApiTable* table);
+    RegisteredOp(const OpDefinition& definition, Api api);
     const OpDefinition& definition;
-    const ApiTable* const table;
+    const Api api;
 };
 
 extern const OpDefinition kFwhtLayerOp;

@@ -64,7 +64,9 @@ struct CustomOp {
 // The functions by name. Cheap to copy.
 class Api {
   public:
-    explicit Api(const ApiTable* table) : table_(table) {}
+    // `version`: the newest that the runtime has; that of CustomOp stays the oldest.
+    explicit Api(const ApiTable* table, int version = static_cast<int>(kApiVersion))
+        : table_(table), version_(version) {}
 
     Status* create_status(ErrorCode code, const char* text) const {
         return at<Status*, int, const char*>(0)(code, text);
@@ -104,6 +106,11 @@ class Api {
     Status* set_symbolic_dimensions(TensorInfo* info, const char** names, size_t count) const {
         return at<Status*, TensorInfo*, const char**, size_t>(271)(info, names, count);
     }
+    // From version 24 on: the tensor's own sizes, without a copy.
+    bool shows_shapes() const { return version_ >= 24; }
+    Status* show_shape(const Value* value, int* type, const int64_t** sizes, size_t* rank) const {
+        return at<Status*, const Value*, int*, const int64_t**, size_t*>(414)(value, type, sizes, rank);
+    }
     void release_tensor_info(TensorInfo* info) const { at<void, TensorInfo*>(99)(info); }
 
     Status* attribute_float(const KernelInfo* info, const char* name, float* value) const {
@@ -117,6 +124,11 @@ class Api {
     }
     Status* attribute_ints(const KernelInfo* info, const char* name, int64_t* values, size_t* count) const {
         return at<Status*, const KernelInfo*, const char*, int64_t*, size_t*>(163)(info, name, values, count);
+    }
+
+    // The value of an initializer that cannot be overridden; it lives as long as the session.
+    Status* constant_input(const KernelInfo* info, size_t index, int* is_constant, const Value** value) const {
+        return at<Status*, const KernelInfo*, size_t, int*, const Value**>(249)(info, index, is_constant, value);
     }
 
     Status* input(const KernelContext* context, size_t index, const Value** value) const {
@@ -155,6 +167,7 @@ class Api {
     }
 
     const ApiTable* table_;
+    int version_;
 };
 
 }  // namespace ort

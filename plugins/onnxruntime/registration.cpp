@@ -24,12 +24,12 @@ int minor_version(const char* text) {
 
 // All ops and their domain, which belong to the runtime that made it and must live as long as any session.
 struct Domain {
-    explicit Domain(const ApiTable* its_table)
+    Domain(const ApiTable* its_table, Api its_api)
         : table(its_table),
-          ops{{kFwhtLayerOp, its_table}, {kFwhtLayerAddOp, its_table}, {kMfDepthwiseConvOp, its_table}} {}
+          api(its_api),
+          ops{{kFwhtLayerOp, its_api}, {kFwhtLayerAddOp, its_api}, {kMfDepthwiseConvOp, its_api}} {}
 
     Status* make() {
-        const Api api(table);
         Status* status = api.create_domain("fwht", &domain);
         for (const RegisteredOp& op : ops) {
             if (status == nullptr) {
@@ -40,12 +40,13 @@ struct Domain {
     }
 
     const ApiTable* const table;
+    const Api api;
     const RegisteredOp ops[3];
     OpDomain* domain = nullptr;
 };
 
 // One domain for all sessions; a second runtime in the process gets its own.
-Status* add_domain(const ApiTable* table, SessionOptions* options) {
+Status* add_domain(const ApiTable* table, int version, SessionOptions* options) {
     static std::mutex mutex;
     static std::vector<std::unique_ptr<Domain>> domains;
     const std::lock_guard<std::mutex> lock(mutex);
@@ -54,7 +55,7 @@ Status* add_domain(const ApiTable* table, SessionOptions* options) {
             return Api(table).add_domain(options, each->domain);
         }
     }
-    std::unique_ptr<Domain> made(new Domain(table));
+    std::unique_ptr<Domain> made(new Domain(table, Api(table, version)));
     Status* status = made->make();
     if (status == nullptr) {
         domains.push_back(std::move(made));
@@ -70,9 +71,10 @@ Status* add_domain(const ApiTable* table, SessionOptions* options) {
 extern "C" __attribute__((visibility("default"))) fwht::ort::Status* RegisterCustomOps(
     fwht::ort::SessionOptions* options, const fwht::ort::ApiBase* base) {
     using namespace fwht;
-    const char* version = base->get_version();
-    if (ort::minor_version(version) < static_cast<int>(ort::kApiVersion)) {
-        const std::string words = std::string("the CPU kernels need ONNX Runtime 1.17 or newer, this is ") + version +
+    const char* text = base->get_version();
+    const int version = ort::minor_version(text);
+    if (version < static_cast<int>(ort::kApiVersion)) {
+        const std::string words = std::string("the CPU kernels need ONNX Runtime 1.17 or newer, this is ") + text +
                                   ": update it, or go without them";
         return ort::Api(base->get_api(1)).create_status(ort::kFail, words.c_str());
     }
@@ -80,5 +82,5 @@ extern "C" __attribute__((visibility("default"))) fwht::ort::Status* RegisterCus
     if (chosen_kernels().kernels == nullptr) {
         return ort::Api(table).create_status(ort::kInvalidArgument, chosen_kernels().refusal);
     }
-    return ort::add_domain(table, options);
+    return ort::add_domain(table, version, options);
 }

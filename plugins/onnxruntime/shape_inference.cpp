@@ -26,6 +26,9 @@ Shape ShapeInference::input(size_t index) const {
     }
     size_t rank = 0;
     check(api_.dimensions_count(info, &rank));
+    if (rank > Shape::kMostDimensions) {
+        return Shape();
+    }
     Shape shape(rank);
     check(api_.dimensions(info, shape.data(), rank));
     return shape;
@@ -51,8 +54,8 @@ Shape ShapeInference::integers(const char* name, const Shape& fallback) const {
 void ShapeInference::set_output(const Shape& shape) const {
     TensorInfo* x = nullptr;
     check(api_.input_shape(context_, 0, &x));
-    std::vector<const char*> names(shape.size(), "");
-    check(api_.symbolic_dimensions(x, names.data(), names.size()));
+    const char* names[Shape::kMostDimensions] = {"", "", "", ""};
+    check(api_.symbolic_dimensions(x, names, shape.size()));
     for (size_t i = 0; i < shape.size(); ++i) {
         names[i] = shape[i] < 0 ? names[i] : "";
     }
@@ -60,7 +63,7 @@ void ShapeInference::set_output(const Shape& shape) const {
     check(api_.create_tensor_info(&y.info_));
     check(api_.set_element_type(y.info_, kFloat));
     check(api_.set_dimensions(y.info_, shape.data(), shape.size()));
-    check(api_.set_symbolic_dimensions(y.info_, names.data(), names.size()));
+    check(api_.set_symbolic_dimensions(y.info_, names, shape.size()));
     check(api_.set_output_shape(context_, 0, y.info_));
 }
 

@@ -1,5 +1,6 @@
 #include "tensors.h"
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 
@@ -10,8 +11,15 @@ namespace fwht {
 namespace ort {
 namespace {
 
+void require_rank(const char* name, size_t found, size_t rank) {
+    if (found != rank) {
+        refuse(name, " has ", found, " dimensions, it must have ", rank);
+    }
+}
+
 struct Parts {
-    const std::function<void(int64_t, void*)>& run;
+    void (*run)(const void* body, int64_t part, void* scratch);
+    const void* body;
     size_t bytes;
     std::atomic<bool> out_of_memory;
 
@@ -20,10 +28,60 @@ struct Parts {
         if (scratch == nullptr) {
             out_of_memory = true;
         } else {
-            run(part, scratch);
+            run(body, part, scratch);
         }
     }
 };
+
+// The shape is copied where the runtime is too old to show its own, and then into memory that it allocates.
+Shape copy_shape(Api api, const Value* value, const char* name, size_t rank) {
+    TensorInfo* info = nullptr;
+    check(api.tensor_info(value, &info));
+    size_t found = 0;
+    Shape shape(rank);
+    Status* status = api.dimensions_count(info, &found);
+    if (status == nullptr && found == rank) {
+        status = api.dimensions(info, shape.data(), rank);
+    }
+    api.release_tensor_info(info);
+    check(status);
+    require_rank(name, found, rank);
+    return shape;
+}
+
+Shape read_shape(Api api, const Value* value, const char* name, size_t rank) {
+    if (!api.shows_shapes()) {
+        return copy_shape(api, value, name, rank);
+    }
+    int type = 0;
+    const int64_t* sizes = nullptr;
+    size_t found = 0;
+    check(api.show_shape(value, &type, &sizes, &found));
+    require_rank(name, found, rank);
+    Shape shape(rank);
+    std::copy(sizes, sizes + rank, shape.data());
+    return shape;
+}
+
+// Without data where there are more dimensions than a Shape holds: then every run reads it and says so.
+Tensor read_constant(Api api, const Value* value, const char* name) {
+    TensorInfo* info = nullptr;
+    check(api.tensor_info(value, &info));
+    size_t rank = 0;
+    Status* status = api.dimensions_count(info, &rank);
+    Shape shape(rank);
+    const bool fits = rank <= Shape::kMostDimensions;
+    if (status == nullptr && fits) {
+        status = api.dimensions(info, shape.data(), rank);
+    }
+    api.release_tensor_info(info);
+    check(status);
+    void* data = nullptr;
+    if (fits) {
+        check(api.tensor_data(value, &data));
+    }
+    return Tensor{name, shape, static_cast<const float*>(data)};
+}
 
 }  // namespace
 
@@ -33,26 +91,32 @@ void check(Status* status) {
     }
 }
 
+Constants read_constants(Api api, const KernelInfo* info, const char* const* names, int count) {
+    Constants constants;
+    for (int i = 0; i < count; ++i) {
+        int is_constant = 0;
+        const Value* value = nullptr;
+        check(api.constant_input(info, static_cast<size_t>(i), &is_constant, &value));
+        constants.push_back(Tensor{names[i], Shape(), nullptr});
+        if (is_constant != 0 && value != nullptr) {
+            constants.back() = read_constant(api, value, names[i]);
+        }
+    }
+    return constants;
+}
+
 Tensor Call::input(size_t index, const char* name, size_t rank) const {
+    const Tensor& constant = constants_[index];
+    if (constant.data != nullptr) {
+        require_rank(name, constant.shape.size(), rank);
+        return constant;
+    }
     const Value* value = nullptr;
     check(api_.input(context_, index, &value));
     if (value == nullptr) {
         refuse("input ", name, " is missing");
     }
-    TensorInfo* info = nullptr;
-    check(api_.tensor_info(value, &info));
-    size_t found = 0;
-    Shape shape;
-    Status* status = api_.dimensions_count(info, &found);
-    if (status == nullptr) {
-        shape.resize(found);
-        status = api_.dimensions(info, shape.data(), found);
-    }
-    api_.release_tensor_info(info);
-    check(status);
-    if (found != rank) {
-        refuse(name, " has ", found, " dimensions, it must have ", rank);
-    }
+    const Shape shape = read_shape(api_, value, name, rank);
     void* data = nullptr;
     check(api_.tensor_data(value, &data));
     return Tensor{name, shape, static_cast<const float*>(data)};
@@ -66,8 +130,8 @@ float* Call::output(const Shape& shape) const {
     return static_cast<float*>(data);
 }
 
-void Call::run_parts(int64_t parts, size_t bytes, const std::function<void(int64_t, void*)>& run) const {
-    Parts all{run, bytes, {false}};
+void Call::run_all(int64_t parts, size_t bytes, RunPart run, const void* body) const {
+    Parts all{run, body, bytes, {false}};
     if (parts == 1) {
         all.run_one(0);
     } else if (parts > 1) {

@@ -1,7 +1,7 @@
 // The inputs and outputs of one call, and the threads it may use.
 #pragma once
 
-#include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -10,13 +10,39 @@
 namespace fwht {
 namespace ort {
 
-using Shape = std::vector<int64_t>;  // -1 where a size is not known
+// Sizes, without memory of their own to allocate; -1 where a size is not known.
+class Shape {
+  public:
+    static constexpr size_t kMostDimensions = 4;
+
+    explicit Shape(size_t rank = 0) : rank_(rank) {}
+    Shape(std::initializer_list<int64_t> sizes) : rank_(sizes.size()) {
+        size_t axis = 0;
+        for (const int64_t size : sizes) {
+            sizes_[axis++] = size;
+        }
+    }
+
+    size_t size() const { return rank_; }
+    int64_t* data() { return sizes_; }
+    const int64_t* data() const { return sizes_; }
+    int64_t& operator[](size_t axis) { return sizes_[axis]; }
+    int64_t operator[](size_t axis) const { return sizes_[axis]; }
+
+  private:
+    size_t rank_;
+    int64_t sizes_[kMostDimensions] = {};
+};
 
 struct Tensor {
     const char* name;
     Shape shape;
     const float* data;
 };
+
+// By input, what is the same in every run of a session: initializers that nobody can override. Data is null where it
+// is not.
+using Constants = std::vector<Tensor>;
 
 // What ONNX Runtime itself complained of; whoever catches it hands the status back.
 struct StatusError {
@@ -26,22 +52,37 @@ struct StatusError {
 // Throws StatusError where the status is one of failure.
 void check(Status* status);
 
+// Those of a node's inputs, in the order of `names`.
+Constants read_constants(Api api, const KernelInfo* info, const char* const* names, int count);
+
 class Call {
   public:
-    Call(Api api, KernelContext* context) : api_(api), context_(context) {}
+    // The constants must outlive the call.
+    Call(Api api, KernelContext* context, const Constants& constants)
+        : api_(api), context_(context), constants_(constants) {}
 
-    // Throws std::invalid_argument where it has another rank.
+    // Throws std::invalid_argument where it has another rank than `rank`, 4 at most.
     Tensor input(size_t index, const char* name, size_t rank) const;
     float* output(const Shape& shape) const;
 
     // run(part, scratch) for each part below `parts`, on the session's threads; scratch is `bytes` bytes of the
     // thread's own, on an address divisible by 64. Throws std::bad_alloc where memory for that is out; some parts are
     // not run then.
-    void run_parts(int64_t parts, size_t bytes, const std::function<void(int64_t, void*)>& run) const;
+    template <typename Run>
+    void run_parts(int64_t parts, size_t bytes, const Run& run) const {
+        const auto run_one = [](const void* body, int64_t part, void* scratch) {
+            (*static_cast<const Run*>(body))(part, scratch);
+        };
+        run_all(parts, bytes, run_one, &run);
+    }
 
   private:
+    using RunPart = void (*)(const void* body, int64_t part, void* scratch);
+    void run_all(int64_t parts, size_t bytes, RunPart run, const void* body) const;
+
     Api api_;
     KernelContext* context_;
+    const Constants& constants_;
 };
 
 // The size of dimension `axis` of a tensor must be `size`. Throws std::invalid_argument with a sentence that names
