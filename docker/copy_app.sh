@@ -11,7 +11,7 @@ cp -R export/engine "$folder/export/" # of export/ a board needs this room alone
 find "$folder/server" "$folder/export" -name __pycache__ -type d -prune -exec rm -rf {} +
 cp models/*.onnx models/*.json "$folder/models/"
 cp tests/data/*.golden.npz "$folder/tests/data/" # an engine is proved right with them
-cp docker/board_facts.sh docker/gpu_nodes.txt docker/startup_checks.sh docker/entrypoint.sh docker/sbom.py "$folder/docker/"
+cp docker/board_facts.sh docker/gpu_nodes.txt docker/startup_checks.sh docker/entrypoint.sh docker/bindings.sh docker/sbom.py "$folder/docker/"
 cp LICENSE THIRD_PARTY_NOTICES.md "$folder/"
 if [ -e build/libfwht_onnxruntime.so ]; then
   mkdir -p "$folder/native"

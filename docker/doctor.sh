@@ -74,10 +74,18 @@ look_at_tensorrt() {
   fi
   if [ "$platform" = r32 ]; then
     csv=$ROOT/etc/nvidia-container-runtime/host-files-for-container.d
-    if grep -qs 'NvInfer\.h' "$csv"/*.csv; then
-      ok mounts "headers of TensorRT are listed in $csv"
-    else
+    absent=
+    # the bindings are linked with the names that have no number
+    for file in NvInfer.h libnvinfer.so libnvinfer_plugin.so libnvonnxparser.so libnvparsers.so; do
+      grep -qs "/$(echo "$file" | sed 's/\./\\./g') *$" "$csv"/*.csv || absent="$absent $file"
+    done
+    if [ -z "$absent" ]; then
+      ok mounts "headers and libraries of TensorRT are listed in $csv"
+    elif [ "${absent#* NvInfer.h}" != "$absent" ]; then
       bad mounts "no file in $csv lists NvInfer.h" "sudo apt install nvidia-container-csv-tensorrt nvidia-container-csv-cuda"
+    else
+      advise mounts "no file in $csv lists$absent" "if make image says \"cannot find -lnv...\", add a line for each to
+                        $csv/tensorrt.csv, as in: sym, /usr/lib/aarch64-linux-gnu/libnvparsers.so"
     fi
   fi
 }
@@ -100,16 +108,39 @@ look_at_docker() {
   fi
 }
 
-# a power mode is its number; of most boards 0 is the one without a limit (MAXN), of some Orins 2
+# Number and name of each power mode, the fastest first: the one without a limit is called MAXN, and its number differs per
+# board; where there is none, as on a Xavier NX, the most watts are, and of equal ones the most cores (none named: all).
+power_modes() {
+  awk '/^[ \t]*<[ \t]*POWER_MODEL/ {
+    number = name = ""
+    gsub(/[<>]/, " ")
+    for (i = 1; i <= NF; i++) {
+      if ($i ~ /^ID=/) number = substr($i, 4)
+      if ($i ~ /^NAME=/) name = substr($i, 6)
+    }
+    watts = match(name, /[0-9]+W/) ? substr(name, RSTART, RLENGTH - 1) : 0
+    cores = match(name, /[0-9]+CORE/) ? substr(name, RSTART, RLENGTH - 4) : name ~ /DESKTOP/ ? 0 : 99
+    speed = name ~ /^MAXN/ ? 1000000 + (name ~ /SUPER/) : 100 * watts + cores
+    if (number != "") print speed, number + 0, name
+  }' "$ROOT/etc/nvpmodel.conf" 2>/dev/null | sort -k1,1nr -k2,2n | cut -d ' ' -f 2-
+}
+
 look_at_power() {
   [ -n "$version" ] || return
   mode=$(sed -n 's/^pmode:0*\([0-9][0-9]*\).*/\1/p' "$ROOT/var/lib/nvpmodel/status" 2>/dev/null)
+  modes=$(power_modes)
+  name=$(echo "$modes" | sed -n "s/^$mode //p")
+  fastest=$(echo "$modes" | head -n 1)
+  supply=
+  [ "$platform" != r32 ] || supply=" (a Nano: with a 5 V 4 A supply)"
   if [ -z "$mode" ]; then
     unknown 'power mode' "unknown: sudo nvpmodel -q"
-  elif [ "$mode" = 0 ]; then
-    ok 'power mode' "0"
+  elif [ -z "$modes" ]; then
+    unknown 'power mode' "$mode, and $ROOT/etc/nvpmodel.conf names none: sudo nvpmodel -p --verbose lists them"
+  elif [ "$mode" = "${fastest%% *}" ]; then
+    ok 'power mode' "$mode, $name"
   else
-    advise 'power mode' "$mode" "the fastest is MAXN, 0 on most boards: sudo nvpmodel -m 0 (on a Nano with a 5 V 4 A supply)"
+    advise 'power mode' "$mode${name:+, $name}" "the fastest is ${fastest#* }: sudo nvpmodel -m ${fastest%% *}$supply"
   fi
 }
 

@@ -17,13 +17,24 @@ echo "Cuda compilation tools, release 10.2, V10.2.300"'
   file /usr/include/aarch64-linux-gnu/NvInferVersion.h '#define NV_TENSORRT_MAJOR 8
 #define NV_TENSORRT_MINOR 2
 #define NV_TENSORRT_PATCH 1'
-  file /etc/nvidia-container-runtime/host-files-for-container.d/tensorrt.csv 'lib, /usr/include/aarch64-linux-gnu/NvInfer.h'
+  file /etc/nvidia-container-runtime/host-files-for-container.d/tensorrt.csv 'lib, /usr/include/aarch64-linux-gnu/NvInfer.h
+sym, /usr/lib/aarch64-linux-gnu/libnvinfer.so
+sym, /usr/lib/aarch64-linux-gnu/libnvinfer_plugin.so
+sym, /usr/lib/aarch64-linux-gnu/libnvonnxparser.so
+sym, /usr/lib/aarch64-linux-gnu/libnvparsers.so'
   file /etc/docker/daemon.json '{"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}'
-  file /var/lib/nvpmodel/status 'pmode:0000 fmode:fanNull'
+  power_modes nano 0
   file /sys/devices/system/cpu/cpu0/cpufreq/scaling_min_freq 1479000
   file /sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq 1479000
   file /proc/net/tcp '  sl  local_address rem_address   st
    0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0'
+}
+
+# The power modes of a board, of which one is on.
+power_modes() { # BOARD MODE
+  mkdir -p "$FWHT_ROOT/etc"
+  cp "$BATS_TEST_DIRNAME/boards/nvpmodel/$1.conf" "$FWHT_ROOT/etc/nvpmodel.conf"
+  file /var/lib/nvpmodel/status "pmode:$(printf %04d "$2") fmode:fanNull"
 }
 
 examine() { run "$DOCKER/doctor.sh"; }
@@ -119,11 +130,62 @@ wrong() { # NAME TEXT...
 
 @test "power mode and clocks are advice" {
   good_nano
-  file /var/lib/nvpmodel/status 'pmode:0001 fmode:fanNull'
+  power_modes nano 1
   file /sys/devices/system/cpu/cpu0/cpufreq/scaling_min_freq 102000
   examine
   [ "$status" = 0 ]
   said "nvpmodel -m 0" "102 to 1479 MHz" "jetson_clocks"
+}
+
+# Asked of every board in each of its modes: the fastest is praised, any other gets the fastest as advice.
+fastest() { # BOARD MODE NAME
+  board=$1 mode=$2 name=$3
+  for other in $(sed -n 's/^< POWER_MODEL ID=\([0-9]*\) .*/\1/p' "$BATS_TEST_DIRNAME/boards/nvpmodel/$board.conf"); do
+    power_modes "$board" "$other"
+    examine
+    if [ "$other" = "$mode" ]; then
+      grep -q "^ok *power mode *$mode, $name$" <<<"$output" || { echo "$output"; false; }
+    else
+      said "the fastest is $name: sudo nvpmodel -m $mode"
+      grep -q "^note *power mode *$other, " <<<"$output" || { echo "$output"; false; }
+    fi
+  done
+}
+
+@test "the fastest power mode goes by its name: Nano, Xavier NX" {
+  good_nano
+  fastest nano 0 MAXN
+  fastest xavier_nx 8 MODE_20W_6CORE
+}
+
+@test "the fastest power mode of an Orin Nano is 2 with JetPack 6.2, and 0 before" {
+  jetson 36 4.3 5.15.148-tegra
+  fastest orin_nano 2 MAXN_SUPER
+  fastest orin_nano_6_1 0 15W
+}
+
+@test "the fastest power mode: Orin NX, AGX Orin, Thor" {
+  jetson 36 4.3 5.15.148-tegra
+  fastest orin_nx 0 MAXN_SUPER
+  fastest agx_orin 0 MAXN
+  fastest thor 0 MAXN
+}
+
+@test "power modes without names" {
+  good_nano
+  rm "$FWHT_ROOT/etc/nvpmodel.conf"
+  examine
+  said "nvpmodel.conf names none: sudo nvpmodel -p --verbose"
+  [[ $output != *"nvpmodel -m"* ]]
+}
+
+@test "mounts without the names that the bindings are linked with" {
+  good_nano
+  csv=$FWHT_ROOT/etc/nvidia-container-runtime/host-files-for-container.d/tensorrt.csv
+  sed -i 's/libnvparsers\.so$/libnvparsers.so.8/' "$csv"
+  examine
+  [ "$status" = 0 ] || { echo "$output"; false; }
+  said "lists libnvparsers.so" "sym, /usr/lib/aarch64-linux-gnu/libnvparsers.so"
 }
 
 @test "an L4T without an image" {
