@@ -135,10 +135,12 @@ compare: $(SERVING) ## MODELS=a,b in turns, layer by layer: table, JSON and char
 
 train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(value DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	$(try_native)
 	@exec $(RUN) -m export.train --model=$(call text,MODEL) $(DATA_FLAG) $(NAME_FLAG) $(ARGS)
 
 train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
 	@$(if $(value DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	$(try_native)
 	@exec $(RUN) -m export.train.train_all $(DATA_FLAG) $(ARGS)
 
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first

@@ -28,8 +28,9 @@ namespace fwht {
 
 enum DataType : int { kFloat32 = 0, kFloat16 = 1 };
 
-// kNCHW: (N, C, H, W). kHWC8: (N, H, W, C rounded up to a multiple of 8), float16 only.
-enum Layout : int { kNCHW = 0, kHWC8 = 1 };
+// kNCHW: (N, C, H, W). kHWC8: (N, H, W, C rounded up to a multiple of 8), float16 only. kNHWC: (N, H, W, C), float32,
+// in training on the CPU only.
+enum Layout : int { kNCHW = 0, kHWC8 = 1, kNHWC = 2 };
 
 // The activation fused into a layer: 0 none, 1 ReLU, 6 ReLU6. Written with comparisons, which keep a NaN; fmax drops it.
 FWHT_HD float activate(float y, int activation) {

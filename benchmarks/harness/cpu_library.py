@@ -15,10 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness.kernel_library import FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams, MfDepthwiseConvParams
 
 LIBRARY = Path("build/libfwht_onnxruntime.so")
-TEXTS = ("version", "instruction_set", "refusal", "self_check", "fwht_layer", "mf_depthwise_conv")
+TEXTS = (
+    "version",
+    "instruction_set",
+    "refusal",
+    "self_check",
+    "fwht_layer",
+    "fwht_layer_gradients",
+    "mf_depthwise_conv",
+)
 SETS = {"x86_64": ("avx512", "avx2", "baseline"), "aarch64": ("neon", "baseline")}
 
 
@@ -34,6 +42,8 @@ class CpuLibrary:
         for text in TEXTS:
             getattr(self._library, f"fwht_native_{text}").restype = ctypes.c_char_p
         self._library.fwht_native_fwht_layer.argtypes = [ctypes.POINTER(FwhtLayerParams), ctypes.c_int]
+        gradients = ctypes.POINTER(FwhtLayerGradientsParams)
+        self._library.fwht_native_fwht_layer_gradients.argtypes = [gradients, ctypes.c_int]
         self._library.fwht_native_mf_depthwise_conv.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int]
         if self.text("instruction_set") is None:
             raise Refused(self.text("refusal"))
@@ -50,6 +60,10 @@ class CpuLibrary:
     def run_fwht_layer(self, params: FwhtLayerParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""
         _raise_refusal(self._library.fwht_native_fwht_layer(ctypes.byref(params), threads))
+
+    def run_fwht_layer_gradients(self, params: FwhtLayerGradientsParams, threads: int = 1) -> None:
+        """One backward run; raises Refused where the library will not."""
+        _raise_refusal(self._library.fwht_native_fwht_layer_gradients(ctypes.byref(params), threads))
 
     def run_mf_depthwise_conv(self, params: MfDepthwiseConvParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""

@@ -4,7 +4,6 @@
     with Stream(library) as stream, Buffer.of(library, x) as source, Buffer(library, bytes) as target:
         library.fwht_layer(FwhtLayerParams(x=source.pointer, ...), stream)
 
-The structures have the fields of plugins/fwht_layer/params.h and plugins/mf_depthwise_conv/params.h in their order.
 Nothing touches a GPU, and no library is loaded, before `Library` is made.
 """
 
@@ -17,29 +16,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from export.ops.native_structures import FwhtLayerParams, MfDepthwiseConvParams
+
 KERNELS = Path("build/libfwht_kernels.so")
 PLUGIN = Path("build/libfwht_plugin.so")  # the kernels, the C interface and the TensorRT plugins
 
 T = TypeVar("T", bound="Resource")
-
-
-class FwhtLayerParams(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("x", "thresholds", "scale", "gain", "bias", "residual", "y")),
-        *((name, ctypes.c_int64) for name in ("batch", "pixels")),
-        *((name, ctypes.c_int) for name in ("in_channels", "out_channels", "n", "pool", "keep_dc", "activation")),
-        *((name, ctypes.c_int) for name in ("type", "layout", "paths", "soft")),
-    ]
-
-
-class MfDepthwiseConvParams(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("x", "weight", "gain", "bias", "y")),
-        ("batch", ctypes.c_int64),
-        *((name, ctypes.c_int) for name in ("channels", "height", "width", "out_height", "out_width")),
-        *((name, ctypes.c_int) for name in ("kernel_size", "stride_h", "stride_w", "pad_top", "pad_left")),
-        *((name, ctypes.c_int) for name in ("op", "activation", "type", "layout")),
-    ]
 
 
 POINTER, SIZE = ctypes.c_void_p, ctypes.c_uint64

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.harness.kernel_library import Buffer, FwhtLayerParams, Library, MfDepthwiseConvParams, Stream
+from benchmarks.harness.kernel_library import Buffer, Library, Stream
 from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
+from export.ops.native_structures import FwhtLayerParams, MfDepthwiseConvParams
 
 GUARD = 4096
 POISON = 0xFF

@@ -16,54 +16,17 @@ Gradients of `MFDepthwiseConv`, a an input value and b a weight:
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.ops.hadamard import hadamard, is_power_of_two, next_power_of_two
+from export.ops.hadamard import is_power_of_two, next_power_of_two
+from export.ops.native_layer import apply_native_layer, is_native
+from export.ops.transform import LayerOptions, apply_fwht_layer
 
 MOST_PATHS = 8
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
-def hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """H_n on a device. A compiled model takes it for the constant that it is."""
-    return _cached_hadamard_tensor(n, dtype, device)
-
-
-@lru_cache(maxsize=64)
-def _cached_hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Made anew in every forward pass it would cost a copy to the GPU each time."""
-    with torch.inference_mode(False):
-        return torch.from_numpy(hadamard(n)).to(device, dtype)
-
-
-def fwht(x: Tensor) -> Tensor:
-    """H_n x / sqrt(n) along the channel axis: (N, n, H, W) -> (N, n, H, W), n a power of two; its own inverse.
-
-    With n = a b, H_n is the Kronecker product of H_a and H_b: two small matrix products instead of one large one.
-    """
-    batch, n, height, width = x.shape
-    b = 1 << (n.bit_length() // 2)
-    a = n // b
-    h_a, h_b = hadamard_tensor(a, x.dtype, x.device), hadamard_tensor(b, x.dtype, x.device)
-    x = h_a @ x.reshape(batch, a, b * height * width)
-    x = h_b @ x.reshape(batch, a, b, height * width)
-    return x.reshape(batch, n, height, width) / math.sqrt(n)
-
-
-def smooth_threshold(s: Tensor, thresholds: Tensor) -> Tensor:
-    """tanh(s) max(|s| - T, 0) for s (N, n, H, W) and T (n,); T may be negative, then nothing is cut off."""
-    return torch.tanh(s) * F.relu(s.abs() - thresholds[:, None, None])
-
-
-def soft_threshold(s: Tensor, thresholds: Tensor) -> Tensor:
-    """sgn(s) max(|s| - T, 0), sgn(0) = 0; the derivative ignores the jump at 0 that a negative T makes."""
-    return torch.sign(s) * F.relu(s.abs() - thresholds[:, None, None])
 
 
 class FWHTLayer(nn.Module):
@@ -77,6 +40,8 @@ class FWHTLayer(nn.Module):
     Parameters: `thresholds` (n,), from k / (10 n), unclamped, and `scale` (n,); of several paths (paths, n). Path p
     starts with thresholds p / 10 higher and all factors 1: equal paths would stay equal, as their gradients are, while
     paths that set in one after the other make a curve of several slopes.
+
+    In training on a CPU the native kernels run it where they are there (native_layer.py).
 
     Raises ValueError for sizes that do not fit.
     """
@@ -113,24 +78,10 @@ class FWHTLayer(nn.Module):
         self.scale = nn.Parameter(torch.ones_like(self.thresholds)) if scale or paths > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        u = fwht(F.pad(x, (0, 0, 0, 0, 0, self.n - self.in_channels)))
-        v = self._threshold(u)
-        if self.keep_dc:
-            v = torch.cat([u[:, :1].to(v.dtype), v[:, 1:]], dim=1)
-        z = fwht(v)
-        if self.pool > 1:
-            groups = self.in_channels // self.pool
-            z = z[:, : groups * self.pool].reshape(len(z), groups, self.pool, *z.shape[2:]).mean(dim=2)
-        return z[:, : self.out_channels]
-
-    def _threshold(self, u: Tensor) -> Tensor:
-        """The sum over the paths, (N, n, H, W)."""
-        threshold = soft_threshold if self.soft else smooth_threshold
-        if self.scale is None:
-            return threshold(u, self.thresholds)
-        paths = zip(self.thresholds.reshape(-1, self.n), self.scale.reshape(-1, self.n))
-        first, *others = (threshold(u * scale[:, None, None], limits) for limits, scale in paths)
-        return sum(others, first)
+        options = LayerOptions(self.in_channels, self.out_channels, self.n, self.keep_dc, self.pool, self.soft)
+        native = self.training and is_native(x, self.thresholds, self.scale, options)
+        apply = apply_native_layer if native else apply_fwht_layer
+        return apply(x, self.thresholds, self.scale, options)
 
     def extra_repr(self) -> str:
         return (

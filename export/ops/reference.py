@@ -76,6 +76,45 @@ def fwht_layer(
     return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
 
 
+def fwht_layer_gradients(
+    x: Array,
+    thresholds: Array,
+    scale: Array,
+    y_gradient: Array,
+    keep_dc: int = 1,
+    pool: int = 1,
+    paths: int = 1,
+    soft: int = 0,
+) -> tuple[Array, Array, Array]:
+    """The gradients of x, thresholds and scale, where that of y (N, out_channels, H, W) is given; no gain, bias and
+    activation. H_n / sqrt(n) is symmetric, so with w = H_n pad(dy) / sqrt(n), the gradient of v, and t = tanh(s)
+
+        dv_k / ds_pk = (1 - t^2) max(|s| - T, 0) + |t| [|s| > T]            soft: [|s| > T], 0 at s = 0
+        dT_pk = -sum over the pixels of t [|s| > T] w_k                     soft: sgn(s) for t
+        dscale_pk = sum over the pixels of u_k dv_k / ds_pk w_k
+        dx = H_n du / sqrt(n), cut to C_in,   du_k = sum over p of scale_pk dv_k / ds_pk w_k
+    """
+    x, dy, in_channels, n = x.astype(np.float64), y_gradient.astype(np.float64), x.shape[1], len(thresholds) // paths
+    limits, factors = (values.astype(np.float64).reshape(paths, n, 1, 1) for values in (thresholds, scale))
+    h = hadamard(n) / np.sqrt(n)
+    dz = dy.repeat(pool, axis=1) / pool
+    u = np.einsum("kc,nchw->nkhw", h[:, :in_channels], x, optimize=True)
+    w = np.einsum("kc,nchw->nkhw", h[:, : dz.shape[1]], dz, optimize=True)
+    du, d_limits, d_factors = np.zeros_like(u), np.zeros((paths, n)), np.zeros((paths, n))
+    for path, (limit, factor) in enumerate(zip(limits, factors)):
+        s = factor * u
+        t = np.sign(s) if soft else np.tanh(s)
+        open_ = np.abs(s) > limit
+        slope = np.abs(t) * open_ + (0 if soft else (1 - t**2) * np.maximum(np.abs(s) - limit, 0.0))
+        du += factor * slope * w
+        d_limits[path] = -(t * open_ * w).sum(axis=(0, 2, 3))
+        d_factors[path] = (u * slope * w).sum(axis=(0, 2, 3))
+    if keep_dc:
+        du[:, 0], d_limits[:, 0], d_factors[:, 0] = w[:, 0], 0, 0
+    dx = np.einsum("kc,nkhw->nchw", h[:, :in_channels], du, optimize=True)
+    return dx, d_limits.ravel(), d_factors.ravel()
+
+
 def mf_operator(a: Array, b: Array, operator: int) -> Array:
     """One of the three operators, elementwise with broadcasting; sgn(0) = 0."""
     sign = np.sign(a) * np.sign(b)

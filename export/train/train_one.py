@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from export.models import build_model
 from export.models.checkpoint import CheckpointError, save_checkpoint
 from export.train.batches import Batches, choose_heldout, mean_and_std
 from export.train.describe_data import describe_data
+from export.train.kernels import describe_kernels
 from export.train.loss import Teacher
 from export.train.options import Options, parse_options
 from export.train.state import RunFolder, TrainingError, check_same_run, extend_run, load_state, save_state
@@ -86,12 +87,15 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
         check_same_run(folder.last, state, identity)
     batches = Batches(dataset.train, mean, std, device)
     trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity, teacher)
+    kernels = describe_kernels(trainer.training_step.model, options, device)
+    if kernels is not None:
+        print(f"kernels: {kernels}")
     if state is None:
         folder.clear()  # not before this run is known to be possible: a mistyped option costs no old one
     else:
         trainer.load_state(state)
         print(f"{folder.last}: goes on at epoch {trainer.progress.epoch + 1}, step {trainer.progress.step + 1}")
-    write_config(folder, options, dataset, command)
+    write_config(folder, options, dataset, command, kernels)
     with stop_signals:
         trainer.run(stop_signals)
     evaluate_and_save(trainer, dataset, preprocessing, command)
@@ -136,12 +140,13 @@ def tell_of_shipped_name(options: Options) -> None:
         )
 
 
-def write_config(folder: RunFolder, options: Options, dataset: Dataset, command: str) -> None:
+def write_config(folder: RunFolder, options: Options, dataset: Dataset, command: str, kernels: Optional[str]) -> None:
     config = {
         "command": command,
         **{key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
         "dataset": dataset.description,
         "torch": torch.__version__,
+        **({"kernels": kernels} if kernels else {}),
     }
     write_atomically(folder.config, (json.dumps(config, indent=2) + "\n").encode())
 

@@ -1,19 +1,18 @@
 #include "c_interface.h"
 
-#include <atomic>
-#include <functional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "../fwht_layer/check.h"
 #include "../mf_depthwise_conv/check.h"
 #include "instruction_sets.h"
+#include "run_parts.h"
 #include "scratch.h"
 #include "self_check.h"
 
 namespace fwht {
 namespace {
+
+const char* const kOutOfMemory = "out of memory: run fewer images at once";
 
 // Null, or the words in memory of the calling thread's.
 const char* kept(const std::string& words) {
@@ -22,26 +21,14 @@ const char* kept(const std::string& words) {
     return last.empty() ? nullptr : last.c_str();
 }
 
-// run(part, scratch) for all parts, taken in turn by `threads` threads. False where memory is out.
-bool run_parts(int64_t parts, int64_t bytes, int threads, const std::function<void(int64_t, void*)>& run) {
-    std::atomic<int64_t> next{0};
-    std::atomic<bool> enough{true};
-    const auto work = [&] {
-        void* scratch = thread_scratch(static_cast<size_t>(bytes));
-        enough = enough && scratch != nullptr;
-        for (int64_t part = next++; scratch != nullptr && part < parts; part = next++) {
-            run(part, scratch);
-        }
-    };
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) {
-        others.emplace_back(work);
+// Null where the CPU kernel takes these parameters; NHWC has no other side to agree with, and is checked as NCHW.
+const char* check_cpu(const FwhtLayerParams& p) {
+    if (p.type != kFloat32 || (p.layout != kNCHW && p.layout != kNHWC)) {
+        return "FWHTLayer: the CPU kernel takes float32 in layout NCHW or NHWC";
     }
-    work();
-    for (std::thread& other : others) {
-        other.join();
-    }
-    return enough;
+    FwhtLayerParams same = p;
+    same.layout = kNCHW;
+    return check_fwht_layer_sizes(same);
 }
 
 std::string run_fwht_layer(const FwhtLayerParams& p, int threads) {
@@ -49,10 +36,7 @@ std::string run_fwht_layer(const FwhtLayerParams& p, int threads) {
     if (choice.kernels == nullptr) {
         return choice.refusal;
     }
-    if (p.type != kFloat32 || p.layout != kNCHW) {
-        return "FWHTLayer: the CPU kernel takes float32 in layout NCHW";
-    }
-    if (const char* wrong = check_fwht_layer_sizes(p)) {
+    if (const char* wrong = check_cpu(p)) {
         return wrong;
     }
     const CpuKernels& kernels = *choice.kernels;
@@ -60,7 +44,29 @@ std::string run_fwht_layer(const FwhtLayerParams& p, int threads) {
     const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
         kernels.run_fwht_layer_part(p, plan, part, scratch);
     });
-    return done ? std::string() : "out of memory: run fewer images at once";
+    return done ? std::string() : kOutOfMemory;
+}
+
+std::string run_fwht_layer_gradients(const FwhtLayerGradientsParams& params, int threads) {
+    const KernelChoice& choice = chosen_kernels();
+    if (choice.kernels == nullptr) {
+        return choice.refusal;
+    }
+    if (const char* wrong = check_cpu(params.layer)) {
+        return wrong;
+    }
+    const CpuKernels& kernels = *choice.kernels;
+    const FwhtLayerGradientsPlan plan = plan_fwht_layer_gradients(params, kernels.lanes);
+    float* const sums =
+        static_cast<float*>(thread_sums(static_cast<size_t>(plan.parts * plan.sums) * sizeof(float)));
+    if (sums == nullptr) {
+        return kOutOfMemory;
+    }
+    const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
+        kernels.run_fwht_layer_gradients_part(params, plan, part, scratch, sums + part * plan.sums);
+    });
+    add_up_gradients(params, plan, sums);
+    return done ? std::string() : kOutOfMemory;
 }
 
 std::string run_mf_depthwise_conv(const MfDepthwiseConvParams& p, int threads) {
@@ -79,7 +85,7 @@ std::string run_mf_depthwise_conv(const MfDepthwiseConvParams& p, int threads) {
     const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
         kernels.run_mf_depthwise_conv_part(p, plan, part, scratch);
     });
-    return done ? std::string() : "out of memory: run fewer images at once";
+    return done ? std::string() : kOutOfMemory;
 }
 
 }  // namespace
@@ -101,6 +107,12 @@ const char* fwht_native_self_check() { return fwht::kept(fwht::self_check()); }
 const char* fwht_native_fwht_layer(const fwht::FwhtLayerParams* params, int threads) {
     return fwht::kept(fwht::run_fwht_layer(*params, threads));
 }
+
+const char* fwht_native_fwht_layer_gradients(const fwht::FwhtLayerGradientsParams* params, int threads) {
+    return fwht::kept(fwht::run_fwht_layer_gradients(*params, threads));
+}
+
+void fwht_native_set_team(FwhtTeam* team) { fwht::set_team(team); }
 
 const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads) {
     return fwht::kept(fwht::run_mf_depthwise_conv(*params, threads));

@@ -2,13 +2,14 @@
 // any thread; sentences are static or belong to the calling thread until its next call.
 #pragma once
 
-#include "../fwht_layer/params.h"
+#include "../fwht_layer/cpu_gradients.h"
 #include "../mf_depthwise_conv/params.h"
+#include "team.h"
 
 #define FWHT_API extern "C" __attribute__((visibility("default")))
 
 // Raised when a function or structure here, or the meaning of an op, is no longer that of the version before.
-enum : int { kFwhtNativeAbi = 1 };
+enum : int { kFwhtNativeAbi = 2 };
 
 FWHT_API int fwht_native_abi();
 FWHT_API const char* fwht_native_version();
@@ -23,3 +24,10 @@ FWHT_API const char* fwht_native_self_check();
 // One run on `threads` threads. Null where it was done, else the sentence that says why not.
 FWHT_API const char* fwht_native_fwht_layer(const fwht::FwhtLayerParams* params, int threads);
 FWHT_API const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads);
+
+// The backward pass of FWHTLayer, for training.
+FWHT_API const char* fwht_native_fwht_layer_gradients(const fwht::FwhtLayerGradientsParams* params, int threads);
+
+// From now on runs of the whole process take the threads of `team`, null: threads of their own. PyTorch's threads wait
+// for more work by turning in a loop, and others beside them would get no core.
+FWHT_API void fwht_native_set_team(FwhtTeam* team);

@@ -1,6 +1,7 @@
 // The kernels of one instruction set. Each set is a translation unit of its own, compiled with its own flags.
 #pragma once
 
+#include "../fwht_layer/cpu_gradients.h"
 #include "../fwht_layer/cpu_plan.h"
 #include "../mf_depthwise_conv/cpu_plan.h"
 
@@ -13,6 +14,9 @@ struct CpuKernels {
     void (*run_fwht_layer_part)(const FwhtLayerParams&, const FwhtLayerCpuPlan&, int64_t part, void* scratch);
     void (*run_mf_depthwise_conv_part)(const MfDepthwiseConvParams&, const MfDepthwiseConvCpuPlan&, int64_t part,
                                        void* scratch);
+    // For training; `partial`: what this part sums up (cpu_gradients.h).
+    void (*run_fwht_layer_gradients_part)(const FwhtLayerGradientsParams&, const FwhtLayerGradientsPlan&, int64_t part,
+                                          void* scratch, float* partial);
 };
 
 extern const CpuKernels kBaselineKernels;

@@ -1,10 +1,12 @@
 #define FWHT_VECTOR "vector_avx2.h"
+#include "../fwht_layer/cpu_gradients_part.h"
 #include "../fwht_layer/cpu_part.h"
 #include "../mf_depthwise_conv/cpu_kernel.h"
 #include "kernels.h"
 
 namespace fwht {
 
-const CpuKernels kAvx2Kernels = {"avx2", kLanes, kWideLanes, run_fwht_layer_part, run_mf_depthwise_conv_part};
+const CpuKernels kAvx2Kernels = {
+    "avx2", kLanes, kWideLanes, run_fwht_layer_part, run_mf_depthwise_conv_part, run_fwht_layer_gradients_part};
 
 }  // namespace fwht

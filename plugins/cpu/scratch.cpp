@@ -30,4 +30,9 @@ void* thread_scratch(size_t bytes) {
     return scratch.of_size(bytes);
 }
 
+void* thread_sums(size_t bytes) {
+    static thread_local Scratch sums;
+    return sums.of_size(bytes);
+}
+
 }  // namespace fwht

@@ -131,6 +131,56 @@ std::string check_answer(const FwhtLayerAnswer& a, const CpuKernels& kernels) {
     return compare("FWHTLayer with " + text_of(a.n) + " thresholds", digest(y), a.digest, kernels);
 }
 
+// The backward pass, from the same X, thresholds and scales; the digest is that of all three gradients, in their order.
+struct FwhtGradientsAnswer {
+    int batch, pixels, in_channels, out_channels, n, pool, keep_dc, paths, soft, nhwc;
+    double digest;
+};
+
+constexpr FwhtGradientsAnswer kFwhtGradientsAnswers[] = {
+    {1, 9, 96, 576, 1024, 1, 1, 1, 0, 0, 28.332346},
+    {2, 16, 60, 20, 64, 3, 1, 2, 0, 1, -53.853914},
+    {1, 5, 130, 250, 256, 1, 0, 3, 1, 1, -7.166443},
+};
+
+std::string check_answer(const FwhtGradientsAnswer& a, const CpuKernels& kernels) {
+    const std::vector<float> x = pattern(int64_t{a.batch} * a.in_channels * a.pixels, 7);
+    const std::vector<float> dy = pattern(int64_t{a.batch} * a.out_channels * a.pixels, 4);
+    const std::vector<float> thresholds = pattern(int64_t{a.n} * a.paths, 3);
+    const std::vector<float> scale = pattern(int64_t{a.n} * a.paths, 11);
+    std::vector<float> gradients(x.size() + 2 * thresholds.size(), NAN);
+    FwhtLayerGradientsParams p{};
+    p.layer.x = x.data();
+    p.layer.thresholds = thresholds.data();
+    p.layer.scale = scale.data();
+    p.y_gradient = dy.data();
+    p.x_gradient = gradients.data();
+    p.thresholds_gradient = gradients.data() + x.size();
+    p.scale_gradient = p.thresholds_gradient + thresholds.size();
+    p.layer.batch = a.batch;
+    p.layer.pixels = a.pixels;
+    p.layer.in_channels = a.in_channels;
+    p.layer.out_channels = a.out_channels;
+    p.layer.n = a.n;
+    p.layer.pool = a.pool;
+    p.layer.keep_dc = a.keep_dc;
+    p.layer.paths = a.paths;
+    p.layer.soft = a.soft;
+    p.layer.layout = a.nhwc != 0 ? kNHWC : kNCHW;
+    const FwhtLayerGradientsPlan plan = plan_fwht_layer_gradients(p, kernels.lanes);
+    void* scratch = thread_scratch(static_cast<size_t>(plan.scratch_bytes));
+    if (scratch == nullptr) {
+        return "out of memory";
+    }
+    std::vector<float> sums(static_cast<size_t>(plan.parts * plan.sums));
+    for (int64_t part = 0; part < plan.parts; ++part) {
+        kernels.run_fwht_layer_gradients_part(p, plan, part, scratch, sums.data() + part * plan.sums);
+    }
+    add_up_gradients(p, plan, sums.data());
+    return compare("the gradient of FWHTLayer with " + text_of(a.n) + " thresholds", digest(gradients), a.digest,
+                   kernels);
+}
+
 // The sentence of the first answer that is wrong.
 template <typename Answers>
 std::string check_answers(const Answers& answers, const CpuKernels& kernels) {
@@ -150,7 +200,8 @@ std::string self_check() {
     if (choice.kernels == nullptr) {
         return choice.refusal;
     }
-    const std::string wrong = check_answers(kFwhtLayerAnswers, *choice.kernels);
+    std::string wrong = check_answers(kFwhtLayerAnswers, *choice.kernels);
+    wrong = wrong.empty() ? check_answers(kFwhtGradientsAnswers, *choice.kernels) : wrong;
     return wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels) : wrong;
 }
 

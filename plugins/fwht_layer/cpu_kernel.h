@@ -89,35 +89,35 @@ struct CpuTransform {
     }
 };
 
-typedef void RunTile(const CpuTile&, Bend);
-
 constexpr bool kManyRegisters = kRegisters >= 32;  // enough for a radix of 16 in the middle
 constexpr int kMiddle = kManyRegisters ? 16 : 8;
 
-template <int kWidth>
-RunTile* large_tile_of(int n) {
+// The radix of the middle for n, as below.
+int radix_of(int n) { return n < 8 ? n : n < 1024 ? 8 : kMiddle; }
+
+// Tile<radix, A, B, width>::run for n = radix * A * B.
+template <template <int, int, int, int> class Tile, int kWidth>
+auto large_tile_of(int n) -> decltype(&Tile<8, 8, 4, kWidth>::run) {
     switch (n) {
-        case 256: return CpuTransform<8, 8, 4, kWidth>::run;
-        case 512: return CpuTransform<8, 8, 8, kWidth>::run;
-        case 1024: return CpuTransform < kMiddle, 8, kManyRegisters ? 8 : 16, kWidth > ::run;
-        case 2048: return CpuTransform < kMiddle, kManyRegisters ? 8 : 16, 16, kWidth > ::run;
-        default: return CpuTransform < kMiddle, kManyRegisters ? 16 : 32, 16, kWidth > ::run;
+        case 256: return Tile<8, 8, 4, kWidth>::run;
+        case 512: return Tile<8, 8, 8, kWidth>::run;
+        case 1024: return Tile < kMiddle, 8, kManyRegisters ? 8 : 16, kWidth > ::run;
+        case 2048: return Tile < kMiddle, kManyRegisters ? 8 : 16, 16, kWidth > ::run;
+        default: return Tile < kMiddle, kManyRegisters ? 16 : 32, 16, kWidth > ::run;
     }
 }
 
-RunTile* tile_of(int n, bool wide) {
-    if (wide) {
-        return large_tile_of<kWideLanes>(n);
-    }
+template <template <int, int, int, int> class Tile>
+auto tile_of(int n) -> decltype(&Tile<8, 8, 4, kLanes>::run) {
     switch (n) {
-        case 2: return CpuTransform<2, 1, 1, kLanes>::run;
-        case 4: return CpuTransform<4, 1, 1, kLanes>::run;
-        case 8: return CpuTransform<8, 1, 1, kLanes>::run;
-        case 16: return CpuTransform<8, 2, 1, kLanes>::run;
-        case 32: return CpuTransform<8, 4, 1, kLanes>::run;
-        case 64: return CpuTransform<8, 8, 1, kLanes>::run;
-        case 128: return CpuTransform<8, 4, 4, kLanes>::run;
-        default: return large_tile_of<kLanes>(n);
+        case 2: return Tile<2, 1, 1, kLanes>::run;
+        case 4: return Tile<4, 1, 1, kLanes>::run;
+        case 8: return Tile<8, 1, 1, kLanes>::run;
+        case 16: return Tile<8, 2, 1, kLanes>::run;
+        case 32: return Tile<8, 4, 1, kLanes>::run;
+        case 64: return Tile<8, 8, 1, kLanes>::run;
+        case 128: return Tile<8, 4, 4, kLanes>::run;
+        default: return large_tile_of<Tile, kLanes>(n);
     }
 }
 

@@ -6,9 +6,6 @@ namespace {
 // Rows of X lie this far apart where a tile of one vector would touch as many pages and cache sets as it has channels.
 constexpr int64_t kWidePixels = 512;
 constexpr int kWideN = 256;
-// Tiles that a part needs to be worth handing to a thread, and parts beyond which the counting costs more than it evens
-// out.
-constexpr int64_t kMostParts = 64;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -30,7 +27,7 @@ FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_l
 FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_lanes, bool unscaled) {
     FwhtLayerCpuPlan plan{};
     plan.unscaled = unscaled;
-    plan.wide = p.pixels >= kWidePixels && p.n >= kWideN;
+    plan.wide = p.layout == kNCHW && p.pixels >= kWidePixels && p.n >= kWideN;
     plan.width = plan.wide ? wide_lanes : lanes;
     plan.tiles = (p.batch * p.pixels + plan.width - 1) / plan.width;
     plan.parts = plan.tiles < kMostParts ? plan.tiles : kMostParts;

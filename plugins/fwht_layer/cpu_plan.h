@@ -20,6 +20,9 @@ struct FwhtLayerCpuPlan {
 constexpr int kBlockGap = 16;  // floats
 constexpr int kMostBlocks = 16;
 
+// Parts beyond which the counting costs more than it evens out.
+constexpr int64_t kMostParts = 64;
+
 // Whether all scales are 1; whoever runs a layer many times asks once.
 bool is_unscaled(const float* scale, int64_t count);
 

@@ -27,7 +27,7 @@ AGAIN = "build it again on this machine with `make native`"
 FOLDERS: Tuple[Path, ...] = (ROOT / "build", ROOT / "native")  # what `make native` made; what an image holds
 VARIABLE = "FWHT_NATIVE"
 MODES = ("auto", "off", "required")
-ABI = 1  # kFwhtNativeAbi of plugins/cpu/c_interface.h
+ABI = 2  # kFwhtNativeAbi of plugins/cpu/c_interface.h
 OLDEST_RUNTIME = (1, 17)
 FUNCTION_BODY = "function body"
 # How a node's op type stands in an ONNX file: field 4 of NodeProto, a string of that length.
@@ -67,14 +67,24 @@ def choose_kernels(mode: str, runtime: str) -> Optional[NativeKernels]:
         return None
     try:
         check_runtime(runtime)
-        path = find_library()
-        found = path.stat()
-        return load_library(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+        return load_kernels()
     except (NativeError, OSError) as error:
-        if mode == "required":
-            raise StartupError(f"{VARIABLE} is 'required', but {error}") from error
+        require_kernels(mode, error)
         warn_once(f"the ops run as function bodies, which are slower: {error}")
         return None
+
+
+def load_kernels() -> NativeKernels:
+    """Those of the library that is there. Raises NativeError or OSError where they cannot be used."""
+    path = find_library()
+    found = path.stat()
+    return load_library(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+def require_kernels(mode: str, error: Exception) -> None:
+    """Raise StartupError where the kernels that `error` keeps away are required."""
+    if mode == "required":
+        raise StartupError(f"{VARIABLE} is 'required', but {error}") from error
 
 
 def check_runtime(version: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.kernel_library import MfDepthwiseConvParams
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16
 from export.ops.contract import read_contract
+from export.ops.native_structures import MfDepthwiseConvParams
 from export.ops.reference import activate, mf_depthwise_conv
 
 CONTRACT = read_contract("mf_depthwise_conv")

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.harness.node_models import LayerCase
 from export.ops.contract import PLUGINS
-from export.ops.reference import activate, mf_depthwise_conv
+from export.ops.reference import activate, fwht_layer_gradients, mf_depthwise_conv
 from tests.plugins.native import native_libraries
 
 SOURCE = PLUGINS / "cpu" / "self_check.cpp"
@@ -30,6 +30,18 @@ FIELDS = (
 )  # and the digest
 
 
+GRADIENTS_FIELDS = (
+    "batch",
+    "pixels",
+    "in_channels",
+    "out_channels",
+    "n",
+    "pool",
+    "keep_dc",
+    "paths",
+    "soft",
+    "nhwc",
+)
 MF_FIELDS = ("batch", "channels", "height", "width", "kernel_size", "stride", "op")
 
 
@@ -63,6 +75,29 @@ def compute_digest(answer: dict[str, int]) -> float:
     return sum_up(activate(y, answer["activation"]))
 
 
+def compute_gradients_digest(answer: dict[str, int]) -> float:
+    """X, the gradient of Y and what is found for X lie as `nhwc` says."""
+    values = dict(answer)
+    batch, pixels, channels, out_channels, n, nhwc = (
+        values.pop(name) for name in ("batch", "pixels", "in_channels", "out_channels", "n", "nhwc")
+    )
+    x, dy = (
+        lay_out(make_pattern(batch * c * pixels, step), batch, c, nhwc)
+        for c, step in ((channels, 7), (out_channels, 4))
+    )
+    thresholds, scale = make_pattern(n * answer["paths"], 3), make_pattern(n * answer["paths"], 11)
+    dx, *others = fwht_layer_gradients(x, thresholds, scale, dy, **values)
+    dx = dx.transpose(0, 2, 3, 1) if nhwc else dx
+    return sum_up(np.concatenate([dx.ravel(), *others]))
+
+
+def lay_out(values: np.ndarray, batch: int, channels: int, nhwc: int) -> np.ndarray:
+    """As (N, C, H, 1)."""
+    if not nhwc:
+        return np.asarray(values.reshape(batch, channels, -1, 1))
+    return np.asarray(values.reshape(batch, -1, 1, channels).transpose(0, 3, 1, 2))
+
+
 def compute_mf_digest(answer: dict[str, int]) -> float:
     channels, k = answer["channels"], answer["kernel_size"]
     shape = (answer["batch"], channels, answer["height"], answer["width"])
@@ -81,6 +116,8 @@ def test_the_stored_answers_are_the_references() -> None:
     assert {answer["n"] for answer, _ in answers} >= {2, 64, 1024, 2048, 4096}
     for answer, digest in answers:
         assert compute_digest(answer) == pytest.approx(digest, abs=1e-3), answer
+    for answer, digest in read_answers("kFwhtGradientsAnswers", GRADIENTS_FIELDS):
+        assert compute_gradients_digest(answer) == pytest.approx(digest, abs=1e-3), answer
     mf_answers = read_answers("kMfDepthwiseConvAnswers", MF_FIELDS)
     assert {(answer["op"], answer["kernel_size"]) for answer, _ in mf_answers} == set(product((1, 2, 3), (3, 5)))
     for answer, digest in mf_answers:

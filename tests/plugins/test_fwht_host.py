@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.harness.kernel_library import FwhtLayerParams
 from benchmarks.harness.kernel_tolerance import measure_fwht_layer_error
 from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from export.ops.contract import PLUGINS, read_contract
+from export.ops.native_structures import FwhtLayerParams
 from tests.plugins.host import Memory, compiled
 
 CONTRACT = read_contract("fwht_layer")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.harness.kernel_library import MfDepthwiseConvParams
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
+from export.ops.native_structures import MfDepthwiseConvParams
 from tests.plugins.host import Memory, compiled
 from tests.plugins.mf_case import CONTRACT, WEIGHTS, Arrays, Case
 

@@ -14,8 +14,9 @@ from export.ops.contract import PLUGINS
 
 SOURCES = (
     Path(__file__).parent / "native_runs" / "runs.cpp",
-    *(PLUGINS / "cpu" / name for name in ("c_interface.cpp", "instruction_sets.cpp", "scratch.cpp", "self_check.cpp")),
-    *(PLUGINS / "fwht_layer" / name for name in ("check.cpp", "cpu_plan.cpp")),
+    *(PLUGINS / "cpu" / f"{name}.cpp" for name in ("c_interface", "instruction_sets", "run_parts", "scratch")),
+    PLUGINS / "cpu" / "self_check.cpp",
+    *(PLUGINS / "fwht_layer" / name for name in ("check.cpp", "cpu_gradients.cpp", "cpu_plan.cpp")),
     PLUGINS / "mf_depthwise_conv" / "cpu_plan.cpp",
 )
 FLAGS = (

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.kernel_library import FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams, MfDepthwiseConvParams
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-HEADERS = {FwhtLayerParams: "fwht_layer/params.h", MfDepthwiseConvParams: "mf_depthwise_conv/params.h"}
+HEADERS = {
+    FwhtLayerParams: "fwht_layer/params.h",
+    FwhtLayerGradientsParams: "fwht_layer/cpu_gradients.h",
+    MfDepthwiseConvParams: "mf_depthwise_conv/params.h",
+}
 
 
 @pytest.mark.parametrize("structure", HEADERS, ids=lambda structure: structure.__name__)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from export.ops.hadamard import hadamard
-from export.ops.layers import FWHTLayer, MFDepthwiseConv, SurrogateSign, fwht
+from export.ops.layers import FWHTLayer, MFDepthwiseConv, SurrogateSign
 from export.ops.reference import fwht_layer, mf_depthwise_conv, mf_operator
+from export.ops.transform import fwht
 
 # float64 against float64: two transforms of n <= 4096 terms, rounding errors added up as if all went one way
 FLOAT64_TOLERANCE = 4 * 4096 * 2.0**-53

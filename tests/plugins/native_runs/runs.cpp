@@ -24,6 +24,16 @@ bool said(const char* what, const char* sentence) {
     return sentence != nullptr;
 }
 
+void run_team(void (*work)(void*), void* data, unsigned threads, unsigned) {
+    std::vector<std::thread> team;
+    for (unsigned i = 0; i < threads; ++i) {
+        team.emplace_back(work, data);
+    }
+    for (std::thread& each : team) {
+        each.join();
+    }
+}
+
 struct Layer {
     int batch, pixels, in_channels, out_channels, n, pool, paths, soft, residual;
 };
@@ -56,8 +66,48 @@ bool run_layer(const Layer& a) {
     p.y = again.data();
     wrong |= said("FWHTLayer", fwht_native_fwht_layer(&p, 3));
     if (std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) != 0) {
-        wrong = !said("FWHTLayer", "three threads give other bits than one");
+        wrong |= said("FWHTLayer", "three threads give other bits than one");
     }
+    return wrong;
+}
+
+// The backward pass, in both layouts; the same bits on three threads, and on those of a team.
+bool run_gradients(const Layer& a, int layout) {
+    const std::vector<float> x = pattern(int64_t{a.batch} * a.pixels * a.in_channels);
+    const std::vector<float> dy = pattern(int64_t{a.batch} * a.pixels * a.out_channels);
+    const std::vector<float> weights = pattern(int64_t{a.n} * a.paths);
+    std::vector<float> dx[3];
+    std::vector<float> thresholds[3];
+    std::vector<float> scale[3];
+    bool wrong = false;
+    for (int i = 0; i < 3; ++i) {
+        dx[i].resize(x.size());
+        thresholds[i].resize(weights.size());
+        scale[i].resize(weights.size());
+        fwht::FwhtLayerGradientsParams p{};
+        p.layer.x = x.data();
+        p.layer.thresholds = p.layer.scale = weights.data();
+        p.layer.batch = a.batch;
+        p.layer.pixels = a.pixels;
+        p.layer.in_channels = a.in_channels;
+        p.layer.out_channels = a.out_channels;
+        p.layer.n = a.n;
+        p.layer.pool = a.pool;
+        p.layer.keep_dc = 1;
+        p.layer.layout = layout;
+        p.layer.paths = a.paths;
+        p.layer.soft = a.soft;
+        p.y_gradient = dy.data();
+        p.x_gradient = dx[i].data();
+        p.thresholds_gradient = thresholds[i].data();
+        p.scale_gradient = scale[i].data();
+        fwht_native_set_team(i == 2 ? run_team : nullptr);
+        wrong |= said("gradients of FWHTLayer", fwht_native_fwht_layer_gradients(&p, i == 0 ? 1 : 3));
+        if (dx[i] != dx[0] || thresholds[i] != thresholds[0] || scale[i] != scale[0]) {
+            wrong |= said("gradients of FWHTLayer", "three threads give other bits than one");
+        }
+    }
+    fwht_native_set_team(nullptr);
     return wrong;
 }
 
@@ -95,7 +145,7 @@ int main() {
                             {1, 530, 200, 30, 256, 1, 1, 0, 1}, {2, 16, 96, 576, 1024, 1, 3, 1, 0},
                             {1, 17, 300, 1280, 2048, 1, 1, 1, 0}};
     for (const Layer& layer : layers) {
-        wrong |= run_layer(layer);
+        wrong |= run_layer(layer) || run_gradients(layer, fwht::kNCHW) || run_gradients(layer, fwht::kNHWC);
     }
     for (const int op : {1, 2, 3}) {
         for (const int kernel_size : {3, 5}) {

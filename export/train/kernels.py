@@ -1,0 +1,36 @@
+"""What runs the FWHT layers in training: the native kernels or PyTorch's own operations."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from torch import nn
+
+from export.ops.layers import FWHTLayer
+from export.ops.native_library import find_library
+from export.train.options import Options
+from export.train.state import TrainingError
+from server.backends.native_kernels import read_mode
+from server.errors import StartupError
+
+
+def describe_kernels(model: nn.Module, options: Options, device: torch.device) -> Optional[str]:
+    """ "native avx2" or "PyTorch"; None where there are no FWHT layers, or on a GPU, for which no such kernels are.
+
+    Raises TrainingError where FWHT_NATIVE requires what cannot be had.
+    """
+    if device.type != "cpu" or not any(isinstance(module, FWHTLayer) for module in model.modules()):
+        return None
+    try:
+        mode = read_mode()
+        if options.precision == "fp32" and not options.compile:
+            library = find_library()
+            return "PyTorch" if library is None else f"native {library.instruction_set}"
+    except StartupError as error:
+        raise TrainingError(str(error)) from error
+    if mode == "required":
+        raise TrainingError(
+            "FWHT_NATIVE is 'required', but the native kernels train in --precision fp32, without --compile"
+        )
+    return "PyTorch"
