@@ -11,10 +11,12 @@ from starlette.middleware import Middleware
 from . import __version__
 from .http.access import Access
 from .http.app_context import AppContext
+from .http.bodiless import add_bodiless
 from .http.body_limit import BodyLimit
 from .http.cors import make_cors
 from .http.keys import KeyCheck, read_keys
 from .http.openapi import correct_description
+from .http.prefix import parse_prefix
 from .http.problems import add_handlers
 from .http.tracing import make_tracing
 from .inference.catalogue import Catalogue
@@ -23,13 +25,11 @@ from .inference.workers import Workers
 from .metrics.metrics import Metrics
 from .openinference import repository
 from .openinference import routes as openinference
-from .page import page
+from .page import api_docs, page
 from .routes import classify, models, probes
 from .settings import Settings
 
-DESCRIPTION = """Image in, labels and layer times out. Errors are problem JSON (RFC 9457).
-
-This page loads its viewer from a public host; `/openapi.json` and everything else come from this server alone."""
+DESCRIPTION = "Image in, labels and layer times out. Errors are problem JSON (RFC 9457)."
 
 
 def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
@@ -54,10 +54,10 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         routes=[classify.route],
-        redoc_url=None,
+        openapi_url=None,  # page/api_docs.py has it and its viewer
         middleware=[
             *(traces.middleware if traces else []),
-            Middleware(Access, metrics=metrics),
+            Middleware(Access, metrics=metrics, root_path=parse_prefix(settings.root_path) or ""),
             *make_cors(settings),
             *([Middleware(KeyCheck, keys=keys)] if keys.are_required else []),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
@@ -65,8 +65,10 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     )
     dispatcher = Dispatcher(settings, workers, metrics)
     app.state.context = AppContext(settings, catalogue, workers, metrics, keys, dispatcher, traces)
-    for part in (models, probes, openinference, repository, page):
-        app.include_router(part.router)
+    parts = [part.router for part in (models, probes, openinference, repository, page, api_docs)]
+    for part in parts:
+        app.include_router(part)
+    add_bodiless(app.router, parts)
     add_handlers(app)
     correct_description(app)
     return app

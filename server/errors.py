@@ -10,6 +10,7 @@
       UnsupportedMedia      415
       Busy                  503  full, loading, draining; has `retry_after` seconds
       Late                  504  the deadline passed
+      NoRoom                507  no place for a file that the answer needs
     StartupError                 the process cannot serve: reason and cure, then exit
 
 A message says what was wrong, with the value, and how to mend it: it is shown to the client as it is.
@@ -85,6 +86,11 @@ class Busy(ServerError):
 class Late(ServerError):
     status = 504
     title = "Deadline passed"
+
+
+class NoRoom(ServerError):
+    status = 507
+    title = "No room"
 
 
 class StartupError(Exception):

@@ -86,6 +86,23 @@ class Settings:
         16 << 10, "Longest head of one request (its address and headers); longer ones are answered 431.", "bytes", low=1
     )
     header_timeout: int = declare_setting(10, "Time for a request's head to arrive; later is answered 408.", "s", low=1)
+    keep_alive: int = declare_setting(
+        75,
+        "Time that an idle connection stays open; more than a proxy in front keeps its own (60 s for most), or a "
+        "request may meet the closing and be answered 502 there.",
+        "s",
+        low=1,
+    )
+    root_path: str = declare_setting(
+        "",
+        "Path under which a proxy shows this server, as /classifier, whether the proxy takes it off or not; one that "
+        "sends X-Forwarded-Prefix says it by itself.",
+    )
+    trusted_proxies: Names = declare_setting(
+        ("127.0.0.1", "::1"),
+        "Addresses and networks (10.0.0.0/8), separated by commas, of proxies whose X-Forwarded-Prefix, -For and "
+        "-Proto are believed; * is everybody.",
+    )
     drain_delay: int = declare_setting(
         0,
         "Time after SIGTERM in which /readyz already says no and requests are still taken, so that a load balancer "

@@ -16,6 +16,7 @@ want g++ g++
 want aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 want qemu-aarch64 qemu-user
 want llvm-mca llvm
+want haproxy haproxy
 want make make
 want nginx nginx
 want openssl openssl

@@ -17,9 +17,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "server.errors": "every error that is answered",
         "server.stage_times": "the times of a request's stages",
-        "server.files": "writing files",
     },
-    {"server.settings": "the table of settings"},
+    {"server.settings": "the table of settings", "server.files": "writing files"},
     {"server.profiling": "the layer report, and the machine it was measured on"},
     {"server.backends": "one engine: ONNX Runtime or TensorRT"},
     {"server.models": "what belongs to one model: its files, images in, scores out"},
@@ -34,7 +33,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "server.routes": "our own routes",
         "server.openinference": "the routes of the Open Inference Protocol",
-        "server.page": "the page at /",
+        "server.page": "the pages at / and /docs",
     },
     {"server.app": "the application, put together"},
     {"server.commands": "the commands of python -m server"},

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from benchmarks.harness.nginx import find_nginx
+from benchmarks.harness.nginx import AROUND, find_nginx
 from benchmarks.harness.process_tree import find_free_port
 from benchmarks.harness.server_process import ServerProcess
 from server.bench.connection import Target
@@ -20,19 +20,6 @@ CONFIGURATION = Path("examples/nginx.conf")
 PORTS = ("8001", "8002")  # in it
 RETRY = " non_idempotent"
 START_S = 60.0
-# What Debian's nginx.conf has around it, with every path in a folder of our own.
-AROUND = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
-events {{ worker_connections 1024; }}
-http {{
-    log_format asked '$msec $request_time $status $body_bytes_sent/$sent_http_content_length '
-        '$upstream_addr|$upstream_status';
-    access_log {folder}/access asked;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    include {folder}/classifiers.conf;
-}}
-"""
 
 
 class LoggedRequest(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ import numpy as np
 from ..backends.backend import infer_in_parts
 from ..backends.choice import Choice
 from ..errors import ServerError
+from ..files import open_scratch_folder
 from ..models.model import Model, load_model
 from ..stage_times import StageTimes
 from .output import Output, make_printable
@@ -49,8 +49,8 @@ class Worker:
         self._job = job
         self._source = open_source(job.source)
         self._output = Output(job.output)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{job.model}.onnx"
+        with open_scratch_folder(2 * len(job.file)) as folder:
+            path = folder / f"{job.model}.onnx"
             path.write_bytes(job.file)
             self._model = load_model(str(path), Choice("onnxruntime", threads=job.threads))
         self._about = {"model": job.model, "model_sha256": self._model.card["file_sha256"]}

@@ -8,6 +8,7 @@ import re
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import StartupError
+from ..http.prefix import TrustedPeers, is_taken, parse_prefix
 from ..settings import PREFIX, ROWS, TABLE, TYPES, Names, Settings, format_value, name_flag, name_variable
 
 # Read by docker/entrypoint.sh, whose environment a container's health check inherits; by the native kernels.
@@ -59,6 +60,15 @@ def refuse_contradictions(settings: Settings) -> None:
         )
     if settings.tls_key and not settings.tls_certificate:
         raise StartupError("FWHT_TLS_KEY is set but FWHT_TLS_CERTIFICATE is not: name the certificate's file, too.")
+    if parse_prefix(settings.root_path) is None or is_taken(settings.root_path):
+        raise StartupError(
+            f"FWHT_ROOT_PATH is {settings.root_path!r}: give a path like /classifier, of letters, digits and -._~, and "
+            "none that the server has itself."
+        )
+    try:
+        TrustedPeers(settings.trusted_proxies)
+    except ValueError as error:
+        raise StartupError(f"FWHT_TRUSTED_PROXIES: {error}; give addresses like 10.1.2.3 or 10.0.0.0/8.") from None
     for origin in settings.cors_origins:
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise StartupError(

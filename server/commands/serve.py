@@ -49,6 +49,8 @@ def serve(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or list(settings.trusted_proxies),
         timeout_graceful_shutdown=settings.stop_timeout,
         **tls,
     )

@@ -11,11 +11,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..metrics.metrics import Metrics
+from .prefix import localise_redirect, take_off_prefix
 from .problems import answer_internal_error
 from .response_headers import complete_headers
 
 LOG = logging.getLogger("server.access")
 LONGEST_ID = 128
+REDIRECT = 307  # to the path with a slash more or less at its end
 CLIENT_GONE = 499  # the client closed the connection; nobody reads this status but the log and the metrics
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})  # asked every few seconds by machines
 
@@ -23,9 +25,10 @@ QUIET_ROUTES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})  # asked
 class Access:
     """ASGI middleware, the outermost. The id is the client's X-Request-ID where that is fit to print, or a new one."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, root_path: str = "") -> None:
         self.app = app
         self.metrics = metrics
+        self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,6 +36,8 @@ class Access:
             return
         start = time.perf_counter()
         request_id = scope["request_id"] = find_request_id(scope)
+        if self.root_path:
+            take_off_prefix(scope, self.root_path)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -40,7 +45,9 @@ class Access:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 seconds = time.perf_counter() - start
-                message["headers"] = complete_headers(message["headers"], scope["path"], request_id, seconds)
+                message["headers"] = complete_headers(message["headers"], request_id, seconds)
+                if status == REDIRECT:
+                    message["headers"] = localise_redirect(message["headers"], scope.get("prefix", ""))
             await send(message)
 
         try:

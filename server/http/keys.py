@@ -16,7 +16,8 @@ from .problems import answer_server_error
 HOW = "send it as X-API-Key or as a Bearer token"
 # What needs no key: machines that watch the process, and the pages, which hold nothing but this project's own text.
 OPEN = frozenset(
-    {"/", "/docs", "/openapi.json"} | {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
+    {"/", "/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"}
+    | {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
 )
 
 

@@ -16,8 +16,6 @@ from ..errors import Busy, ServerError, SlowUpload, Unauthorized
 MEDIA_TYPE = "application/problem+json"
 LONGEST_DETAIL = 500  # characters: a message quotes values, and a client may send long ones
 
-ROUTES_HINT = "the routes are listed at /docs and in /openapi.json"
-
 
 class Problem(JSONResponse):
     media_type = MEDIA_TYPE
@@ -36,7 +34,7 @@ def make_problem(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": scope["path"],
+        "instance": scope.get("prefix", "") + scope["path"],
         "request_id": scope.get("request_id"),
         "error": detail,
         **more,
@@ -68,9 +66,14 @@ def answer_http_exception(scope: Scope, error: HTTPException) -> Response:
     title = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
     if error.status_code == 404:
-        detail = f"there is nothing at {scope['path']}: {ROUTES_HINT}"
+        prefix = scope.get("prefix", "")
+        routes = f"the routes are listed at {prefix}/docs and in {prefix}/openapi.json"
+        detail = f"there is nothing at {prefix}{scope['path']}: {routes}"
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
+        if allowed == "GET":
+            allowed = "GET, HEAD, OPTIONS"
+            error.headers = {**(error.headers or {}), "Allow": allowed}
         detail = f"{scope['path']} does not answer {scope['method']}: use {allowed}"
     return make_problem(scope, error.status_code, title, detail, error.headers)
 

@@ -7,11 +7,12 @@ import json
 import logging
 import uuid
 from http import HTTPStatus
-from typing import Any, Callable, Optional, Type
+from typing import Any, Callable, Container, Optional, Type
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..settings import Settings
+from .prefix import TrustedPeers, read_prefix
 from .problems import MEDIA_TYPE
 
 LOG = logging.getLogger("server.head")
@@ -33,6 +34,7 @@ class LimitedProtocol(HttpToolsProtocol):
     max_headers = 64  # lines
     max_header_bytes = 16 << 10
     header_timeout = 10.0  # s
+    trusted: Container[object] = frozenset()  # peers whose X-Forwarded-Prefix is believed
     closing = False  # the server is stopping: every answer is its connection's last
     refused: Callable[[str], None]  # gets the reason of each refusal
 
@@ -40,10 +42,12 @@ class LimitedProtocol(HttpToolsProtocol):
     _detail = "this is no HTTP request: ask with an HTTP/1.1 client"
     _head_bytes = 0  # of a head that came in part
     _in_head = False
+    _is_proxy = False
     _clock: Optional[asyncio.TimerHandle] = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._is_proxy = self.client is not None and self.client[0] in self.trusted
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
@@ -67,6 +71,10 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.headers) > self.max_headers or self._length() > self.max_header_bytes:
             self._refuse_large()
             raise HeadRefused
+        if self._is_proxy:
+            prefix = read_prefix(self.headers)
+            if prefix:
+                self.scope["prefix"] = prefix  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self.closing:
             self._close_with_answer()
@@ -139,6 +147,7 @@ def make_protocol(settings: Settings, refused: Callable[[str], None]) -> Type[Li
         "max_headers": settings.max_headers,
         "max_header_bytes": settings.max_header_bytes,
         "header_timeout": float(settings.header_timeout),
+        "trusted": TrustedPeers(settings.trusted_proxies),
     }
     return type("Protocol", (LimitedProtocol,), limits)
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import List, Tuple
 
 Headers = List[Tuple[bytes, bytes]]
 
-# The page and /docs are the only answers that a browser should run anything of.
+# The pages at / and /docs say their own; they are the only answers that a browser should run anything of.
 DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-# FastAPI's /docs loads its viewer from a public host and starts it by a script of its own.
-DOCS_POLICY = (
-    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https://fastapi.tiangolo.com; "
-    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-POLICIES: Dict[str, bytes] = {"/docs": DOCS_POLICY}
 FIXED: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -22,13 +15,13 @@ FIXED: Headers = [
 ]
 
 
-def complete_headers(headers: Headers, path: str, request_id: str, seconds: float) -> Headers:
+def complete_headers(headers: Headers, request_id: str, seconds: float) -> Headers:
     """`headers` with those that every answer has; what a route says itself stays. seconds: since the request's head."""
     said = {name for name, _ in headers}
     whole = [*headers, (b"x-request-id", request_id.encode("ascii"))]
     whole += [header for header in FIXED if header[0] not in said]
     if b"content-security-policy" not in said:
-        whole.append((b"content-security-policy", POLICIES.get(path, DATA_POLICY)))
+        whole.append((b"content-security-policy", DATA_POLICY))
     if b"server-timing" not in said:
         whole.append((b"server-timing", b"total;dur=%.3f" % (1000 * seconds)))
     return whole

@@ -19,7 +19,7 @@ class Refused extends Error {
 async function ask(path, options = {}) {
   const key = at("key").value.trim(), headers = key ? {"X-API-Key": key} : {};
   if (/[^!-~]/.test(key)) throw new Refused(401, "that key has a space, or a letter that no key has");
-  const response = await fetch(path, {...options, headers});
+  const response = await fetch(document.documentElement.dataset.root + path, {...options, headers});
   const answer = await response.json().catch(() => null); // a proxy in between may answer with a page of its own
   if (response.ok && answer) return answer;
   throw new Refused(response.status, (answer && answer.detail) || `The answer was status ${response.status}.`);
@@ -63,7 +63,7 @@ async function classify(file, model, signal) {
   const form = new FormData(), query = new URLSearchParams({layers: at("wanted").checked});
   form.append("file", file, file.name || "pasted");
   if (model) query.set("model", model);
-  return ask("/v1/classify?" + query, {method: "POST", body: form, signal});
+  return ask("v1/classify?" + query, {method: "POST", body: form, signal});
 }
 
 async function send(file) {
@@ -102,7 +102,7 @@ function offerOthers(names) {
 async function describe() {
   let names = [];
   try {
-    names = (await ask("/v1/models")).models.map((model) => model.name);
+    names = (await ask("v1/models")).models.map((model) => model.name);
     at("lock").hidden = true;
   } catch (error) {
     if (error.status === 401) at("lock").hidden = false;

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Dict
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 router = APIRouter()
 
 FOLDER = Path(__file__).parent
-NONCE = "{nonce}"
+NONCE, ROOT = "{nonce}", "{root}"
+ICON = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQMAAAD+wSzIAAAABlBMVEUfX9Dc5vdknheDAAAAGElEQVR42mNgYAhlMGZIY+"
+    "BniGKwYcgEAA1wAf2ziUyTAAAAAElFTkSuQmCC"
+)
 
 FIXED_HEADERS = {
     "Cache-Control": "no-store",  # a kept copy would use its nonce again
@@ -29,8 +34,8 @@ FIXED_HEADERS = {
 
 
 def assemble_page() -> str:
-    """page.html with its parts in their places; the nonce is still to be put in."""
-    text = (FOLDER / "page.html").read_text(encoding="utf-8")
+    """page.html with its parts in their places; the nonce and the root of its links are still to be put in."""
+    text = (FOLDER / "page.html").read_text(encoding="utf-8").replace("{icon}", ICON)
     return re.sub(r"\{(page\w*\.(?:css|js))\}", lambda name: (FOLDER / name[1]).read_text(encoding="utf-8"), text)
 
 
@@ -51,6 +56,12 @@ def make_headers(nonce: str) -> Dict[str, str]:
 
 
 @router.get("/", include_in_schema=False)
-async def page() -> Response:
+async def page(request: Request) -> Response:
     nonce = secrets.token_urlsafe(16)
-    return HTMLResponse(HTML.replace(NONCE, nonce), headers=make_headers(nonce))
+    return HTMLResponse(HTML.replace(NONCE, nonce).replace(ROOT, get_root(request)), headers=make_headers(nonce))
+
+
+def get_root(request: Request) -> str:
+    """What stands in front of a path in a link: the prefix, or nothing, so that it is relative to the page's folder."""
+    prefix = request.scope.get("prefix")
+    return f"{prefix}/" if prefix else ""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from benchmarks.harness.server_process import ServerProcess
+from server.settings import Settings
 from tests.server.support.http_server import run_http_server
 
 WITHIN_S = 10.0  # a guard against hanging
@@ -20,7 +21,7 @@ WITHIN_S = 10.0  # a guard against hanging
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[ServerProcess]:
     log = tmp_path_factory.mktemp("strict") / "log"
-    limits = ("--max-headers", "20", "--max-header-bytes", "2000", "--header-timeout", "1")
+    limits = ("--max-headers", "20", "--max-header-bytes", "2000", "--header-timeout", "1", "--keep-alive", "5")
     with run_http_server(log, "--models", str(tiny), *limits) as server:
         yield server
 
@@ -99,3 +100,15 @@ def test_refusals_are_counted_and_the_server_is_well(strict: ServerProcess) -> N
     text = httpx.get(f"{strict.url}/metrics").text
     assert 'fwht_errors_total{reason="request-header-fields-too-large"}' in text
     assert "Traceback" not in strict.log.read_text()
+
+
+def test_how_long_an_idle_connection_stays_open(tiny: Path, tmp_path: Path) -> None:
+    with run_http_server(tmp_path / "log", "--models", str(tiny), "--keep-alive", "1") as server:
+        start = time.monotonic()
+        assert b"HTTP/1.1 200" in conversation(server, head())
+        assert 0.9 < time.monotonic() - start < 5
+
+
+def test_an_idle_connection_outlives_those_of_load_balancers() -> None:
+    """60 s are nginx's upstream, HAProxy's usual http-keep-alive, and the idle time of AWS's balancer."""
+    assert Settings().keep_alive > 60

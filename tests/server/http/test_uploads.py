@@ -14,9 +14,12 @@ from starlette.types import Message
 
 from server.errors import BadRequest, SlowUpload
 from server.http.uploads import OTHER_FIELDS, limit_upload_time, read_images
+from server.models.images import decode
+from tests.server.support.http_server import ROOT
 
 BOUNDARY = b"cut here"
 TYPE = b'multipart/form-data; boundary="cut here"'
+FIELD_TYPE = b"multipart/form-data; boundary=B"
 MAX_IMAGES = 4
 
 # What parsers stumble over: line ends and beginnings of the boundary within a file.
@@ -78,6 +81,49 @@ REFUSED: List[Tuple[bytes, str]] = [
     (b"--another boundary\r\n\r\n", "the form cannot be read"),
     (b"", "the form cannot be read"),
 ]
+
+
+JPEG = b"\xff\xd8\xff and so on"
+DISPOSITIONS = [
+    b"form-data; name=\"file\"; filename*=utf-8''K%C3%A4tzchen.jpg",
+    b'form-data; name="file"; filename="a.jpg"; filename*=UTF-8\'\'%FF%FE',
+    b"form-data; filename*=utf-8''a.jpg; name=file",
+    b'form-data; name="file"; filename="K\xc3\xa4tzchen.jpg"',
+    b'form-data; name="file"; filename="K\xe4tzchen.jpg"',  # latin-1
+    b'form-data; name="file"; filename="\x94L\x83C\x83L.jpg"',  # Shift JIS
+    b'form-data; name="file"; filename="C:\\photos\\my cat.jpg"',
+    b'form-data; name="file"; filename="../../etc/passwd"',
+    b'form-data; name="file"; filename="a \\"quoted\\" name.jpg"',
+    b'form-data; name="file"; filename="a "quoted" name.jpg"',
+    b'form-data; name="file"; filename="100%.jpg"',
+    b'form-data; name="file"; filename=""',
+    b'form-data; name="file"; filename="' + b"a" * 8000 + b'.jpg"',
+    b"form-data; name=file; filename=a.jpg",
+    b'FORM-DATA; NAME="file"; FILENAME="a.jpg"',
+    b'form-data; name="file"',  # no name at all: the bytes say that it is an image
+]
+
+
+@pytest.mark.parametrize("disposition", DISPOSITIONS)
+def test_no_file_name_spoils_a_form(disposition: bytes) -> None:
+    """What the name is: not used. A client need not even have one."""
+    for name in (b"Content-Disposition: ", b"content-disposition:"):
+        head = b"--" + BOUNDARY + b"\r\n" + name + disposition + b"\r\nContent-Type: image/jpeg\r\n\r\n"
+        assert read(form([head + JPEG + b"\r\n"])) == [JPEG]
+
+
+def test_a_form_as_it_was_sent() -> None:
+    """With filename* alone."""
+    (image,) = read((ROOT / "tests/data/field/form_filename_star_only.bin").read_bytes(), media=FIELD_TYPE)
+    assert decode(image, 32).width == 32
+
+
+def test_other_fields_may_have_any_name() -> None:
+    with pytest.raises(BadRequest, match="the form has 'photo-\u00e4', and no 'file'"):
+        read(form([part("photo-\u00e4", JPEG)]))
+    wrong = form([part("photo", JPEG)]).replace(b"photo", b"ph\xffto")
+    with pytest.raises(BadRequest, match="the form has 'ph\ufffdto', and no 'file'"):
+        read(wrong)
 
 
 @pytest.mark.parametrize(("body", "reason"), REFUSED)
