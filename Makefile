@@ -56,7 +56,7 @@ BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify bulk profile compare train train-all onnx ship accuracy plugin native engine test test-oldest lint lock audit
+.PHONY: help setup serve classify bulk profile compare train train-all report-model onnx ship accuracy plugin native engine test test-oldest lint lock audit
 .PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
@@ -142,6 +142,11 @@ train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again 
 	@$(if $(value DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
 	$(try_native)
 	@exec $(RUN) -m export.train.train_all $(DATA_FLAG) $(ARGS)
+
+report-model: $(TRAINING) ## NAME's accuracy by class, confusions, curves and mistakes on DATA, into build/NAME.report/
+	@$(if $(value DATA),true,echo "say which images: make report-model DATA=folder (docs/data_formats.md)" >&2; exit 2)
+	@$(RUN) -m export.report $(call path,NAME) $(if $(value CHECKPOINT),--checkpoint $(call path,CHECKPOINT)) \
+	  $(DATA_FLAG) $(ARGS)
 
 onnx: $(TRAINING) ## export NAME (or CHECKPOINT=file) to build/NAME.onnx, proved right first
 	@$(RUN) -m export.to_onnx $(call path,NAME) $(if $(value CHECKPOINT),--checkpoint $(call path,CHECKPOINT)) \

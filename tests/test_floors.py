@@ -41,6 +41,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"export.ops": "the two ops and their references", "export.engine": "ONNX file to TensorRT engine, on the board"},
     {"export.models": "networks and their weights", "export.data": "reading and writing data sets"},
     {"export.to_onnx": "weights to ONNX file"},
+    {"export.report": "how good a trained model is: numbers and pictures"},
     {"export.train": "data set to weights"},
     {"benchmarks.harness": "what benchmarks and tests share"},
     {"benchmarks.pages": "results to tables in the documentation"},

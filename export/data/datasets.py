@@ -36,7 +36,7 @@ class Dataset:
     """`smaller`: how many images lost more than half of their side; `skipped`: which were left out, each with why.
 
     `notes`: what was understood and ignored. `held_out`: positions within `train` that choose the checkpoint, where the
-    data set has a part for that.
+    data set has a part for that. `test_names`: the file of each test image, or its place in the data.
     """
 
     train: Part
@@ -47,6 +47,7 @@ class Dataset:
     skipped: list[str]
     notes: list[str] = field(default_factory=list)
     held_out: np.ndarray | None = None
+    test_names: list[str] = field(default_factory=list)
 
     def sha256(self) -> str:
         """Hash of pixels, class ids and names: the same data, wherever it lies, in whichever format."""
@@ -94,7 +95,9 @@ def load_dataset(path: Path, size: int, resize: str = "crop", skip_bad: bool = F
     counts = f"{len(train.class_ids) - len(held_out)} training{apart} and {len(test.class_ids)} test images"
     name = describe_path(path.name or path.resolve().name)
     positions = np.array(held_out, np.int64) if held_out else None
-    return Dataset(train, test, raw.labels, f"{name} ({raw.format}, {counts})", smaller, skipped, raw.notes, positions)
+    description = f"{name} ({raw.format}, {counts})"
+    names = [image.where for image in kept if image.is_test]
+    return Dataset(train, test, raw.labels, description, smaller, skipped, raw.notes, positions, names)
 
 
 def _prepare(image: RawImage, plain: Preprocessing) -> tuple[np.ndarray | None, int, str]:

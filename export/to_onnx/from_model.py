@@ -21,7 +21,7 @@ from export.to_onnx.fwht_function import make_fwht_layer_function
 from export.to_onnx.mf_body import make_mf_depthwise_conv_function
 from export.to_onnx.nodes import EMITTERS
 
-CARD_TEXTS = ("name", "architecture", "parameters")
+CARD_TEXTS = ("name", "architecture", "parameters", "temperature")
 CARD_OBJECTS = ("labels", "preprocessing", "accuracy")
 
 

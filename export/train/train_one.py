@@ -14,22 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-import numpy as np
 import torch
 
 from export.data.datasets import Dataset, load_dataset
 from export.data.names import escape_unprintable_output
-from export.models import build_model
-from export.models.checkpoint import CheckpointError, save_checkpoint
+from export.models.checkpoint import CheckpointError
 from export.train.batches import Batches, choose_heldout, mean_and_std
 from export.train.describe_data import describe_data
+from export.train.evaluation import evaluate_and_save
 from export.train.kernels import describe_kernels
 from export.train.loss import Teacher
 from export.train.options import Options, parse_options
-from export.train.state import RunFolder, TrainingError, check_same_run, extend_run, load_state, save_state
+from export.train.state import RunFolder, TrainingError, check_same_run, extend_run, load_state
 from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
 from export.train.trainer import Trainer
-from export.train.training_step import count_correct
 from server.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,46 +147,3 @@ def write_config(folder: RunFolder, options: Options, dataset: Dataset, command:
         **({"kernels": kernels} if kernels else {}),
     }
     write_atomically(folder.config, (json.dumps(config, indent=2) + "\n").encode())
-
-
-def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
-    """Measure the best checkpoint on the test images, in float32, and write it with its card."""
-    options, folder, device = trainer.options, trainer.folder, trainer.batches.device
-    teacher = trainer.identity["options"]["teacher"]
-    best = load_state(folder.best)
-    model = build_model(options.model, len(dataset.labels), options.image_size, options.variant).to(device)
-    model.load_state_dict(best["model"])
-    batches = Batches(dataset.test, preprocessing["mean"], preprocessing["std"], device)
-    images = len(dataset.test.class_ids)
-    top1 = count_correct(model, batches, np.arange(images)) / images
-    held_out = len(trainer.held_out)
-    chosen = (
-        f"the best of {trainer.epochs} epochs on {held_out} held-out training images" if held_out else "the last one"
-    )
-    card = {
-        "name": options.name,
-        "architecture": options.model,
-        **({"variant": options.variant} if options.variant else {}),
-        "labels": dataset.labels,
-        "preprocessing": preprocessing,
-        "accuracy": {
-            "top1": round(top1, 6),
-            "images": images,
-            "data": dataset.description,
-            "note": f"float32; {chosen}; test images read once, at the end",
-        },
-        "training": {
-            "images": len(trainer.train),
-            "heldout_images": held_out,
-            "heldout_accuracy": best["heldout_accuracy"],
-            "epochs": trainer.epochs,
-            "chosen_epoch": best["epoch"],
-            "seed": options.seed,
-            "precision": options.precision,
-            **({"teacher_sha256": teacher} if teacher else {}),
-            "command": command,
-        },
-    }
-    save_checkpoint(folder.artefact, model, card)
-    save_state(folder.last, {**load_state(folder.last), "finished": True})
-    print(f"{folder.artefact}: {top1:.2%} of {images} test images right (epoch {best['epoch']})")
