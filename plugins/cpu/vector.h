@@ -10,6 +10,9 @@
 //     size_of(a)                    |a|
 //     with_sign_of(size, a)         size, which is not negative, with the sign bit of a
 //     where_not_zero(size, value)   value where size, whose sign bit is 0, is not 0 (a NaN is not), else 0
+//     load_quads(from, distance, v) four neighbouring pixels of kLanes channels that lie `distance` floats apart: pixel i
+//                                   of all of them to v[i], a lane each
+//     store_quads(to, distance, v)  the same way back; v is lost
 //     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
 //
 // Everything lies in namespaces without a name: each unit has its own, or the linker would keep one set's for all.

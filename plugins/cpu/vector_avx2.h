@@ -1,6 +1,8 @@
 // Eight lanes with fused multiply-add, sixteen registers. What each function does is said in vector.h.
 #pragma once
 
+#include <cstddef>
+
 #include <immintrin.h>
 
 #include "unroll.h"
@@ -28,5 +30,30 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm256_fnmadd_ps(b, one, a); }
 
+
+FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
+    const Vector a = _mm256_unpacklo_ps(v[0], v[1]);
+    const Vector b = _mm256_unpackhi_ps(v[0], v[1]);
+    const Vector c = _mm256_unpacklo_ps(v[2], v[3]);
+    const Vector d = _mm256_unpackhi_ps(v[2], v[3]);
+    v[0] = _mm256_shuffle_ps(a, c, 0x44);
+    v[1] = _mm256_shuffle_ps(a, c, 0xee);
+    v[2] = _mm256_shuffle_ps(b, d, 0x44);
+    v[3] = _mm256_shuffle_ps(b, d, 0xee);
+}
+FWHT_INLINE void load_quads(const float* from, ptrdiff_t distance, Vector (&v)[4]) {
+    repeat<4>([&](auto i) FWHT_UNROLLED {
+        const __m128 low = _mm_loadu_ps(from + i * distance);
+        v[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(low), _mm_loadu_ps(from + (i + 4) * distance), 1);
+    });
+    transpose_quads(v);
+}
+FWHT_INLINE void store_quads(float* to, ptrdiff_t distance, Vector (&v)[4]) {
+    transpose_quads(v);
+    repeat<4>([&](auto i) FWHT_UNROLLED {
+        _mm_storeu_ps(to + i * distance, _mm256_castps256_ps128(v[i]));
+        _mm_storeu_ps(to + (i + 4) * distance, _mm256_extractf128_ps(v[i], 1));
+    });
+}
 }  // namespace
 }  // namespace fwht

@@ -1,6 +1,8 @@
 // Sixteen lanes with fused multiply-add, 32 registers. What each function does is said in vector.h.
 #pragma once
 
+#include <cstddef>
+
 #include <immintrin.h>
 
 #include "unroll.h"
@@ -31,5 +33,34 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm512_fnmadd_ps(b, one, a); }
 
+
+FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
+    const Vector a = _mm512_unpacklo_ps(v[0], v[1]);
+    const Vector b = _mm512_unpackhi_ps(v[0], v[1]);
+    const Vector c = _mm512_unpacklo_ps(v[2], v[3]);
+    const Vector d = _mm512_unpackhi_ps(v[2], v[3]);
+    v[0] = _mm512_shuffle_ps(a, c, 0x44);
+    v[1] = _mm512_shuffle_ps(a, c, 0xee);
+    v[2] = _mm512_shuffle_ps(b, d, 0x44);
+    v[3] = _mm512_shuffle_ps(b, d, 0xee);
+}
+FWHT_INLINE void load_quads(const float* from, ptrdiff_t distance, Vector (&v)[4]) {
+    repeat<4>([&](auto i) FWHT_UNROLLED {
+        v[i] = _mm512_castps128_ps512(_mm_loadu_ps(from + i * distance));
+        v[i] = _mm512_insertf32x4(v[i], _mm_loadu_ps(from + (i + 4) * distance), 1);
+        v[i] = _mm512_insertf32x4(v[i], _mm_loadu_ps(from + (i + 8) * distance), 2);
+        v[i] = _mm512_insertf32x4(v[i], _mm_loadu_ps(from + (i + 12) * distance), 3);
+    });
+    transpose_quads(v);
+}
+FWHT_INLINE void store_quads(float* to, ptrdiff_t distance, Vector (&v)[4]) {
+    transpose_quads(v);
+    repeat<4>([&](auto i) FWHT_UNROLLED {
+        _mm_storeu_ps(to + i * distance, _mm512_castps512_ps128(v[i]));
+        _mm_storeu_ps(to + (i + 4) * distance, _mm512_extractf32x4_ps(v[i], 1));
+        _mm_storeu_ps(to + (i + 8) * distance, _mm512_extractf32x4_ps(v[i], 2));
+        _mm_storeu_ps(to + (i + 12) * distance, _mm512_extractf32x4_ps(v[i], 3));
+    });
+}
 }  // namespace
 }  // namespace fwht

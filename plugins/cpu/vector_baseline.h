@@ -2,6 +2,8 @@
 // What each function does is said in vector.h.
 #pragma once
 
+#include <cstddef>
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -50,5 +52,22 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 
+
+FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
+#if defined(__SSE2__)
+    _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
+#else
+    const Vector rows[4] = {v[0], v[1], v[2], v[3]};
+    repeat<4>([&](auto i) FWHT_UNROLLED { v[i] = Vector{rows[0][i], rows[1][i], rows[2][i], rows[3][i]}; });
+#endif
+}
+FWHT_INLINE void load_quads(const float* from, ptrdiff_t distance, Vector (&v)[4]) {
+    repeat<4>([&](auto i) FWHT_UNROLLED { v[i] = load(from + i * distance); });
+    transpose_quads(v);
+}
+FWHT_INLINE void store_quads(float* to, ptrdiff_t distance, Vector (&v)[4]) {
+    transpose_quads(v);
+    repeat<4>([&](auto i) FWHT_UNROLLED { store(to + i * distance, v[i]); });
+}
 }  // namespace
 }  // namespace fwht

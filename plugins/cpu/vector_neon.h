@@ -1,6 +1,8 @@
 // Four lanes with fused multiply-add, 32 registers: every arm64. What each function does is said in vector.h.
 #pragma once
 
+#include <cstddef>
+
 #include <arm_neon.h>
 
 #include "unroll.h"
@@ -27,5 +29,25 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 
+
+FWHT_INLINE float64x2_t pairs(float32x4_t value) { return vreinterpretq_f64_f32(value); }
+FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
+    const float64x2_t a = pairs(vtrn1q_f32(v[0], v[1]));
+    const float64x2_t b = pairs(vtrn2q_f32(v[0], v[1]));
+    const float64x2_t c = pairs(vtrn1q_f32(v[2], v[3]));
+    const float64x2_t d = pairs(vtrn2q_f32(v[2], v[3]));
+    v[0] = vreinterpretq_f32_f64(vtrn1q_f64(a, c));
+    v[1] = vreinterpretq_f32_f64(vtrn1q_f64(b, d));
+    v[2] = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
+    v[3] = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
+}
+FWHT_INLINE void load_quads(const float* from, ptrdiff_t distance, Vector (&v)[4]) {
+    repeat<4>([&](auto i) FWHT_UNROLLED { v[i] = load(from + i * distance); });
+    transpose_quads(v);
+}
+FWHT_INLINE void store_quads(float* to, ptrdiff_t distance, Vector (&v)[4]) {
+    transpose_quads(v);
+    repeat<4>([&](auto i) FWHT_UNROLLED { store(to + i * distance, v[i]); });
+}
 }  // namespace
 }  // namespace fwht

@@ -1,5 +1,5 @@
-// The multiplication-free depthwise convolution on the CPU: one channel of one image at a time, a band of rows of it.
-// Included per instruction set.
+// The multiplication-free depthwise convolution on the CPU: a vector of channels of one image at a time, a band of rows
+// of it. Included per instruction set.
 #pragma once
 
 #include <cstddef>
@@ -11,202 +11,226 @@ namespace fwht {
 namespace {
 
 template <int kOperator, int kSize>
-class CpuPlane {
+class CpuChannels {
   public:
-    CpuPlane(const MfDepthwiseConvParams& p, const MfDepthwiseConvCpuPlan& plan, void* scratch)
+    CpuChannels(const MfDepthwiseConvParams& p, const MfDepthwiseConvCpuPlan& plan, void* scratch)
         : p_(p),
           plan_(plan),
+          size_(plan.pitch * plan.rows * kLanes),
           values_(static_cast<float*>(scratch)),
-          size_(plan.phase * plan.phases_h * plan.phases_w),
-          outputs_(values_ + 4 * size_),
-          rows_beyond_((kSize - 1) / p.stride_h) {
-        for (int phase = 0; phase < plan.phases_w; ++phase) {
-            columns_[phase] = columns_of(phase);
-        }
-        for (int row = 0; row < kSize; ++row) {
-            for (int column = 0; column < kSize; ++column) {
-                const int phase = row % p.stride_h * plan.phases_w + column % p.stride_w;
-                places_[row * kSize + column] =
-                    phase * plan.phase + ptrdiff_t{row / p.stride_h} * plan.pitch + column / p.stride_w;
-            }
-        }
-    }
+          signs_(values_ + size_),
+          outputs_(signs_ + size_),
+          image_(ptrdiff_t{p.height} * p.width),
+          map_(ptrdiff_t{p.out_height} * p.out_width),
+          windows_(reinterpret_cast<ptrdiff_t*>(outputs_ + plan.outputs * kLanes)) {}
 
-    // Planes from `first` on, below `last`. Each is filled one step before it is read: a load of what was just stored
-    // in smaller pieces waits until all of them have left the processor's store buffer.
-    void run(int64_t first, int64_t last) {
-        Step step = step_at(first, static_cast<int>(first % p_.channels), 0, 0);
-        fill(step);
-        while (step.plane < last) {
-            const Step next = step_after(step);
-            if (next.plane < last) {
-                fill(next);
+    void run(int64_t item, int64_t last) {
+        clear();
+        find_windows();
+        for (int64_t group = -1; item < last; ++item) {
+            if (item / p_.batch != group) {
+                group = item / p_.batch;
+                read_weights(group * kLanes);
             }
-            finish(step);
-            step = next;
+            const int64_t plane = item % p_.batch * p_.channels + first_;
+            const float* const x = static_cast<const float*>(p_.x) + plane * image_;
+            float* const y = static_cast<float*>(p_.y) + plane * map_;
+            for (int row = 0; row < p_.out_height; row += plan_.band) {
+                const int rows = p_.out_height - row < plan_.band ? p_.out_height - row : plan_.band;
+                if (plan_.band < p_.out_height) {
+                    clear();  // rows outside the image lie elsewhere in every band
+                }
+                fill(x, row, rows);
+                if (plan_.band == p_.out_height && item % p_.batch + 1 < p_.batch) {
+                    prefetch(x + p_.channels * image_);  // the next image, while this one is summed
+                }
+                sum_windows(ptrdiff_t{rows} * p_.out_width);
+                write(y + ptrdiff_t{row} * p_.out_width, ptrdiff_t{rows} * p_.out_width);
+            }
         }
     }
 
   private:
-    struct Step {
-        int64_t plane;
-        int channel;
-        int first;  // row of the output
-        int rows;
-        int buffer;  // 0 or 1
-        float* values;
-        float* signs;
-    };
-
-    struct Columns {
-        int64_t first;
-        int64_t count;
-        int64_t source;  // in the image's row, of the first
-    };
-
-    Step step_at(int64_t plane, int channel, int first, int buffer) const {
-        const int rows = p_.out_height - first < plan_.band ? p_.out_height - first : plan_.band;
-        float* const values = values_ + 2 * buffer * size_;
-        return Step{plane, channel, first, rows, buffer, values, values + size_};
-    }
-
-    Step step_after(const Step& step) const {
-        const int first = step.first + step.rows;
-        if (first < p_.out_height) {
-            return step_at(step.plane, step.channel, first, 1 - step.buffer);
+    void clear() {
+        for (ptrdiff_t at = 0; at < 2 * size_; at += kLanes) {
+            store(values_ + at, splat(0.0f));
         }
-        const int channel = step.channel + 1 < p_.channels ? step.channel + 1 : 0;
-        return step_at(step.plane + 1, channel, 0, 1 - step.buffer);
     }
 
-    // The planes of this step. What lies outside the image is 0, and so is what only fills vectors up: these places are
-    // the same for every channel where one band is the whole map, so they are cleared once.
-    void fill(const Step& step) {
-        bool& is_clear = is_clear_[step.buffer];
-        if (!is_clear || step.rows < p_.out_height) {
-            for (ptrdiff_t at = 0; at < size_; at += kLanes) {
-                store(step.values + at, splat(0.0f));
+    void read_weights(int64_t first) {
+        first_ = first;
+        count_ = p_.channels - first < kLanes ? static_cast<int>(p_.channels - first) : kLanes;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const int64_t channel = first + (lane < count_ ? lane : 0);
+            gain_[lane] = p_.gain[channel];
+            bias_[lane] = p_.bias[channel];
+            for (int tap = 0; tap < kSize * kSize; ++tap) {
+                taps_[tap].set(lane, p_.weight[channel * kSize * kSize + tap], kOperator);
             }
-            is_clear = true;
         }
-        const float* const x = static_cast<const float*>(p_.x) + step.plane * p_.height * p_.width;
-        const int phase_rows = step.rows + rows_beyond_;
-        float* plane = step.values;
-        for (int phase_h = 0; phase_h < plan_.phases_h; ++phase_h) {
-            for (int phase_w = 0; phase_w < plan_.phases_w; ++phase_w) {
-                int64_t from = int64_t{step.first} * p_.stride_h + phase_h - p_.pad_top;
-                for (int row = 0; row < phase_rows; ++row) {
-                    if (from >= 0 && from < p_.height) {
-                        copy_row(x + from * p_.width, columns_[phase_w], plane + ptrdiff_t{row} * plan_.pitch);
-                    }
-                    from += p_.stride_h;
+    }
+
+    // The rows of the image that `rows` rows of output from `first` on read.
+    void fill(const float* x, int first, int rows) {
+        for (int row = 0; row < (rows - 1) * plan_.step_h + kSize; ++row) {
+            const int64_t source = place_in_image(row, plan_.step_h, p_.stride_h, p_.pad_top, first);
+            if (source >= 0 && source < p_.height) {
+                fill_row(x + source * p_.width, values_ + row * plan_.pitch * kLanes);
+            }
+        }
+    }
+
+    // Of row or column `at` of the padded map, which begins with that of output `first`.
+    static int64_t place_in_image(int64_t at, int step, int stride, int pad, int64_t first) {
+        return (first + at / step) * stride + at % step - pad;
+    }
+
+    // The group's channels of an image. They lie side by side, but each row of them is read on its own, which no hardware
+    // foresees.
+    void prefetch(const float* x) const {
+        constexpr int kLine = 16;  // floats
+        for (ptrdiff_t at = 0; at < count_ * image_; at += kLine) {
+            __builtin_prefetch(x + at);
+        }
+    }
+
+    void fill_row(const float* x, float* row) {
+        if (p_.stride_w > plan_.step_w) {
+            for (int64_t place = 0; place < plan_.pitch; ++place) {
+                const int64_t column = place_in_image(place, plan_.step_w, p_.stride_w, p_.pad_left, 0);
+                if (column >= 0 && column < p_.width) {
+                    fill_pixel(x + column, row + place * kLanes);
                 }
-                plane += plan_.phase;
             }
+            return;
+        }
+        float* const to = row + ptrdiff_t{p_.pad_left} * kLanes;
+        if (count_ < kLanes || p_.width < 4) {
+            for (ptrdiff_t column = 0; column < p_.width; ++column) {
+                fill_pixel(x + column, to + column * kLanes);
+            }
+            return;
+        }
+        for (ptrdiff_t next = 0; next < p_.width; next += 4) {
+            const ptrdiff_t column = next + 4 <= p_.width ? next : p_.width - 4;  // the last ones overlap
+            Vector pixels[4];
+            load_quads(x + column, image_, pixels);
+            repeat<4>([&](auto i) FWHT_UNROLLED { put(to + (column + i) * kLanes, pixels[i]); });
         }
     }
 
-    void finish(const Step& step) {
-        const int channel = step.channel;
-        for (int tap = 0; tap < kSize * kSize; ++tap) {
-            taps_[tap] = tap_of(p_.weight[ptrdiff_t{channel} * kSize * kSize + tap], kOperator);
+    void fill_pixel(const float* x, float* to) {
+        for (int lane = 0; lane < count_; ++lane) {
+            to[lane] = x[lane * image_];
         }
+        put(to, load(to));
+    }
+
+    FWHT_INLINE void put(float* to, Vector pixel) {
+        store(to, pixel);
         if (kOperator == 1) {
-            for (ptrdiff_t at = 0; at < size_; at += kLanes) {
-                const Vector a = load(step.values + at);
-                store(step.signs + at, where_not_zero(size_of(a), with_sign_of(splat(1.0f), a)));
+            store(to + size_, where_not_zero(size_of(pixel), with_sign_of(splat(1.0f), pixel)));
+        }
+    }
+
+    // Where the windows of a band begin in the padded map. Some more where their number is no multiple of kMfOutputs.
+    void find_windows() {
+        const ptrdiff_t count = ptrdiff_t{plan_.band} * p_.out_width;
+        ptrdiff_t at = 0;
+        for (ptrdiff_t row = 0; row < plan_.band; ++row) {
+            for (ptrdiff_t column = 0; column < p_.out_width; ++column) {
+                windows_[at++] = (row * plan_.step_h * plan_.pitch + column * plan_.step_w) * kLanes;
             }
         }
-        const ptrdiff_t count = ptrdiff_t{step.rows - 1} * plan_.pitch + p_.out_width;
-        for (ptrdiff_t at = 0; at < count; at += kMfVectors * kLanes) {
-            sum_windows(step, at, p_.gain[channel], p_.bias[channel]);
-        }
-        float* const y = static_cast<float*>(p_.y) + step.plane * p_.out_height * p_.out_width;
-        for (int row = 0; row < step.rows; ++row) {
-            copy_floats(outputs_ + ptrdiff_t{row} * plan_.pitch, y + ptrdiff_t{step.first + row} * p_.out_width,
-                        p_.out_width);
+        for (; at % kMfOutputs != 0; ++at) {
+            windows_[at] = windows_[count - 1];
         }
     }
 
-    // Every stride_w-th value of an image's row to its place in a phase.
-    void copy_row(const float* x, const Columns& columns, float* row) const {
-        const float* const from = x + columns.source;
-        if (p_.stride_w == 1) {
-            copy_floats(from, row + columns.first, columns.count);
-        } else {
-            for (int64_t i = 0; i < columns.count; ++i) {
-                row[columns.first + i] = from[i * p_.stride_w];
-            }
+    // All outputs of a band, side by side.
+    void sum_windows(ptrdiff_t count) {
+        for (ptrdiff_t next = 0; next < count; next += kMfOutputs) {
+            sum_four(windows_ + next, outputs_ + next * kLanes);
         }
     }
 
-    // The columns of a phase that lie in the image.
-    Columns columns_of(int phase) const {
-        const int64_t before = p_.pad_left - phase;  // of the column that reads pixel 0
-        const int64_t first = before > 0 ? (before + p_.stride_w - 1) / p_.stride_w : 0;
-        const int64_t behind = p_.width - 1 + before < 0 ? 0 : (p_.width - 1 + before) / p_.stride_w + 1;
-        const int64_t last = behind < plan_.pitch ? behind : plan_.pitch;
-        return Columns{first, last > first ? last - first : 0, first * p_.stride_w - before};
-    }
-
-    // Rows are short: a call of memcpy for each would take longer than the copy.
-    static FWHT_INLINE void copy_floats(const float* from, float* to, int64_t count) {
-        int64_t i = 0;
-        for (; i + 4 <= count; i += 4) {
-            __builtin_memcpy(to + i, from + i, 4 * sizeof(float));
-        }
-        for (; i < count; ++i) {
-            to[i] = from[i];
-        }
-    }
-
-    FWHT_INLINE void sum_windows(const Step& step, ptrdiff_t at, float gain, float bias) {
-        CpuWindowSum<kOperator> sums[kMfVectors];
-        repeat<kSize * kSize>([&](auto tap) FWHT_UNROLLED {
-            const ptrdiff_t place = places_[tap] + at;
-            repeat<kMfVectors>([&](auto i) FWHT_UNROLLED {
-                sums[i].add(step.values + place + i * kLanes, step.signs + place + i * kLanes, taps_[tap]);
+    FWHT_INLINE void sum_four(const ptrdiff_t* windows, float* to) {
+        using Sum = typename CpuWindowSum<kOperator>::Sum;
+        static_assert(kMfOutputs == 4, "as many as there are initial values");
+        Sum sums[kMfOutputs] = {Sum(), Sum(), Sum(), Sum()};
+        const float* places[kMfOutputs];
+        repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED { places[i] = values_ + windows[i]; });
+        const ptrdiff_t row_step = plan_.pitch * kLanes;
+        repeat<kSize>([&](auto row) FWHT_UNROLLED {
+            repeat<kSize>([&](auto column) FWHT_UNROLLED {
+                const CpuWindowSum<kOperator> tap(taps_[row * kSize + column]);
+                repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED {
+                    const float* const a = places[i] + column * kLanes;
+                    tap.add(a, a + size_, sums[i]);
+                });
             });
+            repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED { places[i] += row_step; });
         });
-        repeat<kMfVectors>([&](auto i) FWHT_UNROLLED {
-            Vector y = multiply_add(sums[i].total(), splat(gain), splat(bias));
+        repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED {
+            Vector y = multiply_add(sums[i].total(), load(gain_), load(bias_));
             if (p_.activation != 0) {
                 y = upper(splat(0.0f), y);
             }
             if (p_.activation == 6) {
                 y = lower(splat(6.0f), y);
             }
-            store(outputs_ + at + i * kLanes, y);
+            store(to + i * kLanes, y);
         });
+    }
+
+    void write(float* y, ptrdiff_t count) {
+        if (count_ < kLanes || count < 4) {
+            for (ptrdiff_t pixel = 0; pixel < count; ++pixel) {
+                for (int lane = 0; lane < count_; ++lane) {
+                    y[lane * map_ + pixel] = outputs_[pixel * kLanes + lane];
+                }
+            }
+            return;
+        }
+        for (ptrdiff_t next = 0; next < count; next += 4) {
+            const ptrdiff_t pixel = next + 4 <= count ? next : count - 4;
+            Vector pixels[4];
+            repeat<4>([&](auto i) FWHT_UNROLLED { pixels[i] = load(outputs_ + (pixel + i) * kLanes); });
+            store_quads(y + pixel, map_, pixels);
+        }
     }
 
     const MfDepthwiseConvParams& p_;
     const MfDepthwiseConvCpuPlan& plan_;
+    const ptrdiff_t size_;   // of the padded map of a band
     float* const values_;
-    const ptrdiff_t size_;  // of all phases, whole vectors of any set
+    float* const signs_;
     float* const outputs_;
-    ptrdiff_t places_[kSize * kSize];  // of each tap, from the place of the output
+    const ptrdiff_t image_;  // floats from channel to channel of X
+    const ptrdiff_t map_;    // of Y
+    ptrdiff_t* const windows_;
+    int64_t first_ = 0;      // channel of the group
+    int count_ = 0;          // channels that are there
     CpuTap taps_[kSize * kSize];
-    Columns columns_[kSize];  // of each phase, since divisions for every row would take longer than the sums
-    const int rows_beyond_;   // of a phase, beyond as many as there are outputs
-    bool is_clear_[2] = {false, false};
+    float gain_[kLanes];
+    float bias_[kLanes];
 };
 
 template <int kOperator, int kSize>
-void run_planes(const MfDepthwiseConvParams& p, const MfDepthwiseConvCpuPlan& plan, int64_t part, void* scratch) {
-    CpuPlane<kOperator, kSize>(p, plan, scratch)
-        .run(part * plan.planes / plan.parts, (part + 1) * plan.planes / plan.parts);
+void run_items(const MfDepthwiseConvParams& p, const MfDepthwiseConvCpuPlan& plan, int64_t part, void* scratch) {
+    CpuChannels<kOperator, kSize>(p, plan, scratch)
+        .run(part * plan.items / plan.parts, (part + 1) * plan.items / plan.parts);
 }
 
 void run_mf_depthwise_conv_part(const MfDepthwiseConvParams& p, const MfDepthwiseConvCpuPlan& plan, int64_t part,
                                 void* scratch) {
     switch (p.op * 10 + p.kernel_size) {
-        case 13: return run_planes<1, 3>(p, plan, part, scratch);
-        case 15: return run_planes<1, 5>(p, plan, part, scratch);
-        case 23: return run_planes<2, 3>(p, plan, part, scratch);
-        case 25: return run_planes<2, 5>(p, plan, part, scratch);
-        case 33: return run_planes<3, 3>(p, plan, part, scratch);
-        default: return run_planes<3, 5>(p, plan, part, scratch);
+        case 13: return run_items<1, 3>(p, plan, part, scratch);
+        case 15: return run_items<1, 5>(p, plan, part, scratch);
+        case 23: return run_items<2, 3>(p, plan, part, scratch);
+        case 25: return run_items<2, 5>(p, plan, part, scratch);
+        case 33: return run_items<3, 3>(p, plan, part, scratch);
+        default: return run_items<3, 5>(p, plan, part, scratch);
     }
 }
 

@@ -1,33 +1,36 @@
 #include "cpu_plan.h"
 
+#include <cstddef>
+
 namespace fwht {
 namespace {
 
-constexpr int64_t kMostParts = 32;     // each divides some dozen times before it begins
-constexpr int64_t kBandFloats = 4096;  // of one phase: planes, signs and outputs together stay below half a megabyte
+constexpr int64_t kMostParts = 32;
+constexpr int64_t kBandFloats = 4096;  // of a padded map: with signs and outputs about a first-level cache
+constexpr int64_t kFewestRows = 4;     // of a band: with fewer, most rows would be brought in again for the next one
 
-int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
-
-int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 }  // namespace
 
 MfDepthwiseConvCpuPlan plan_mf_depthwise_conv(const MfDepthwiseConvParams& p, int lanes) {
     MfDepthwiseConvCpuPlan plan{};
-    const int32_t last = p.kernel_size - 1;
-    plan.phases_h = smaller(p.stride_h, p.kernel_size);
-    plan.phases_w = smaller(p.stride_w, p.kernel_size);
-    plan.pitch = p.out_width + last / p.stride_w;
-    const int64_t rows = kBandFloats / plan.pitch;
-    plan.band = rows < 1 ? 1 : rows < p.out_height ? static_cast<int32_t>(rows) : p.out_height;
-    const int64_t step = int64_t{kMfVectors} * lanes;
-    // The last vectors of the last row reach beyond it.
-    plan.phase = round_up(int64_t{plan.band + last / p.stride_h} * plan.pitch + step, 16);
-    plan.planes = p.batch * p.channels;
-    plan.parts = plan.planes < kMostParts ? plan.planes : kMostParts;
-    const int64_t outputs = round_up(int64_t{plan.band} * plan.pitch + step, 16);
-    const int64_t floats = 4 * plan.phase * plan.phases_h * plan.phases_w + outputs;  // values and signs, twice
-    plan.scratch_bytes = floats * int64_t{sizeof(float)};
+    const int64_t k = p.kernel_size;
+    plan.step_h = static_cast<int32_t>(smaller(p.stride_h, k));
+    plan.step_w = static_cast<int32_t>(smaller(p.stride_w, k));
+    plan.pitch = (p.out_width - 1) * int64_t{plan.step_w} + k;
+    if (plan.step_w == p.stride_w) {
+        plan.pitch = larger(plan.pitch, int64_t{p.pad_left} + p.width);  // whole rows come in
+    }
+    const int64_t fitting = (kBandFloats / (plan.pitch * lanes) - k) / plan.step_h + 1;
+    plan.band = static_cast<int32_t>(smaller(larger(fitting, kFewestRows), p.out_height));
+    plan.rows = (plan.band - 1) * plan.step_h + p.kernel_size;
+    plan.items = (p.channels + int64_t{lanes} - 1) / lanes * p.batch;
+    plan.parts = smaller(plan.items, kMostParts);
+    plan.outputs = (int64_t{plan.band} * p.out_width + kMfOutputs - 1) / kMfOutputs * kMfOutputs;
+    const int64_t vectors = 2 * plan.pitch * plan.rows + plan.outputs;  // values and signs
+    plan.scratch_bytes = vectors * lanes * int64_t{sizeof(float)} + plan.outputs * int64_t{sizeof(ptrdiff_t)};
     return plan;
 }
 
