@@ -39,8 +39,8 @@ class OutOfMemory(Error):
 class FakeCuda:
     """name, capability, integrated: of the GPU; without `gpus` there is none.
 
-    faults: how often a call still fails, by name: init, context, alloc, synchronize, capture, graph (it gives other
-    results than it should). live: what was made and not freed, by kind.
+    faults: how often a call still fails, by name: init, context, alloc, mapped, synchronize, capture, graph (it gives
+    other results than it should). live: what was made and not freed, by kind.
     """
 
     def __init__(self, name: str = "Fake GPU", capability: tuple[int, int] = (8, 7), integrated: bool = False) -> None:
@@ -180,6 +180,8 @@ class Memory:
 
     def get_device_pointer(self) -> int:
         assert self.mapped, "only memory that was allocated with DEVICEMAP has an address on the GPU"
+        if self._cuda.fails("mapped"):
+            raise LogicError("cuMemHostGetDevicePointer failed: invalid argument")
         return int(self)
 
     def free(self) -> None:

@@ -21,7 +21,12 @@ cudaError_t current_device(Device& device) {
         error = cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount, id);
     }
     if (error == cudaSuccess) {
-        error = cudaDeviceGetAttribute(&device.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, id);
+        error = cudaDeviceGetAttribute(&device.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlock, id);
+    }
+    if (error == cudaSuccess) {  // what can be asked for; a GPU that gives no more than the rest may say 0
+        int most = 0;
+        error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, id);
+        device.shared_bytes = most > device.shared_bytes ? most : device.shared_bytes;
     }
     if (error == cudaSuccess) {
         error = cudaDeviceGetAttribute(&device.shared_together, cudaDevAttrMaxSharedMemoryPerMultiprocessor, id);

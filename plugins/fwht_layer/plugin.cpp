@@ -108,6 +108,9 @@ cudaError_t FwhtLayerPlugin::launch(const Run& run) const {
     p.bias = weight(run, Input::kBias);
     p.residual = op().residual == kNone ? nullptr : run.inputs[Input::kResidual];
     p.y = run.output;
+    if (const char* reason = check_fwht_layer(p)) {  // of the addresses, which `check` does not know
+        refuse(skip_op_name(reason));
+    }
     return launch_fwht_layer(p, run.stream);
 }
 

@@ -115,6 +115,9 @@ cudaError_t MfDepthwiseConvPlugin::launch(const Run& run) const {
     p.gain = static_cast<const float*>(run.inputs[Input::kGain]);
     p.bias = static_cast<const float*>(run.inputs[Input::kBias]);
     p.y = run.output;
+    if (const char* reason = mf_check::pointers(p)) {
+        refuse(reason);
+    }
     return launch_mf_depthwise_conv(p, run.stream);
 }
 

@@ -124,10 +124,10 @@ class Buffer:
         self.host: Array = cuda.pagelocked_empty(shape, np.float32, mem_flags=flags)
         try:
             self._device = None if mapped else cuda.mem_alloc(self.host.nbytes)
+            self.pointer = int(self.host.base.get_device_pointer() if mapped else self._device)
         except BaseException:
             self.free()
             raise
-        self.pointer = int(self.host.base.get_device_pointer() if mapped else self._device)
 
     def copy_in(self, count: int, stream: Any) -> None:
         """The first `count` rows to the GPU."""

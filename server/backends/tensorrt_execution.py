@@ -46,7 +46,7 @@ class Execution:
             self._stream = context.new_stream()
             self._replace_buffers(mapped=False)
             self._warm_up()
-            found = self._choose_buffers()
+            found = self._choose_buffers() if context.integrated else {"buffers": "copied"}
             found["cuda_graphs"] = self._capture_graphs() if graphs else "none: they are switched off"
             if self._measure_s(engine.min_batch) >= ASLEEP_S:
                 self._blocking_event = context.new_blocking_event()
@@ -125,9 +125,22 @@ class Execution:
         return min(times)
 
     def _choose_buffers(self) -> Dict[str, Any]:
-        if not self._cuda.integrated:
-            return {"buffers": "copied"}
+        """Mapped ones are a gain where they work, and no reason to refuse a model where they do not."""
         size = self._engine.opt_batch
+        try:
+            return self._compare_buffers(size)
+        except (EngineError, self._cuda.error) as error:
+            self._restart()
+            return {"buffers": "copied", "buffers_tried": {"batch": size, "failed": str(error)}}
+
+    def _restart(self) -> None:
+        """A fresh context with buffers that are copied: a failed run may have left the old one in any state."""
+        self._context.close()
+        self._context = self._engine.create_context()
+        self._replace_buffers(mapped=False)
+        self._warm_up()
+
+    def _compare_buffers(self, size: int) -> Dict[str, Any]:
         seconds = {False: float("inf"), True: float("inf")}
         for mapped in (False, True) * 2:  # in turns, since the board's clocks may still be rising
             self._replace_buffers(mapped)

@@ -84,13 +84,16 @@ inline Tensors mf_tensors(nvinfer1::DataType type = nvinfer1::DataType::kFLOAT,
 }
 
 // The i-th input has the address base + i, the output base + 100. `tensors` are all inputs, then the output.
+// Where a run's tensors lie: any two apart, each as aligned as the kernels want it.
+enum : int { kStep = 16, kOutput = 160 };
+
 inline int enqueued(nvinfer1::IPluginV2DynamicExt& layer, const Tensors& tensors, char* base = nullptr,
                     cudaStream_t stream = nullptr) {
     std::vector<const void*> inputs;
     for (size_t i = 0; i + 1 < tensors.size(); ++i) {
-        inputs.push_back(base + i);
+        inputs.push_back(base + kStep * i);
     }
-    void* outputs[] = {base + 100};
+    void* outputs[] = {base + kOutput};
     return layer.enqueue(tensors.data(), &tensors.back(), inputs.data(), outputs, nullptr, stream);
 }
 

@@ -9,7 +9,7 @@ using nvinfer1::TensorFormat;
 
 namespace {
 
-char memory[200];  // addresses to tell tensors apart; nothing reads them
+alignas(16) char memory[400];  // addresses to tell tensors apart; nothing reads them
 const auto kStream = reinterpret_cast<cudaStream_t>(memory);
 
 void configure(const Layer& layer, const Tensors& tensors) {
@@ -38,9 +38,9 @@ CHECK_THAT(fwht_layer_hands_on_sizes_and_addresses) {
     expect_equal(all.fwht.size(), 1, "the number of launches");
     const fwht::FwhtLayerParams& p = all.fwht[0].first;
     expect(all.fwht[0].second == kStream, "another stream");
-    expect(p.x == memory && p.y == memory + 100 && p.residual == nullptr, "x, y or residual");
-    expect((const char*)p.thresholds == memory + 1 && (const char*)p.scale == memory + 2, "thresholds or scale");
-    expect((const char*)p.gain == memory + 3 && (const char*)p.bias == memory + 4, "gain or bias");
+    expect(p.x == memory && p.y == memory + kOutput && p.residual == nullptr, "x, y or residual");
+    expect((const char*)p.thresholds == memory + kStep && (const char*)p.scale == memory + 2 * kStep, "thresholds or scale");
+    expect((const char*)p.gain == memory + 3 * kStep && (const char*)p.bias == memory + 4 * kStep, "gain or bias");
     expect_equal(p.batch, 10, "batch");
     expect_equal(p.pixels, 16, "pixels");
     expect_equal(p.in_channels, 960, "in_channels");
@@ -67,7 +67,7 @@ CHECK_THAT(fwht_layer_add_hands_on_the_residual) {
     const Tensors tensors = fwht_tensors(DataType::kFLOAT, TensorFormat::kLINEAR, true);
     expect_equal(enqueued(*fwht_layer_add(), tensors, memory, kStream), 0, "the result");
     const fwht::FwhtLayerParams p = launched().fwht.at(0).first;
-    expect(p.residual == memory + 5 && p.activation == 6, "residual or activation");
+    expect(p.residual == memory + 5 * kStep && p.activation == 6, "residual or activation");
     expect(p.type == fwht::kFloat32 && p.layout == fwht::kNCHW, "type or layout");
 }
 
@@ -79,9 +79,9 @@ CHECK_THAT(mf_depthwise_conv_hands_on_sizes_and_addresses) {
     const Launches all = launched();
     const fwht::MfDepthwiseConvParams& p = all.mf.at(0).first;
     expect(all.mf[0].second == kStream, "another stream");
-    expect(p.x == memory && p.y == memory + 100, "x or y");
-    expect((const char*)p.weight == memory + 1, "weight");
-    expect((const char*)p.gain == memory + 2 && (const char*)p.bias == memory + 3, "gain or bias");
+    expect(p.x == memory && p.y == memory + kOutput, "x or y");
+    expect((const char*)p.weight == memory + kStep, "weight");
+    expect((const char*)p.gain == memory + 2 * kStep && (const char*)p.bias == memory + 3 * kStep, "gain or bias");
     const std::vector<int> actual{p.channels, p.height,  p.width,    p.out_height, p.out_width, p.kernel_size,
                                   p.stride_h, p.stride_w, p.pad_top, p.pad_left,   p.op,        p.activation,
                                   p.type,     p.layout};
@@ -140,6 +140,17 @@ CHECK_THAT(a_wrong_shape_launches_nothing) {
     expect(launched().fwht.empty(), "something was launched");
 }
 
+CHECK_THAT(a_wrong_address_is_told_by_its_sentence) {
+    expect(enqueued(*fwht_layer(), fwht_tensors(), memory + 4) != 0, "an address that is not aligned was taken");
+    expect_within("FWHTLayer: an address is no multiple of 16 bytes", logged_line());
+    expect(enqueued(*fwht_layer(), fwht_tensors(), nullptr) != 0, "no address was taken");
+    expect_within("FWHTLayer: x or y is null", logged_line());
+    expect(enqueued(*mf_depthwise_conv(2, 1), mf_tensors(), memory + 2) != 0, "an address that is not aligned was taken");
+    expect_within("MFDepthwiseConv: x or y is not aligned", logged_line());
+    const Launches all = launched();
+    expect(all.mf.empty() && all.fwht.empty(), "something was launched");
+}
+
 CHECK_THAT(configuring_tells_what_will_not_run) {
     const Layer layer = fwht_layer();
     configure(layer, fwht_tensors());
@@ -183,20 +194,20 @@ CHECK_THAT(layers_run_in_threads_side_by_side) {
         }
     };
     std::thread threads[] = {std::thread(run, std::ref(*layer), fwht_tensors(), memory),
-                             std::thread(run, std::ref(*layer), fwht_tensors(DataType::kHALF), memory + 1),
-                             std::thread(run, std::ref(*conv), mf_tensors(), memory + 2),
-                             std::thread(run, std::ref(*conv), mf_tensors(DataType::kHALF), memory + 3)};
+                             std::thread(run, std::ref(*layer), fwht_tensors(DataType::kHALF), memory + kStep),
+                             std::thread(run, std::ref(*conv), mf_tensors(), memory + 2 * kStep),
+                             std::thread(run, std::ref(*conv), mf_tensors(DataType::kHALF), memory + 3 * kStep)};
     for (std::thread& thread : threads) {
         thread.join();
     }
     const Launches all = launched();
     expect_equal(all.fwht.size() + all.mf.size(), 4 * kRuns, "the number of launches");
     for (const auto& launch : all.fwht) {
-        const char* base = launch.first.type == fwht::kFloat32 ? memory : memory + 1;
+        const char* base = launch.first.type == fwht::kFloat32 ? memory : memory + kStep;
         expect(launch.first.x == base && (const char*)launch.second == base, "tensors of another thread");
     }
     for (const auto& launch : all.mf) {
-        const char* base = launch.first.type == fwht::kFloat32 ? memory + 2 : memory + 3;
+        const char* base = launch.first.type == fwht::kFloat32 ? memory + 2 * kStep : memory + 3 * kStep;
         expect(launch.first.x == base && (const char*)launch.second == base, "tensors of another thread");
     }
 }

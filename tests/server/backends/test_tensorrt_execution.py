@@ -97,3 +97,40 @@ def test_with_graphs_no_run_goes_without(
     before = gpu.cuda.launched
     assert agrees_with_onnx(tiny, draw_images(37), backend.infer(draw_images(37)))
     assert gpu.cuda.launched == before + 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "buffers"),
+    [({}, ("copied", "mapped")), ({"mapped": 1}, ("copied",))],
+)
+def test_mapped_buffers_that_fail_are_no_reason_to_refuse_a_model(
+    make_gpu: Callable[..., FakeGpu], tiny: Path, faults: dict[str, int], buffers: tuple[str, ...]
+) -> None:
+    gpu = make_gpu("8.5", integrated=True)
+    gpu.cuda.faults.update(faults)
+    backend = TensorRTBackend(gpu.build(tiny))
+    found = conditions(backend)
+    assert found["buffers"] in buffers
+    assert found["buffers_tried"].get("failed") == (
+        "cuMemHostGetDevicePointer failed: invalid argument" if faults else None
+    )
+    assert agrees_with_onnx(tiny, draw_images(5), backend.infer(draw_images(5)))
+    backend.close()
+
+
+def test_a_run_that_fails_on_mapped_buffers(
+    make_gpu: Callable[..., FakeGpu], tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that TensorRT does not take, as on a driver without unified addresses."""
+    gpu = make_gpu("8.5", integrated=True)
+    compare = tensorrt_execution.Execution._compare_buffers
+
+    def fail(execution: Any, size: int) -> Any:
+        gpu.cuda.faults.update(execute=1)
+        return compare(execution, size)
+
+    monkeypatch.setattr(tensorrt_execution.Execution, "_compare_buffers", fail)
+    backend = TensorRTBackend(gpu.build(tiny))
+    assert conditions(backend)["buffers"] == "copied" and conditions(backend)["buffers_tried"]["failed"]
+    assert agrees_with_onnx(tiny, draw_images(5), backend.infer(draw_images(5)))
+    backend.close()
