@@ -108,7 +108,7 @@ find_architectures() {
   else
     detect_architecture
   fi
-  known=$("$NVCC" --help | grep -o 'sm_[0-9][0-9]*' | sort -u)
+  known=$(echo "$NVCC_HELP" | grep -o 'sm_[0-9][0-9]*' | sort -u)
   for architecture in $ARCHITECTURES; do
     check_architecture "$architecture"
   done
@@ -151,6 +151,14 @@ check_architecture() {
     "It knows $(echo "$known" | sed 's/sm_//' | sort -n | tr '\n' ' ')"
 }
 
+# ---- lists of headers
+
+# Compiling and listing the headers in one go came late in CUDA 10 or in 11: the help says whether it is there.
+find_header_lists() {
+  LISTS_HEADERS=
+  case $NVCC_HELP in *'(-MMD)'*'(-MF)'*) LISTS_HEADERS=yes ;; esac
+}
+
 # ---- for make
 
 # make would read $ and # as its own
@@ -169,8 +177,10 @@ write() {
 
 find_nvcc
 read_cuda_version
+NVCC_HELP=$("$NVCC" --help)
 find_host_compiler
 find_architectures
+find_header_lists
 find_tensorrt
 if [ -n "$FOLDER" ]; then
   mkdir -p "$FOLDER" || exit 1
@@ -179,6 +189,7 @@ NVCC := $(escape "$NVCC")
 CUDA_VERSION := $CUDA_VERSION
 HOST_COMPILER := $(escape "$HOST_COMPILER")
 ARCHITECTURES := $ARCHITECTURES
+LISTS_HEADERS := $LISTS_HEADERS
 END
   write tensorrt.mk <<END
 TENSORRT_VERSION := $TENSORRT_VERSION

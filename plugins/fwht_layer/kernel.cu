@@ -1,18 +1,14 @@
-#include "kernel.cuh"
-
-#include "choose_tile.h"
 #include "kernel.h"
 
+#include "check.h"
+#include "choose_tile.h"
+#include "compiled_kernels.h"
+
 namespace fwht {
+
+static_assert(count_kernels() == sizeof(kTiles) / sizeof(kTiles[0]), "a tile without a kernel, or a kernel without a tile");
+
 namespace {
-
-using Kernel = void (*)(const FwhtLayerParams);
-
-#define FWHT_KERNEL(...) fwht_layer_kernel<FWHT_LAYER_TILE(__VA_ARGS__)>,
-
-#define FWHT_PATHS_KERNEL(...) fwht_layer_paths_kernel<FWHT_LAYER_TILE(__VA_ARGS__)>,
-
-const Kernel kKernels[] = {FWHT_LAYER_INSTANCES(FWHT_KERNEL) FWHT_LAYER_PATHS_INSTANCES(FWHT_PATHS_KERNEL)};
 
 cudaError_t current_device(Device& device) {
     int id = 0;
@@ -53,7 +49,7 @@ cudaError_t launch_fwht_layer(const FwhtLayerParams& params, cudaStream_t stream
         return cudaErrorInvalidValue;
     }
     const TileFacts& tile = kTiles[index];
-    const void* kernel = reinterpret_cast<const void*>(kKernels[index]);
+    const void* kernel = reinterpret_cast<const void*>(find_kernel(index));
     if (tile.shared_bytes > 48 * 1024) {  // more than every block has must be asked for, once per device; it costs little
         error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, tile.shared_bytes);
         if (error != cudaSuccess) {

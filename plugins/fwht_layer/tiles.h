@@ -59,10 +59,13 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4 
     X(kNarrow, Half, kHWC8, 32, 32, 2, 1)      \
     X(kNarrow, Half, kHWC8, 64, 32, 2, 1)
 
+#define FWHT_LAYER_NCHW_HALF_INSTANCES(X)      \
+    FWHT_LAYER_NCHW_INSTANCES(X, Half)         \
+    X(kWide, Half, kNCHW, 32, 32, 16, 2)
+
 #define FWHT_LAYER_INSTANCES(X)                \
     FWHT_LAYER_NCHW_INSTANCES(X, float)        \
-    FWHT_LAYER_NCHW_INSTANCES(X, Half)         \
-    X(kWide, Half, kNCHW, 32, 32, 16, 2)       \
+    FWHT_LAYER_NCHW_HALF_INSTANCES(X)          \
     FWHT_LAYER_HWC8_INSTANCES(X)
 
 // The kernels of several paths and of soft ones, a list of their own, so that those of one smooth path are compiled as
@@ -84,6 +87,9 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4 
 #define FWHT_LAYER_PATHS_INSTANCES(X)          \
     FWHT_LAYER_NCHW_PATHS_INSTANCES(X, float)  \
     FWHT_LAYER_NCHW_PATHS_INSTANCES(X, Half)   \
+    FWHT_LAYER_HWC8_PATHS_INSTANCES(X)
+
+#define FWHT_LAYER_HWC8_PATHS_INSTANCES(X)     \
     X(kPaths, Half, kHWC8, 8, 1, 128, 1)       \
     X(kPaths, Half, kHWC8, 8, 2, 64, 1)        \
     X(kPaths, Half, kHWC8, 8, 4, 32, 1)        \

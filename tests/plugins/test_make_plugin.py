@@ -91,6 +91,53 @@ def test_a_changed_header_rebuilds_what_includes_it(built: tuple[Path, str]) -> 
     assert "plugins/fwht_layer/kernel.cu" not in compiled
 
 
+def test_a_changed_kernel_rebuilds_every_group_of_them(built: tuple[Path, str]) -> None:
+    as_if_new = make(built[0], "-n", "-f", "plugins/Makefile", "-W", "plugins/fwht_layer/kernel.cuh", KERNELS)
+    groups = {path.name for path in (ROOT / "plugins/fwht_layer").glob("kernels_*.cu")}
+    assert len(groups) == 6 and all(f"plugins/fwht_layer/{name}" in as_if_new.stdout for name in groups)
+
+
+# An nvcc of CUDA 10.2 that knows no -MMD, by its help; what it compiles is an empty file.
+OLD_NVCC = """#!/bin/sh
+case "$*" in
+  --version) echo "release 10.2, V10.2.300"; exit ;;
+  --help) echo "'sm_53','sm_62','sm_72'"; exit ;;
+  *--dryrun*) exit ;;
+  *-MMD* | *-MF*) echo "nvcc fatal : Unknown option '-MMD'" >&2; exit 1 ;;
+esac
+echo begin >>"$LOG"
+sleep 0.1
+while [ $# -gt 1 ]; do [ "$1" = -o ] && : >"$2"; shift; done
+echo end >>"$LOG"
+"""
+
+
+def make_with_old_nvcc(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "LOG": str(tmp_path / "log")}
+    for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        environment.pop(name, None)
+    command = ["make", *arguments, "CUDA_ARCH=53", "TENSORRT_INCLUDE=none"]
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_an_nvcc_that_lists_no_headers(tmp_path: Path) -> None:
+    """All of ours count then, so that a changed one is not missed. Files are compiled at the same time."""
+    shutil.copytree(ROOT / "plugins", tmp_path / "plugins")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "server").mkdir()
+    shutil.copy(ROOT / "server" / "__init__.py", tmp_path / "server")
+    (tmp_path / "nvcc").write_text(OLD_NVCC)
+    (tmp_path / "nvcc").chmod(0o755)
+    done = make_with_old_nvcc(tmp_path, "plugin")
+    assert (tmp_path / KERNELS).exists(), done.stdout + done.stderr
+    assert not list(tmp_path.rglob("*.headers"))
+    as_if_new = make_with_old_nvcc(tmp_path, "-n", "-f", "plugins/Makefile", "-W", "plugins/host_device.h", KERNELS)
+    compiled = {word.strip('"') for word in as_if_new.stdout.split() if word.strip('"').endswith(".cu")}
+    assert compiled == {str(path.relative_to(ROOT)) for path in (ROOT / "plugins").rglob("*.cu")}
+    log = (tmp_path / "log").read_text()
+    assert ("begin\nbegin\n" in log) == (len(os.sched_getaffinity(0)) > 1), log
+
+
 def test_another_architecture_is_refused_before_anything_is_touched(built: tuple[Path, str]) -> None:
     before = (built[0] / KERNELS).stat().st_mtime_ns
     refused = make(built[0], "plugin", "CUDA_ARCH=20")
