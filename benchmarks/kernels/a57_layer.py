@@ -48,8 +48,7 @@ def build_program(folder: Path) -> Path:
     """The layer as a program for arm64."""
     sources = [Path(__file__).with_name("one_layer.cpp"), PLUGINS / "cpu" / "kernels_neon.cpp"]
     sources += [path for path in sorted((PLUGINS / "cpu").glob("*.cpp")) if not path.name.startswith("kernels_")]
-    sources += [PLUGINS / "fwht_layer" / name for name in ("check.cpp", "cpu_plan.cpp")]
-    sources += [PLUGINS / "mf_depthwise_conv" / "cpu_plan.cpp"]
+    sources += [PLUGINS / "fwht_layer" / "check.cpp", *sorted(PLUGINS.glob("*/cpu_*.cpp"))]
     program = folder / "one_layer"
     options = [*FLAGS, '-DFWHT_VERSION="count"', f"-I{PLUGINS}", *map(str, sources), "-o", str(program)]
     subprocess.run([COMPILER, *options], check=True)

@@ -91,6 +91,11 @@ def renew_page(text: str, page: str = "README.md") -> str:
 def main() -> None:
     if sys.argv[1:2] == ["--renew"]:
         copy_results(sys.argv[2:] or NAMES)
+    renew_pages()
+
+
+def renew_pages() -> None:
+    """Write every page anew."""
     for page in PAGES:
         path = ROOT / page
         path.write_text(renew_page(path.read_text(), page))

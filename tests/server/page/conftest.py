@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
@@ -27,7 +28,8 @@ def browser() -> Iterator[Browser]:
 def two_models(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Asks for the browser first: without one there is nothing to serve."""
     log = tmp_path_factory.mktemp("page") / "log"
-    with run_http_server(log, "--models", ",".join(MODELS), "--threads", "1") as server:
+    native = "required" if "PAGE_PICTURES" in os.environ else os.environ["FWHT_NATIVE"]  # pictures show what users have
+    with run_http_server(log, "--models", ",".join(MODELS), "--threads", "1", FWHT_NATIVE=native) as server:
         yield server
 
 
