@@ -40,7 +40,7 @@ GOAL_S = 0.25
 PAPER = (("1x1 convolution, bias, ReLU", 2.3204), ("FWHT layer of the paper", 1.1973))
 KINDS = {"smooth": "0", "soft": "1"}
 FLAGS = ["-std=c++14", "-O2", "-ffp-contract=off", "-fno-math-errno", "-pthread", "-static"]
-PASSES = {"transform_in": "way in", "transform_middle": "middle", "transform_out": "way out"}
+PASSES = {"transform_in": "way in", "transform_out": "way out"}
 MOST_DRIFT = 0.05
 
 
@@ -59,7 +59,7 @@ def count_kind(program: Path, argument: str) -> dict[str, Any]:
     """Instructions, cycles and the units' least cycles for COUNTED pixels, by pass."""
     passes: dict[str, dict[str, float]] = {}
     for loop in trace_loops(program, [argument], {"FWHT_CPU": "neon"}, "fwht::"):
-        name = next((words for key, words in PASSES.items() if key in loop.function), "the rest")
+        name = next((words for key, words in PASSES.items() if key in loop.function), "the middle")
         cycles, least = count_cycles(loop.instructions, CORE)
         sums = passes.setdefault(name, {"instructions": 0, "cycles": 0, "least_cycles": 0})
         for key, each in (("instructions", len(loop.instructions)), ("cycles", cycles), ("least_cycles", least)):
