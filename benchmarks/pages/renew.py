@@ -54,7 +54,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         *load_tables.PARTS,
     ),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
-    "docs/training.md": (),
+    "docs/training.md": ("training_kernels",),
     "docs/layers.md": ("layer_noise",),
 }
 

@@ -1,4 +1,5 @@
-"""The tables of short trainings, made of the results of benchmarks/training/mf_operators.py and recipe_search.py."""
+"""The tables of short trainings, made of the results of benchmarks/training/: mf_operators.py,
+recipe_search.py and training_kernels.py."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.harness.markdown import make_table
-from benchmarks.pages.results import describe_machine, read_result
+from benchmarks.pages.results import RESULTS, describe_machine, read_result
+
+KERNEL_RUNS = ("training_kernels_1", "training_kernels_2")
 
 
 def make_gradient_table() -> str:
@@ -79,7 +82,30 @@ def describe_recipe_conditions() -> str:
     return _describe_conditions("recipe_search")
 
 
+def make_kernel_table() -> str:
+    """Images a second in training on the CPU, by model, kernels and threads, and as shares of the baseline's."""
+    found = [read_result(name) for name in KERNEL_RUNS if (RESULTS / f"{name}.json").is_file()]
+    if not found:
+        return "Not measured yet: `python -m benchmarks.training.training_kernels --threads 1`, and with 2."
+    rows = []
+    for number, row in enumerate(found[0]["rows"]):
+        rows.append([f"`{row['model']}`", "native" if row["native"] else "PyTorch"])
+        for result in found:
+            speed, baseline = (result["rows"][i]["images_per_s"] for i in (number, 0))
+            rows[-1].append(f"{speed:.1f}, {speed / baseline:.2f}x")
+    rows[0][1] = "-"
+    head = ["model", "FWHT layers", *(f"images/s, {name_threads(result['threads'])}" for result in found)]
+    first = found[0]
+    conditions = f"Batches of {first['batch']} images of {first['size']} pixels, {first['instruction_set']}"
+    return f"{make_table(head, rows)}\n\n{conditions}. {describe_machine(first)}."
+
+
+def name_threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
+
+
 PARTS = {
+    "training_kernels": make_kernel_table,
     "mf_gradients": make_gradient_table,
     "mf_curves": make_curve_table,
     "mf_conditions": describe_mf_conditions,
