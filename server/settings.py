@@ -79,6 +79,11 @@ class Settings:
     max_pixels: int = declare_setting(
         64_000_000, "Most pixels (width x height) of one image; more are 413.", "pixels", low=1
     )
+    min_score: str = declare_setting(
+        "",
+        "Lowest score, 0 to 1, with which an image gets a label, where the query says none; below it the label is null "
+        "and the reason beside it. Empty: what the model's card says, if anything.",
+    )
     max_images: int = declare_setting(16, "Most images in one request.", "images", low=1, high=10_000)
     upload_timeout: int = declare_setting(30, "Time for a request's body to arrive; later is answered 408.", "s", low=1)
     max_headers: int = declare_setting(64, "Most header lines of one request; more are answered 431.", "lines", low=1)

@@ -17,6 +17,7 @@ from ..backends.choice import Choice
 from ..errors import BadRequest, StartupError
 from ..models.model import DEFAULT_TOP_K, Model, load_model
 from ..models.model_files import find_model
+from ..numbers import parse_score
 from ..profiling.machine import list_cpus
 from .source import open_source
 
@@ -56,6 +57,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--top-k", type=int, metavar="N", help=f"Labels per image (default {DEFAULT_TOP_K}, or all if fewer)."
+    )
+    made.add_argument(
+        "--min-score", metavar="P", help="Lowest score that gives a label, 0 to 1 (default: the model's own, if any)."
     )
     made.add_argument("--batch", type=int, default=4, metavar="N", help="Images of one run (default %(default)s).")
     made.add_argument(
@@ -100,9 +104,9 @@ def run_bulk(options: argparse.Namespace) -> Dict[str, Any]:
     output = Output(folder)
     # What decides which rows there are and what they say; batch, workers and threads may be others the next time.
     digest = model.card["file_sha256"]
-    output.begin(
-        {"source": str(source), "model": model.name, "model_sha256": digest, "top_k": top_k, "part": options.part}
-    )
+    min_score = check_min_score(options.min_score)
+    card = {"source": str(source), "model": model.name, "model_sha256": digest, "top_k": top_k, "part": options.part}
+    output.begin(card if min_score is None else {**card, "min_score": min_score})
     with output.locked():
         output.sweep()
         new = output.add(names, options.part)
@@ -110,7 +114,7 @@ def run_bulk(options: argparse.Namespace) -> Dict[str, Any]:
         left = [part for part, done in enumerate(found) if done is None]
         progress = Progress(sum(output.parts), new, [done for done in found if done])
         if left:
-            job = Job(source, folder, model.name, file, options.batch, top_k, options.threads)
+            job = Job(source, folder, model.name, file, options.batch, top_k, options.threads, min_score)
             classify(left, job, options.workers, options.address, progress)
         return progress.end(folder)
 
@@ -123,6 +127,13 @@ def check_model(options: argparse.Namespace) -> Tuple[Model, bytes, int]:
         return model, find_model(options.model).read_bytes(), model.check_top_k(options.top_k)
     except BadRequest as error:
         raise StartupError(f"--top-k: {error}") from error
+
+
+def check_min_score(text: Optional[str]) -> Optional[float]:
+    try:
+        return None if text is None else parse_score(text)
+    except ValueError as error:
+        raise StartupError(f"--min-score is {error}") from None
 
 
 def classify(parts: List[int], job: Job, workers: Optional[int], address: Optional[str], progress: Progress) -> None:

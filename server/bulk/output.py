@@ -38,6 +38,8 @@ SCHEMA = pyarrow.schema(
         ("error", STRING),
     ]
 )
+# Of runs with a min_score; `error` stays the last, which find_done reads.
+REASON_SCHEMA = SCHEMA.insert(len(SCHEMA) - 1, pyarrow.field("reason", STRING))
 
 
 class DonePart(NamedTuple):
@@ -124,7 +126,8 @@ class Output:
 
     def write(self, part: int, rows: List[Dict[str, Any]], about: Dict[str, str]) -> None:
         """Write a part's rows, in the order of its names. about: goes into the file's metadata."""
-        table = pyarrow.Table.from_pylist(rows, SCHEMA.with_metadata(about))
+        schema = REASON_SCHEMA if any("reason" in row for row in rows) else SCHEMA
+        table = pyarrow.Table.from_pylist(rows, schema.with_metadata(about))
         buffer = pyarrow.BufferOutputStream()
         parquet.write_table(table, buffer, compression="zstd")
         write_atomically(self._file(part), buffer.getvalue().to_pybytes())

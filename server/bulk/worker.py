@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Deque, Dict, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..backends.choice import Choice
 from ..errors import ServerError
 from ..files import open_scratch_folder
 from ..models.model import Model, load_model
+from ..models.scores import make_min_score
 from ..stage_times import StageTimes
 from .output import Output, make_printable
 from .source import Source, open_source
@@ -40,6 +41,7 @@ class Job:
     batch: int
     top_k: int
     threads: int
+    min_score: Optional[float] = None  # instead of the model's own
 
 
 class Worker:
@@ -53,6 +55,7 @@ class Worker:
             path = folder / f"{job.model}.onnx"
             path.write_bytes(job.file)
             self._model = load_model(str(path), Choice("onnxruntime", threads=job.threads))
+        self._model.min_score = make_min_score(job.min_score) or self._model.min_score
         self._about = {"model": job.model, "model_sha256": self._model.card["file_sha256"]}
 
     def __call__(self, batch: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
@@ -119,6 +122,8 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
     rows, tensors, sizes, good = [], [], [], []
     for name, data in batch:
         row: Row = {"path": make_printable(name), "error": None}
+        if model.min_score:
+            row["reason"] = None
         rows.append(row)
         try:
             if isinstance(data, Exception):
@@ -138,7 +143,9 @@ def classify_batch(model: Model, batch: Sequence[Tuple[str, Data]], top_k: int) 
 
 
 def make_columns(result: Dict[str, Any]) -> Row:
-    """An image's entry in the server's `results`, as a row has it."""
+    """An image's entry in the server's `results`, as a row has it. One without a label has no class either."""
     best = result["predictions"]
     top = {"top_labels": "label", "top_class_ids": "class_id", "top_scores": "score"}
-    return {**best[0], **{column: [one[key] for one in best] for column, key in top.items()}, **result["image"]}
+    tops = {column: [one[key] for one in best] for column, key in top.items()}
+    nothing = {"label": None, "class_id": None, "reason": result["reason"]} if "reason" in result else {}
+    return {**best[0], **nothing, **tops, **result["image"]}

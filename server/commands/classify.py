@@ -6,13 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from ..backends.choice import BACKENDS, Choice
 from ..backends.engine_card import PRECISIONS
-from ..errors import BadRequest, ServerError
+from ..errors import BadRequest, ServerError, StartupError
 from ..layers.table import format_report, format_table
 from ..models.model import DEFAULT_TOP_K, Model, load_model
+from ..models.scores import MinScore
+from ..numbers import parse_score
 from ..stage_times import StageTimes
 
 
@@ -35,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top-k", type=int, metavar="N", help=f"Labels per image (default {DEFAULT_TOP_K}, or all if fewer)."
     )
+    parser.add_argument(
+        "--min-score", metavar="P", help="Lowest score that gives a label, 0 to 1 (default: the model's own, if any)."
+    )
     parser.add_argument("--layers", action="store_true", help="Also show each layer's time, for the first good image.")
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
 
@@ -54,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
 def _run(model: Model, options: argparse.Namespace) -> int:
     try:
         top_k = model.check_top_k(options.top_k)
+        model.min_score = read_min_score(options.min_score) or model.min_score
     except BadRequest as error:
         print(f"error: --top-k: {error}", file=sys.stderr)
         return 2
@@ -79,6 +85,14 @@ def _run(model: Model, options: argparse.Namespace) -> int:
     return 1 if len(good) < len(results) else 0
 
 
+def read_min_score(text: Optional[str]) -> Optional[MinScore]:
+    """Raises StartupError unless it is a number from 0 to 1, or not there."""
+    try:
+        return None if text is None else MinScore(parse_score(text))
+    except ValueError as error:
+        raise StartupError(f"--min-score is {error}") from None
+
+
 def _result(model: Model, name: str, top_k: int) -> Dict[str, Any]:
     """One image's entry: predictions, image and timings_ms, or error."""
     stages = StageTimes()
@@ -92,6 +106,8 @@ def _result(model: Model, name: str, top_k: int) -> Dict[str, Any]:
 def _print_results(results: List[Dict[str, Any]]) -> None:
     rows = [["image", "label", "score", "ms"]]
     for result in results:
+        if result.get("reason"):
+            rows.append([result["file"], f"no label: {result['reason']}", "", ""])
         for rank, prediction in enumerate(result.get("predictions", [])):
             first = [result["file"], f"{result['timings_ms']['total']:.2f}"] if rank == 0 else ["", ""]
             rows.append([first[0], prediction["label"], f"{prediction['score']:.4f}", first[1]])

@@ -9,6 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import StartupError
 from ..http.prefix import TrustedPeers, is_taken, parse_prefix
+from ..numbers import parse_score
 from ..settings import PREFIX, ROWS, TABLE, TYPES, Names, Settings, format_value, name_flag, name_variable
 
 # Read by docker/entrypoint.sh, whose environment a container's health check inherits; by the native kernels.
@@ -69,6 +70,10 @@ def refuse_contradictions(settings: Settings) -> None:
         TrustedPeers(settings.trusted_proxies)
     except ValueError as error:
         raise StartupError(f"FWHT_TRUSTED_PROXIES: {error}; give addresses like 10.1.2.3 or 10.0.0.0/8.") from None
+    try:
+        parse_score(settings.min_score or "0")
+    except ValueError as error:
+        raise StartupError(f"FWHT_MIN_SCORE is {error}.") from None
     for origin in settings.cors_origins:
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise StartupError(

@@ -6,6 +6,7 @@ import re
 from typing import Mapping, Optional
 
 from ..errors import BadRequest
+from ..numbers import parse_score
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 TRUTHS = {
@@ -22,6 +23,17 @@ def parse_whole_number(query: Mapping[str, str], name: str) -> Optional[int]:
     if not WHOLE_NUMBER.fullmatch(value):
         raise _wrong(name, value, "a whole number of at most 18 digits")
     return int(value)
+
+
+def parse_fraction(query: Mapping[str, str], name: str) -> Optional[float]:
+    """None where there is none. Raises BadRequest for anything but a number from 0 to 1."""
+    value = query.get(name)
+    if value is None:
+        return None
+    try:
+        return parse_score(value)
+    except ValueError as error:
+        raise BadRequest(f"{name} is {error}") from None
 
 
 def parse_flag(query: Mapping[str, str], name: str, default: bool) -> bool:

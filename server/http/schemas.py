@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +12,7 @@ Timings = Dict[str, float]
 class Prediction(BaseModel):
     label: str = Field(examples=["cat"])
     class_id: int = Field(examples=[3])
-    score: float = Field(description="Softmax, 0 to 1.", examples=[0.97])
+    score: float = Field(description="Softmax, 0 to 1, at the model's temperature.", examples=[0.97])
 
 
 class ImageSize(BaseModel):
@@ -21,6 +21,16 @@ class ImageSize(BaseModel):
 
 
 class Result(BaseModel):
+    label: Optional[str] = Field(
+        None,
+        description="Only where a min_score is asked for, set or in the card: the first prediction's label, or null.",
+        examples=["cat"],
+    )
+    reason: Optional[str] = Field(
+        None,
+        description="Why the label is null.",
+        examples=["the highest score, 0.41 for cat, is below min_score 0.6"],
+    )
     predictions: List[Prediction] = Field(description="The likeliest first.")
     image: ImageSize
 
@@ -84,6 +94,13 @@ class ModelDescription(BaseModel):
     parameters: Optional[int] = Field(examples=[947786])
     accuracy: Optional[Dict[str, Any]] = Field(description="Of the weights, and on which data.")
     checkpoint_sha256: Optional[str]
+    temperature: Optional[float] = Field(
+        description="Divides the logits before the softmax, so that scores are shares of right answers.", examples=[1.2]
+    )
+    min_score: Union[float, Dict[str, float], None] = Field(
+        description="Below it an image gets no label, where the query says none: one for all, or one for each label.",
+        examples=[0.6],
+    )
     preprocessing: PreprocessingFacts
     backend: str = Field(examples=["onnxruntime"])
     precision: str = Field(examples=["fp32"])

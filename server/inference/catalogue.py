@@ -13,6 +13,8 @@ from ..backends.choice import Choice
 from ..errors import BadRequest, Busy, StartupError, UnknownModel
 from ..models.model import Model, load_model
 from ..models.model_files import list_models
+from ..models.scores import MinScore
+from ..numbers import parse_score
 from ..settings import Settings
 from .batching import Batcher
 from .served_model import ServedModel
@@ -175,7 +177,9 @@ class Catalogue:
         graphs = chosen.cuda_graphs == "auto"
         engine = (chosen.backend, chosen.precision, chosen.provider, chosen.threads, graphs, chosen.native)
         choice = Choice(*engine)
-        return load_model(source, choice, chosen.max_pixels)
+        model = load_model(source, choice, chosen.max_pixels)
+        model.min_score = read_min_score(chosen) or model.min_score
+        return model
 
     def _source(self, name: str) -> str:
         """What to load for a name. Only names that are listed pass, so that none of a client's can be a path."""
@@ -199,3 +203,8 @@ class Catalogue:
         reason = model.problem or (f"the last load failed: {failure}" if failure else "")
         state = "UNAVAILABLE" if model.problem else "READY"
         return {"name": name, "version": model.version, "state": state, "reason": reason}
+
+
+def read_min_score(settings: Settings) -> Optional[MinScore]:
+    """The setting, which is known to be right; None where the models' own hold."""
+    return MinScore(parse_score(settings.min_score)) if settings.min_score else None

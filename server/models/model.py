@@ -17,6 +17,7 @@ from ..stage_times import StageTimes
 from . import images, model_files, preprocess
 from .model_files import find_model
 from .preprocess import Preprocessing
+from .scores import MinScore, parse_temperature, softmax
 
 DEFAULT_TOP_K = 5
 
@@ -25,6 +26,7 @@ class Model:
     """An engine with the labels and the preprocessing that belong to it.
 
     card: the metadata of the ONNX file, JSON values decoded; its `file_sha256`; and `not_tensorrt`, see Opened.
+    temperature: divides the logits before the softmax. min_score: below it an image gets no label, where none is asked.
     last_layers: the last layer report, None before the first.
     """
 
@@ -36,6 +38,8 @@ class Model:
         self.name = name
         self.labels: List[str] = card["labels"]
         self.preprocessing: Preprocessing = card["preprocessing"]
+        self.temperature: float = card.get("temperature", 1.0)
+        self.min_score: Optional[MinScore] = card.get("min_score")
         self.last_layers: Optional[LayerReport] = None
         self._max_pixels = max_pixels
 
@@ -80,24 +84,43 @@ class Model:
         with times.measure("preprocess"):
             return np.stack(tensors), sizes
 
-    def classify(self, files: Sequence[bytes], top_k: int, times: StageTimes) -> List[Dict[str, Any]]:
+    def classify(
+        self, files: Sequence[bytes], top_k: int, times: StageTimes, min_score: Optional[MinScore] = None
+    ) -> List[Dict[str, Any]]:
         """Classify image files in this thread; one entry of the answer's `results` per file, in order."""
         self.check_top_k(top_k)
         batch, sizes = self.prepare(files, times)
         with times.measure("inference"):
             logits = infer_in_parts(self.backend, batch)
-        return self.make_results(logits, sizes, top_k, times)
+        return self.make_results(logits, sizes, top_k, times, min_score)
 
     def make_results(
-        self, logits: np.ndarray, sizes: Sequence[Tuple[int, int]], top_k: int, times: StageTimes
+        self,
+        logits: np.ndarray,
+        sizes: Sequence[Tuple[int, int]],
+        top_k: int,
+        times: StageTimes,
+        min_score: Optional[MinScore] = None,
     ) -> List[Dict[str, Any]]:
-        """The answer's `results` from logits float32 (N, K) and the images' sizes that `prepare` returned."""
+        """The answer's `results` from logits float32 (N, K) and the images' sizes that `prepare` returned.
+
+        min_score: instead of the model's own. Where there is one, each result says its `label`, or why it has none.
+        """
         with times.measure("postprocess"):
-            scores = softmax(logits)
-            return [
-                {"predictions": self._predictions(row, top_k), "image": {"width": width, "height": height}}
-                for row, (width, height) in zip(scores, sizes)
-            ]
+            scores = softmax(logits, self.temperature)
+            least = min_score or self.min_score
+            results: List[Dict[str, Any]] = []
+            for row, (width, height) in zip(scores, sizes):
+                predictions = self._predictions(row, top_k)
+                decided = least.decide(predictions) if least else {}
+                results.append({**decided, "predictions": predictions, "image": {"width": width, "height": height}})
+            return results
+
+    def decide(self, logits: np.ndarray, min_score: Optional[MinScore] = None) -> List[Dict[str, Any]]:
+        """The `label` of each image, or None and the `reason`, from logits (N, K); nothing without a min_score."""
+        least = min_score or self.min_score
+        scores = softmax(logits, self.temperature)
+        return [least.decide(self._predictions(row, 1)) for row in scores] if least else []
 
     def profile(self, files: Sequence[bytes], runs: Optional[int] = None) -> LayerReport:
         """Layer report of separate, profiled runs on these files; kept as `last_layers`."""
@@ -115,13 +138,6 @@ class Model:
             {"label": self.labels[index], "class_id": int(index), "score": round(float(scores[index]), 6)}
             for index in best
         ]
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, in float64 so that the scores add up to 1."""
-    exponents = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
-    result: np.ndarray = exponents / exponents.sum(axis=-1, keepdims=True)
-    return result
 
 
 def load_model(name: str, choice: Choice = Choice(), max_pixels: int = images.MAX_PIXELS) -> Model:  # noqa: B008
@@ -163,9 +179,11 @@ def _card(path: Path, metadata: Dict[str, str]) -> Dict[str, Any]:
         card: Dict[str, Any] = dict(metadata)
         card["labels"] = json.loads(metadata["labels"])
         card["preprocessing"] = Preprocessing.from_json(metadata["preprocessing"])
-        for key in ("accuracy", "parameters"):
+        for key in ("accuracy", "parameters", "min_score"):
             if key in metadata:
                 card[key] = json.loads(metadata[key])
+        if "temperature" in metadata:
+            card["temperature"] = parse_temperature(metadata["temperature"])
     except KeyError as error:
         raise StartupError(f"{path} has no metadata property {error}: export it with `make onnx`") from error
     except ValueError as error:
@@ -173,6 +191,11 @@ def _card(path: Path, metadata: Dict[str, str]) -> Dict[str, Any]:
     labels = card["labels"]
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise StartupError(f"{path}: labels must be a list of names, it is {labels!r}; export it with `make onnx`")
+    if "min_score" in card:
+        try:
+            card["min_score"] = MinScore.from_json(card["min_score"], labels)
+        except ValueError as error:
+            raise StartupError(f"{path}: {error}; correct the card of its weights and export it again") from error
     return card
 
 

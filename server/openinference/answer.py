@@ -49,12 +49,19 @@ def encode_logits(asked: InferRequest, logits: np.ndarray) -> Tuple[Dict[str, An
 
 
 def encode_classes(asked: InferRequest, model: Model, logits: np.ndarray) -> Tuple[Dict[str, Any], bytes]:
-    names = format_classes(logits, asked.classes, model.labels)
-    output = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(logits), asked.classes]}
+    names = format_classes(scale_logits(logits, model.temperature), asked.classes, model.labels)
+    output: Dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(logits), asked.classes]}
+    decided = model.decide(logits, asked.min_score)
+    labels = {key: [one.get(key) for one in decided] for key in ("label", "reason")} if decided else {}
     if not asked.binary:
-        return {**output, "data": names}, b""
+        return {**output, **({"parameters": labels} if labels else {}), "data": names}, b""
     binary = binary_tensors.encode_texts(names)
-    return {**output, "parameters": {"binary_data_size": len(binary)}}, binary
+    return {**output, "parameters": {**labels, "binary_data_size": len(binary)}}, binary
+
+
+def scale_logits(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Such that their softmax is the scores; those of a model without a temperature stay as they are."""
+    return logits if temperature == 1.0 else np.float64(logits) / temperature
 
 
 def format_classes(logits: np.ndarray, count: int, labels: List[str]) -> List[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import BadRequest, TooLarge
 from ..models.model import Model
+from ..models.scores import MinScore
 from . import binary_tensors
 
 INPUT, OUTPUT, DATATYPE = "image", "logits", "FP32"
@@ -20,12 +21,14 @@ MORE_BRACKETS = 1024  # those that are not of the tensor
 
 @dataclass(frozen=True)
 class InferRequest:
-    """id: None where there is none. batch: float32 (N, 3, S, S). classes: how many to name, 0 for the logits."""
+    """id: None where there is none. batch: float32 (N, 3, S, S). classes: how many to name, 0 for the logits.
+    min_score: below it an image gets no label, None leaves it to the model."""
 
     id: Optional[str]
     batch: np.ndarray
     binary: bool
     classes: int
+    min_score: Optional[MinScore] = None
 
 
 def read_request(body: bytes, lengths: Sequence[str], model: Model, max_images: int) -> InferRequest:
@@ -37,9 +40,9 @@ def read_request(body: bytes, lengths: Sequence[str], model: Model, max_images: 
         return InferRequest(None, check_finite(tensor), True, 0)
     check_length(text, max_images, size)
     asked = parse_body(text)
-    as_bytes, classes = read_output(asked)
+    as_bytes, classes, min_score = read_output(asked)
     tensor = read_tensor(asked["inputs"][0], binary, size, max_images)
-    return InferRequest(read_id(asked), check_finite(tensor), as_bytes, min(classes, len(model.labels)))
+    return InferRequest(read_id(asked), check_finite(tensor), as_bytes, min(classes, len(model.labels)), min_score)
 
 
 def check_length(text: bytes, max_images: int, size: int) -> None:
@@ -71,8 +74,8 @@ def read_id(asked: Dict[str, Any]) -> Optional[str]:
     return value or None
 
 
-def read_output(asked: Dict[str, Any]) -> Tuple[bool, int]:
-    """Whether the output is wanted as bytes, and how many classes of it (0: the logits themselves)."""
+def read_output(asked: Dict[str, Any]) -> Tuple[bool, int, Optional[MinScore]]:
+    """Whether the output is wanted as bytes, how many classes of it (0: the logits themselves), and a min_score."""
     default = read_flag(read_parameters(asked), "binary_data_output", False)
     outputs = asked.get("outputs")
     if outputs is None or outputs == []:
@@ -85,14 +88,24 @@ def read_output(asked: Dict[str, Any]) -> Tuple[bool, int]:
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise BadRequest(f"classification is {classes!r}, it must be the number of classes to name")
-    return read_flag(parameters, "binary_data", default), classes
+    return read_flag(parameters, "binary_data", default), classes, read_min_score(parameters)
+
+
+def read_min_score(parameters: Dict[str, Any]) -> Optional[MinScore]:
+    if "min_score" not in parameters:
+        return None
+    value = parameters["min_score"]
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise BadRequest(f"min_score is {str(value)[:80]!r}, it must be a number from 0 to 1")
+    return MinScore(value)
 
 
 def read_tensor(tensor: Dict[str, Any], binary: Optional[memoryview], size: int, max_images: int) -> np.ndarray:
     """The request's one input as float32 (N, 3, size, size). Raises BadRequest."""
     check_name("input", tensor.get("name"), INPUT)
     if tensor.get("datatype") != DATATYPE:
-        raise BadRequest(f"the input's datatype is {tensor.get('datatype')!r}, it must be {DATATYPE!r}")
+        hint = ", normalised; image files go to POST /v1/classify" if tensor.get("datatype") == "BYTES" else ""
+        raise BadRequest(f"the input's datatype is {tensor.get('datatype')!r}, it must be {DATATYPE!r}{hint}")
     shape = read_shape(tensor.get("shape"), size, max_images)
     parameters = read_parameters(tensor)
     refuse_shared_memory(parameters)

@@ -43,6 +43,12 @@ function strip(parts, whole) {
   return [line, legend];
 }
 
+// What an answer says the image is; null where its score is too low for a label.
+function labelOf(answer) {
+  const {label, predictions} = answer.results[0];
+  return label === null ? null : predictions[0].label;
+}
+
 function labelTable(predictions) {
   const table = element("table", undefined, "labels"), body = element("tbody");
   for (const found of predictions) {
@@ -65,6 +71,7 @@ function answerCard(answer, longest) {
   card.append(
     element("h2", answer.model),
     element("p", `${answer.backend}, ${answer.precision}; image of ${size.width} x ${size.height}`, "soft"),
+    ...(labelOf(answer) === null ? [element("p", `No label: ${answer.results[0].reason}.`, "unsure")] : []),
     labelTable(answer.results[0].predictions),
     element("h3", `Time on the server: ${formatMilliseconds(total)}`),
     ...strip(parts, longest));
@@ -73,7 +80,7 @@ function answerCard(answer, longest) {
 
 // Two answers in a sentence each on labels and time.
 function compareAnswers(answers) {
-  const [first, second] = answers, [a, b] = answers.map((answer) => answer.results[0].predictions[0].label);
+  const [first, second] = answers, [a, b] = answers.map((answer) => labelOf(answer) || "nothing for certain");
   const labels = a === b ? `Both say ${a}.` : `They disagree: ${first.model} says ${a}, ${second.model} says ${b}.`;
   const [mine, theirs] = answers.map((answer) => answer.layers ? answer.layers.latency_ms : answer.timings_ms.inference);
   const runs = first.layers ? "medians of several runs on this machine, now" : "one run each, so take it with care";
@@ -92,6 +99,7 @@ function showAnswers(answers) {
   at("top").classList.toggle("comparing", comparing);
   at("said").textContent = answers.map((answer) => {
     const best = answer.results[0].predictions[0], time = formatMilliseconds(answer.timings_ms.total);
-    return `${answer.model}: ${best.label}, ${formatPercent(best.score)}, ${time}`;
+    const label = labelOf(answer) === null ? `no label, at best ${best.label}` : best.label;
+    return `${answer.model}: ${label}, ${formatPercent(best.score)}, ${time}`;
   }).join("; ");
 }

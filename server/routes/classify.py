@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from fastapi.routing import APIRoute
@@ -13,11 +13,12 @@ from starlette.routing import request_response
 from ..errors import ServerError
 from ..http.app_context import get_context
 from ..http.openapi import IMAGE_BODY, describe_problems
-from ..http.query import parse_flag, parse_whole_number
+from ..http.query import parse_flag, parse_fraction, parse_whole_number
 from ..http.schemas import ClassifyAnswer
 from ..http.uploads import limit_upload_time, read_images
 from ..inference.request import InferenceRequest
 from ..models.model import Model
+from ..models.scores import MinScore, make_min_score
 from ..stage_times import format_server_timing
 
 TOP_K = {
@@ -31,6 +32,12 @@ MODEL = {
     "in": "query",
     "schema": {"type": "string"},
     "description": "Name of the model; by default the first of GET /v1/models.",
+}
+MIN_SCORE = {
+    "name": "min_score",
+    "in": "query",
+    "schema": {"type": "number", "minimum": 0, "maximum": 1},
+    "description": "Below this score the label is null, and `reason` says so; by default the server's or the model's.",
 }
 LAYERS = {
     "name": "layers",
@@ -65,6 +72,7 @@ async def classify(client: Request) -> Response:
     """
     query = client.query_params
     top_k, layers = parse_whole_number(query, "top_k"), parse_flag(query, "layers", False)
+    min_score = make_min_score(parse_fraction(query, "min_score"))
     context = get_context(client)
     settings = context.settings
     with context.catalogue.use(query.get("model")) as served:
@@ -76,7 +84,7 @@ async def classify(client: Request) -> Response:
                 files = await read_images(client, settings.max_images)
             request = ImageRequest(served.model, files)
             logits = await context.dispatcher.infer(request, served, client)
-            answer = make_answer(request, logits, top_k)
+            answer = make_answer(request, logits, top_k, min_score)
             context.count_answer(client, served.model, len(files), answer["timings_ms"])
             if layers:
                 answer["layers"] = await context.workers.run(served.profile, files, settings.layer_runs, big=True)
@@ -84,10 +92,12 @@ async def classify(client: Request) -> Response:
     return JSONResponse(answer, headers={"Server-Timing": format_server_timing(answer["timings_ms"])})
 
 
-def make_answer(request: ImageRequest, logits: np.ndarray, top_k: int) -> Dict[str, Any]:
+def make_answer(
+    request: ImageRequest, logits: np.ndarray, top_k: int, min_score: Optional[MinScore] = None
+) -> Dict[str, Any]:
     """The answer but for its id and the layers. logits: float32 (N, K)."""
     model = request.model
-    results = model.make_results(logits, request.details, top_k, request.times)
+    results = model.make_results(logits, request.details, top_k, request.times, min_score)
     return {
         "model": model.name,
         "version": model.version,
@@ -119,5 +129,5 @@ route = DirectRoute(
     response_model=ClassifyAnswer,
     response_model_exclude_unset=True,
     responses=describe_problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
-    openapi_extra={"parameters": [TOP_K, MODEL, LAYERS], "requestBody": IMAGE_BODY},
+    openapi_extra={"parameters": [TOP_K, MODEL, LAYERS, MIN_SCORE], "requestBody": IMAGE_BODY},
 )

@@ -19,7 +19,7 @@ from ..models.model import Model
 router = APIRouter(tags=["models"])
 
 ENGINE = ("engine_sha256", "tensorrt", "cuda", "gpu", "compute_capability", "profile", "parity", "built")
-CARD = ("architecture", "labels", "parameters", "accuracy", "checkpoint_sha256")
+CARD = ("architecture", "labels", "parameters", "accuracy", "checkpoint_sha256", "temperature")
 
 
 @router.get("/v1/models", summary="The models served, the default first", response_model=ModelList)
@@ -53,6 +53,7 @@ def describe_model(model: Model) -> Dict[str, Any]:
         "name": model.name,
         "version": model.version,
         **{key: model.card.get(key) for key in CARD},
+        "min_score": model.min_score.value if model.min_score else None,
         "preprocessing": asdict(model.preprocessing),
         "backend": backend.name,
         "precision": backend.precision,

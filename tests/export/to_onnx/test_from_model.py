@@ -21,7 +21,7 @@ from export.models.checkpoint import load_checkpoint, save_checkpoint
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import fold_graph
 from export.to_onnx.from_checkpoint import SAMPLES, export_checkpoint, main
-from export.to_onnx.from_model import build_onnx_model
+from export.to_onnx.from_model import build_onnx_model, make_metadata
 from export.to_onnx.parity import check_parity, load_real_images
 from server.models.preprocess import Preprocessing
 
@@ -39,6 +39,13 @@ def card(architecture: str, classes: int = 10, size: int = 32) -> dict[str, Any]
     preprocessing = {"size": size, "resize": "crop", "colour": "RGB", "mean": [120.0] * 3, "std": [60.0] * 3}
     labels = [f"class {i}" for i in range(classes)]
     return {"architecture": architecture, "labels": labels, "preprocessing": preprocessing, "sha256": "0" * 64}
+
+
+def test_metadata_of_scores() -> None:
+    """As server/models/model.py reads them."""
+    card = {"name": "a", "sha256": "0", "temperature": 1.25, "min_score": {"cat": 0.5}}
+    found = make_metadata(card)
+    assert (found["temperature"], found["min_score"]) == ("1.25", '{"cat": 0.5}')
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -47,6 +47,7 @@ def test_wrong_arguments_cost_nothing(
         ([str(images), str(rows), "--model", str(tiny), "--top-k", "5"], "--top-k: top_k is 5, it must be from 1 to 4"),
         ([str(images), str(rows), "--model", str(tiny), "--batch", "0"], "--batch is 0: it must be from 1"),
         ([str(images), str(rows), "--model", str(tiny), "--workers", "-1"], "--workers is -1: it must be from 1"),
+        ([str(images), str(rows), "--model", str(tiny), "--min-score", "2"], "--min-score is '2', it must be"),
         ([str(images), str(tmp_path)], "is not empty"),
     ]
     for arguments, words in cases:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,23 @@ def test_the_servers_answers(images: Path, tmp_path: Path, tiny: Path, client: A
         assert [row["label"], row["class_id"], row["score"]] == [
             row[f"top_{key}"][0] for key in ("labels", "class_ids", "scores")
         ]
+
+
+def test_rows_without_a_label_say_why(images: Path, tmp_path: Path, tiny: Path) -> None:
+    """As the server's answer: the predictions are there, and what is no image has its own reason."""
+    output = listed(images, tmp_path / "rows")
+    Worker(replace(job(images, tmp_path / "rows", tiny), min_score=1.0))({"part": np.array([0])})
+    table = parquet.read_table(tmp_path / "rows")
+    assert table.schema.names[-2:] == ["reason", "error"]
+    for row in table.to_pylist():
+        assert row["label"] is None and row["class_id"] is None
+        if row["error"]:
+            assert row["reason"] is None and row["top_labels"] is None
+            continue
+        assert row["reason"].startswith("the highest score, ") and row["score"] == row["top_scores"][0] > 0
+        assert len(row["top_labels"]) == 3
+    done = output.find_done(0)
+    assert done and done.bad == sum(row["error"] is not None for row in table.to_pylist())
 
 
 @pytest.mark.parametrize("batch", [1, 3, 64])

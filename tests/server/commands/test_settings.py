@@ -46,6 +46,11 @@ def test_models_are_a_list() -> None:
         ({}, {"FWHT_TLS_KEY": "key.pem"}, ["FWHT_TLS_KEY", "FWHT_TLS_CERTIFICATE"]),
         ({"cors_origins": "app.example"}, {}, ["'app.example'", "https://app.example"]),
         ({}, {"FWHT_CORS_ORIGINS": "https://a.example/path"}, ["FWHT_CORS_ORIGINS", "'https://a.example/path'"]),
+        ({}, {"FWHT_MIN_SCORE": "1.5"}, ["FWHT_MIN_SCORE", "'1.5'", "from 0 to 1"]),
+        ({"root_path": "classifier"}, {}, ["'classifier'", "/classifier"]),
+        ({}, {"FWHT_ROOT_PATH": "/v1/a"}, ["FWHT_ROOT_PATH", "'/v1/a'"]),
+        ({}, {"FWHT_TRUSTED_PROXIES": "10.0.0.1,proxy"}, ["FWHT_TRUSTED_PROXIES", "'proxy'", "10.0.0.0/8"]),
+        ({}, {"FWHT_KEEP_ALIVE": "0"}, ["FWHT_KEEP_ALIVE", "'0'", "at least 1"]),
         ({}, {"FWHT_LOG_FORMAT": "xml"}, ["FWHT_LOG_FORMAT", "'xml'", "text, json"]),
     ],
 )

@@ -23,7 +23,7 @@ def test_classify_takes_forms_and_images(schema: dict[str, Any]) -> None:
     content = operation["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == {"file", "image"}
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k", "model", "layers"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k", "model", "layers", "min_score"]
 
 
 def test_errors_are_problems_everywhere(schema: dict[str, Any]) -> None:

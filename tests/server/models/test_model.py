@@ -14,8 +14,9 @@ from PIL import Image
 from benchmarks.harness import tiny_models
 from server.errors import BadRequest, ServerError, StartupError, UnsupportedMedia
 from server.models import model_files, preprocess
-from server.models.model import Model, load_model, softmax
+from server.models.model import Model, load_model
 from server.models.model_files import find_model
+from server.models.scores import softmax
 from server.stage_times import StageTimes
 
 DATA = Path(__file__).parents[2] / "data"

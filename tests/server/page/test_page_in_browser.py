@@ -134,6 +134,22 @@ def test_only_the_newest_answer_is_shown(visitor: Visit) -> None:
     assert visitor.page.locator("#wrong").is_hidden()
 
 
+def test_what_is_not_certain_has_no_label(browser: Browser, tmp_path: Path) -> None:
+    """With a min_score: said on the card, to screen readers and in the comparison; the predictions stay."""
+    flags = "--models", ",".join(MODELS), "--threads", "1", "--min-score", "0.9999"
+    with run_http_server(tmp_path / "log", *flags) as server, open_page(browser, server.url) as visitor:
+        visitor.page.select_option("#other", MODELS[1])
+        visitor.send(CAT)
+        visitor.wait_for_answers()
+        first = visitor.page.locator("article .unsure").first.inner_text()
+        assert first.startswith("No label: the highest score, ") and first.endswith(
+            " for cat, is below min_score 0.9999."
+        )
+        assert visitor.page.locator("article").first.locator(".labels tr").count() == 5
+        assert "no label, at best cat" in visitor.page.locator("#said").inner_text()
+        assert visitor.page.locator("#verdict").inner_text().startswith("Both say nothing for certain.")
+
+
 @pytest.fixture
 def locked(browser: Browser, tiny: Path, tmp_path: Path) -> Iterator[Visit]:
     """A visit of a server that wants a key for everything, and the admin key for layer times."""
