@@ -1,27 +1,48 @@
 #!/usr/bin/env bash
-# Everything of the plugin that needs a GPU, in one run: build, check, sanitize, time. A table of results comes last.
+# Everything of the plugin that needs a GPU, in the order of its worth: what a lent machine has no time for comes last.
 #
-#     benchmarks/on_gpu.sh [build] [kernels] [sanitize] [bench] [engines] [make_engines] [serving]
-#                                                                           default: all of them, in this order
+#     benchmarks/on_gpu.sh [STEP...]      all that has not passed yet; a step that is named runs in any case
 #
+#   build          the libraries, for this machine's GPU alone
+#   kernels        every kernel against float64
+#   labels         what ONNX Runtime answers on the 1,000 test images (on the CPU)
+#   make_engines   the four models' engines by `make engine`, proved and kept; float16 first
+#   serving        labels over HTTP, layer report, hybrid against baseline at batch 1, 4, 16
+#   bench          copy of a tensor, cuDNN's convolutions, TensorRT's layers: each against its bound
+#   engines        TensorRT engines by its API: golden outputs, labels, two streams
+#   sanitize       compute-sanitizer
+#   load           throughput and overhead of the server
+#
+# Settings (environment):
 #   PYTHON            interpreter with NumPy, onnx, pytest, and for two parts torch and onnxruntime   (python3)
 #   TENSORRT_PYTHON   interpreter with TensorRT, NumPy, onnx and pytest (for make_engines pycuda, NumPy and Pillow), where
 #                     PYTHON has no TensorRT
 #   TENSORRT_INCLUDE, TENSORRT_LIB, CUDA_ARCH   as for `make plugin` (plugins/find_cuda.sh)
 #   DATA              packed file of test images (docs/data_formats.md); else the 1,000 in tests/data
 #   OUT               folder for logs and JSON   (build/bench)
+#   BUDGET_SECONDS    of all steps together; the one that runs then is stopped, the rest are not run   (720: 14 minutes
+#                     with two for moving files to the machine and back)
+#   STEP_SECONDS      of each step, instead of the time that each has
 #
-# Each step may take STEP_SECONDS (240) and is named in the table as passed, failed, or not run and why.
+# Each step is a row: passed, FAILED, or not run and why. It is printed when it ends and kept in OUT/on_gpu.txt, so that a
+# run which is killed loses the step it was at alone; started again it goes on. A change of the sources or the GPU starts anew.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 python=${PYTHON:-python3}
 out=${OUT:-build/bench}
+budget=${BUDGET_SECONDS:-720}
+LEAST_SECONDS=10 # a step is not begun with less
+NOT_RUN=77       # exit status of a command that cannot run here; its last line says why
+ALL=(build kernels labels make_engines serving bench engines sanitize load)
 mkdir -p "$out" build
+rows=$out/on_gpu.txt
 export PYTHONDONTWRITEBYTECODE=1
+failed=0 running='' named=$#
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build kernels sanitize bench engines make_engines serving)
-table=()
-failed=0
+[ ${#steps[@]} -gt 0 ] || steps=("${ALL[@]}")
+for name in "${steps[@]}"; do
+  [[ " ${ALL[*]} " == *" $name "* ]] || { echo "$name is no step: ${ALL[*]}" >&2; exit 2; }
+done
 
 has() { "$1" -c 'import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in sys.argv[1:]))' "${@:2}"; }
 
@@ -32,23 +53,54 @@ tensorrt_python() {
   done
 }
 
-# row STATE WHAT SECONDS
+gpu() { nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null || echo "no nvidia-smi"; }
+
+# What rows count for: the sources, and the GPU.
+key=$({ gpu; find plugins export server benchmarks models tests/plugins -type f ! -path '*/__pycache__/*' -print0 2>/dev/null |
+  sort -z | xargs -0 sha256sum; } | sha256sum | cut -c 1-12)
+
+# row STATE NAME SECONDS [REASON]
 row() {
-  table+=("$(printf '%-8s %-34s %5s s' "$1" "$2" "$3")")
-  [ "$1" = FAILED ] && failed=1
+  printf '%-8s %-34s %5s s  %s%s\n' "$1" "$2" "$3" "$key" "${4:+  $4}" | tee -a "$rows"
+  [ "$1" != FAILED ] || failed=1
 }
 
-# step NAME COMMAND...: shows the end of its output, keeps all of it
+passed_before() { grep -qs "^passed  *$1  *[0-9]* s  $key" "$rows"; }
+left() { echo $((budget - SECONDS)); }
+
+# shellcheck disable=SC2329 # called by the trap
+stop() {
+  [ -z "$running" ] || kill -TERM "$running" 2>/dev/null
+  row FAILED "$step_name" $((SECONDS - start)) "stopped"
+  exit 143
+}
+trap stop TERM INT
+
+# step NAME SECONDS FILE COMMAND...: keeps all of its output, shows the end. FILE: what it makes, or nothing.
 step() {
-  local name=$1 start=$SECONDS status=0
-  shift
-  echo "=== $name: $*"
-  timeout "${STEP_SECONDS:-240}" bash -c '"$@"' bash "$@" >"$out/$name.log" 2>&1 || status=$?
-  tail -n "${LINES_SHOWN:-25}" "$out/$name.log"
+  local limit=${STEP_SECONDS:-$2} file=$3 status=0 reason=
+  step_name=$1 start=$SECONDS
+  shift 3
+  if [ "$named" = 0 ] && passed_before "$step_name" && { [ -z "$file" ] || [ -e "$file" ]; }; then
+    echo "kept     $step_name: it has passed"
+    return
+  fi
+  if [ "$(left)" -lt "$LEAST_SECONDS" ]; then
+    row "not run" "$step_name" 0 "$(left) of $budget s are left"
+    return
+  fi
+  [ "$limit" -le "$(left)" ] || { limit=$(left) && reason=", all that was left"; }
+  echo "=== $step_name (at most $limit s): $*"
+  timeout --kill-after=10 "$limit" bash -c '"$@"' bash "$@" >"$out/$step_name.log" 2>&1 &
+  running=$!
+  wait "$running" || status=$?
+  running=
+  tail -n "${LINES_SHOWN:-25}" "$out/$step_name.log"
   case $status in
-    0) row passed "$name" $((SECONDS - start)) ;;
-    124) row FAILED "$name (over its time)" $((SECONDS - start)) ;;
-    *) row FAILED "$name (status $status)" $((SECONDS - start)) ;;
+    0) row passed "$step_name" $((SECONDS - start)) ;;
+    "$NOT_RUN") row "not run" "$step_name" $((SECONDS - start)) "$(tail -n 1 "$out/$step_name.log")" ;;
+    124 | 137) row FAILED "$step_name" $((SECONDS - start)) "over its time of $limit s$reason" ;;
+    *) row FAILED "$step_name" $((SECONDS - start)) "status $status" ;;
   esac
 }
 
@@ -73,56 +125,61 @@ export -f keeps
 
 # What `make engine` does, for every shipped model: built, proved on its golden images, put into build/ with its card.
 make_engines() {
-  local model precision command
-  for model in models/*.onnx; do
-    for precision in fp32 fp16; do
-      command=("$1" -m export.engine "$(basename "$model" .onnx)" --precision "$precision")
-      LINES_SHOWN=4 step "engine-$(basename "$model" .onnx)-$precision" "${command[@]}" --rebuild
+  local file model precision command
+  for precision in fp16 fp32; do
+    for file in models/*.onnx; do
+      model=$(basename "$file" .onnx)
+      command=("$1" -m export.engine "$model" --precision "$precision")
+      LINES_SHOWN=4 step "engine-$model-$precision" 120 "build/$model-$precision.engine.json" "${command[@]}" --rebuild
     done
   done
-  LINES_SHOWN=1 step engine-again keeps "${command[@]}"
+  LINES_SHOWN=1 step engine-again 60 "" keeps "${command[@]}"
 }
 
+# needs NAME MODULE...: the interpreter with TensorRT and these in $trt; else a row that says what is missing
+needs() {
+  local name=$1
+  shift
+  trt=$(tensorrt_python)
+  [ -n "$trt" ] && has "$trt" "$@" && return
+  row "not run" "$name" 0 "no interpreter has all of: $*"
+  return 1
+}
+
+test_on_gpu() { step "$1" 120 "" env FWHT_REQUIRE_GPU=1 "$2" -m pytest -q -p no:cacheprovider -rP "tests/plugins/$3"; }
+
+echo "=== $(gpu); at most $budget s; rows in $rows, logs in $out"
 for name in "${steps[@]}"; do
   case $name in
-    build) step build build_libraries ;;
-    kernels) step kernels env FWHT_REQUIRE_GPU=1 "$python" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_kernels.py ;;
-    sanitize) PYTHON=$python step sanitize plugins/sanitize.sh ;;
-    bench)
-      LINES_SHOWN=150 TENSORRT_PYTHON=$(tensorrt_python) step bench "$python" -m benchmarks.kernels.plugin
-      [ "$out" -ef build/bench ] || cp build/bench/plugin*.json "$out"/ 2>/dev/null
-      ;;
-    engines)
-      if [ -z "$(tensorrt_python)" ]; then
-        row "not run" "engines: no interpreter has tensorrt" 0
+    build) step build 180 build/libfwht_kernels.so build_libraries ;;
+    kernels) test_on_gpu kernels "$python" test_gpu_kernels.py ;;
+    labels)
+      if has "$python" onnxruntime PIL; then
+        step labels 90 build/onnx_labels.npz "$python" -m tests.plugins.onnx_labels ${DATA:+"$DATA"}
       else
-        has "$python" onnxruntime PIL && step labels "$python" -m tests.plugins.onnx_labels ${DATA:+"$DATA"}
-        step engines env FWHT_REQUIRE_GPU=1 "$(tensorrt_python)" -m pytest -q -p no:cacheprovider -rP tests/plugins/test_gpu_engines.py
+        row "not run" labels 0 "$python has not both of onnxruntime and PIL"
       fi
       ;;
-    make_engines)
-      if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda numpy PIL; then
-        row "not run" "make_engines: needs tensorrt and pycuda" 0
-      else
-        make_engines "$(tensorrt_python)"
-      fi
-      ;;
+    make_engines) ! needs make_engines tensorrt pycuda numpy PIL || make_engines "$trt" ;;
     serving)
-      if [ -z "$(tensorrt_python)" ] || ! has "$(tensorrt_python)" pycuda fastapi; then
-        row "not run" "serving: no interpreter has all of tensorrt, pycuda and fastapi" 0
-      else
-        step serving "$(tensorrt_python)" -m benchmarks.serving.gpu_serving --out "$out/gpu_serving.json"
-        step throughput "$(tensorrt_python)" -m benchmarks.serving.throughput --way tensorrt --out "$out/throughput.json"
-        step overhead "$(tensorrt_python)" -m benchmarks.serving.overhead --backend tensorrt --out "$out/overhead.json"
-      fi
+      ! needs serving tensorrt pycuda fastapi ||
+        step serving 180 "" "$trt" -m benchmarks.serving.gpu_serving --out "$out/gpu_serving.json"
       ;;
-    *)
-      echo "$name is no step: build, kernels, sanitize, bench, engines, make_engines, serving" >&2
-      exit 2
+    bench)
+      for part in plugin_copy plugin_torch plugin_engines; do
+        LINES_SHOWN=60 TENSORRT_PYTHON=$(tensorrt_python) step "$part" 120 "" "$python" -m benchmarks.kernels.plugin "$part"
+        [ "$out" -ef build/bench ] || cp build/bench/plugin*.json "$out"/ 2>/dev/null
+      done
+      ;;
+    engines) ! needs engines tensorrt || test_on_gpu engines "$trt" test_gpu_engines.py ;;
+    sanitize) PYTHON=$python step sanitize 150 "" plugins/sanitize.sh ;;
+    load)
+      if needs load tensorrt pycuda fastapi; then
+        step throughput 90 "" "$trt" -m benchmarks.serving.throughput --way tensorrt --out "$out/throughput.json"
+        step overhead 60 "" "$trt" -m benchmarks.serving.overhead --backend tensorrt --out "$out/overhead.json"
+      fi
       ;;
   esac
 done
-
-echo "=== $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null || echo "no nvidia-smi"); logs in $out"
-printf '%s\n' "${table[@]}"
+echo "=== $SECONDS of $budget s; all rows are in $rows"
 exit $failed

@@ -1,4 +1,4 @@
-"""Time the plugin's kernels against everything they are compared with: python -m benchmarks.kernels.plugin
+"""Time the plugin's kernels against everything they are compared with: python -m benchmarks.kernels.plugin [PART...]
 
 Three parts, each run by the first interpreter that has what it needs (this one, then TENSORRT_PYTHON): a copy on the
 device, cuDNN through PyTorch, and engines of TensorRT. A part checks every output before it times it, writes its
@@ -8,6 +8,7 @@ Without a GPU nothing runs; a part that no interpreter here can run is named and
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -20,6 +21,9 @@ from benchmarks.harness.result_files import RESULTS, write_result
 
 # part, modules beyond NumPy and onnx that it needs
 PARTS = {"plugin_copy": (), "plugin_torch": ("torch",), "plugin_engines": ("tensorrt",)}
+
+NO_INTERPRETER = "no interpreter here has"
+NOT_RUN = 77  # exit status, as benchmarks/on_gpu.sh understands it
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def run_part(name: str, modules: tuple[str, ...]) -> str | None:
     """Runs it; None, or why there is no result."""
     interpreter = find_interpreter(modules)
     if interpreter is None:
-        return f"no interpreter here has {', '.join(modules)}: name one with TENSORRT_PYTHON=path"
+        return f"{NO_INTERPRETER} {', '.join(modules)}: name one with TENSORRT_PYTHON=path"
     path = RESULTS / f"{name}.json"
     path.unlink(missing_ok=True)
     print(f"== {name}", flush=True)
@@ -109,20 +113,33 @@ def describe_gpu() -> str | None:
     return told.stdout.strip()
 
 
-def main() -> int:
-    missing = {name: why for name, modules in PARTS.items() if (why := run_part(name, modules))}
+def main(arguments: list[str] | None = None) -> int:
+    """The status of the process: 0 where every bound holds; NOT_RUN where no interpreter here can run a part."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.kernels.plugin", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"all of {', '.join(PARTS)}")
+    asked = parser.parse_args(arguments).parts or list(PARTS)
+    unknown = set(asked) - set(PARTS)
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
+    missing = {name: why for name in asked if (why := run_part(name, PARTS[name]))}
     judged = []
-    for name in (name for name in PARTS if name not in missing):
+    for name in (name for name in asked if name not in missing):
         judged += list(JUDGES[name](json.loads((RESULTS / f"{name}.json").read_text())))
     judged.sort(key=lambda one: not one.passed)
     rows = [{**vars(one), "passed": one.passed} for one in judged]
-    write_result("plugin", {"gpu": describe_gpu(), "rows": rows, "missing": missing})
+    result = "plugin" if set(asked) == set(PARTS) else f"plugin-{'-'.join(asked)}"
+    write_result(result, {"gpu": describe_gpu(), "rows": rows, "missing": missing})
     for one in judged:
         print(one)
     for name, why in missing.items():
         print(f"MISSING  {name}: {why}")
     failed = sum(not one.passed for one in judged)
-    print(f"{len(judged) - failed} of {len(judged)} bounds hold; {len(missing)} of {len(PARTS)} parts missing")
+    print(f"{len(judged) - failed} of {len(judged)} bounds hold; {len(missing)} of {len(asked)} parts missing")
+    if missing and all(why.startswith(NO_INTERPRETER) for why in missing.values()) and len(missing) == len(asked):
+        print("; ".join(missing.values()))
+        return NOT_RUN
     return 1 if failed or missing else 0
 
 
