@@ -17,6 +17,19 @@ import numpy as np
 
 from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams, MfDepthwiseConvParams
 
+
+class FwhtBottleneckParams(ctypes.Structure):
+    """plugins/fwht_bottleneck/params.h"""
+
+    _fields_ = [
+        ("expand", FwhtLayerParams),
+        ("project", FwhtLayerParams),
+        *((name, ctypes.c_void_p) for name in ("weight", "gain", "bias")),
+        ("batch", ctypes.c_int64),
+        *((name, ctypes.c_int) for name in ("height", "width", "stride", "op", "activation", "residual")),
+    ]
+
+
 LIBRARY = Path("build/libfwht_onnxruntime.so")
 TEXTS = (
     "version",
@@ -26,6 +39,7 @@ TEXTS = (
     "fwht_layer",
     "fwht_layer_gradients",
     "mf_depthwise_conv",
+    "fwht_bottleneck",
 )
 SETS = {"x86_64": ("avx512", "avx2", "baseline"), "aarch64": ("neon", "baseline")}
 
@@ -45,6 +59,7 @@ class CpuLibrary:
         gradients = ctypes.POINTER(FwhtLayerGradientsParams)
         self._library.fwht_native_fwht_layer_gradients.argtypes = [gradients, ctypes.c_int]
         self._library.fwht_native_mf_depthwise_conv.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int]
+        self._library.fwht_native_fwht_bottleneck.argtypes = [ctypes.POINTER(FwhtBottleneckParams), ctypes.c_int]
         if self.text("instruction_set") is None:
             raise Refused(self.text("refusal"))
 
@@ -68,6 +83,10 @@ class CpuLibrary:
     def run_mf_depthwise_conv(self, params: MfDepthwiseConvParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""
         _raise_refusal(self._library.fwht_native_mf_depthwise_conv(ctypes.byref(params), threads))
+
+    def run_fwht_bottleneck(self, params: FwhtBottleneckParams, threads: int = 1) -> None:
+        """One run; raises Refused where the library will not."""
+        _raise_refusal(self._library.fwht_native_fwht_bottleneck(ctypes.byref(params), threads))
 
     def fwht_layer(
         self,

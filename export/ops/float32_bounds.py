@@ -49,11 +49,31 @@ def fwht_layer_bounds(
 
     `forward_terms` is K + b, `backward_terms` K' + b'.
     """
+    exact = np.zeros(x.shape)
+    return fwht_layer_bounds_around(
+        exact, x, thresholds, scale, gain, bias, forward_terms, backward_terms, keep_dc, paths, soft
+    )
+
+
+def fwht_layer_bounds_around(
+    dx: np.ndarray,
+    x: np.ndarray,
+    thresholds: np.ndarray,
+    scale: np.ndarray,
+    gain: np.ndarray,
+    bias: np.ndarray,
+    forward_terms: int,
+    backward_terms: int,
+    keep_dc: int = 1,
+    paths: int = 1,
+    soft: int = 0,
+) -> np.ndarray:
+    """The same where x itself, another layer's output, may be off by dx: |du_k| is larger by |dx|_1 / sqrt(n)."""
     x, n = x.astype(np.float64), len(thresholds) // paths
     limits, factors = (values.astype(np.float64).reshape(paths, n, 1, 1) for values in (thresholds, scale))
     h = hadamard(n)[:, : x.shape[1]] / np.sqrt(n)
     u = np.einsum("kc,nchw->nkhw", h, x, optimize=True)
-    du = (forward_terms + 4) * U * np.abs(x).sum(axis=1, keepdims=True) / np.sqrt(n)
+    du = ((forward_terms + 4) * U * np.abs(x) + dx).sum(axis=1, keepdims=True) / np.sqrt(n)
     v, dv = np.zeros_like(u), np.zeros_like(u)
     for limit, factor in zip(limits, np.abs(factors)):
         size, distance = _thresholded(factor * np.abs(u), factor * du, limit, soft)

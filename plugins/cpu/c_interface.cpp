@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "../fwht_bottleneck/cpu_check.h"
+#include "../fwht_bottleneck/cpu_run.h"
 #include "../fwht_layer/check.h"
 #include "../mf_depthwise_conv/check.h"
 #include "instruction_sets.h"
@@ -88,6 +90,24 @@ std::string run_mf_depthwise_conv(const MfDepthwiseConvParams& p, int threads) {
     return done ? std::string() : kOutOfMemory;
 }
 
+bool is_layer_unscaled(const FwhtLayerParams& p) { return is_unscaled(p.scale, int64_t{p.paths} * p.n); }
+
+std::string run_fwht_bottleneck(const FwhtBottleneckParams& p, int threads) {
+    const KernelChoice& choice = chosen_kernels();
+    if (choice.kernels == nullptr) {
+        return choice.refusal;
+    }
+    const std::string wrong = check_fwht_bottleneck(p);
+    if (!wrong.empty() || p.batch == 0) {
+        return wrong;
+    }
+    FwhtBottleneckRun run(p, *choice.kernels, false, is_layer_unscaled(p.expand), is_layer_unscaled(p.project));
+    const bool done = run.get_memory() &&
+                      run_parts(run.parts(), static_cast<int64_t>(run.scratch_bytes()), threads,
+                                [&](int64_t part, void* scratch) { run.run_part(part, scratch); });
+    return done ? std::string() : kOutOfMemory;
+}
+
 }  // namespace
 }  // namespace fwht
 
@@ -116,4 +136,8 @@ void fwht_native_set_team(FwhtTeam* team) { fwht::set_team(team); }
 
 const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads) {
     return fwht::kept(fwht::run_mf_depthwise_conv(*params, threads));
+}
+
+const char* fwht_native_fwht_bottleneck(const fwht::FwhtBottleneckParams* params, int threads) {
+    return fwht::kept(fwht::run_fwht_bottleneck(*params, threads));
 }

@@ -1,6 +1,7 @@
 // The kernels of one instruction set. Each set is a translation unit of its own, compiled with its own flags.
 #pragma once
 
+#include "../fwht_bottleneck/cpu_plan.h"
 #include "../fwht_layer/cpu_gradients.h"
 #include "../fwht_layer/cpu_plan.h"
 #include "../mf_depthwise_conv/cpu_plan.h"
@@ -17,6 +18,10 @@ struct CpuKernels {
     // For training; `partial`: what this part sums up (cpu_gradients.h).
     void (*run_fwht_layer_gradients_part)(const FwhtLayerGradientsParams&, const FwhtLayerGradientsPlan&, int64_t part,
                                           void* scratch, float* partial);
+    // Item `item` of `items` that a step of a unit is cut into.
+    void (*run_fwht_bottleneck_step)(const FwhtBottleneckParams&, const FwhtBottleneckCpuPlan&,
+                                     const FwhtBottleneckUnit&, int step, int64_t item, int64_t items,
+                                     const FwhtBottleneckMemory&);
 };
 
 extern const CpuKernels kBaselineKernels;

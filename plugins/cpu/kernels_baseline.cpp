@@ -1,4 +1,5 @@
 #define FWHT_VECTOR "vector_baseline.h"
+#include "../fwht_bottleneck/cpu_kernel.h"
 #include "../fwht_layer/cpu_gradients_part.h"
 #include "../fwht_layer/cpu_part.h"
 #include "../mf_depthwise_conv/cpu_kernel.h"
@@ -7,6 +8,7 @@
 namespace fwht {
 
 const CpuKernels kBaselineKernels = {
-    "baseline", kLanes, kWideLanes, run_fwht_layer_part, run_mf_depthwise_conv_part, run_fwht_layer_gradients_part};
+    "baseline", kLanes, kWideLanes, run_fwht_layer_part, run_mf_depthwise_conv_part,
+    run_fwht_layer_gradients_part, run_fwht_bottleneck_step};
 
 }  // namespace fwht

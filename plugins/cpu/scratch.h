@@ -9,7 +9,7 @@ namespace fwht {
 // lost.
 void* thread_scratch(size_t bytes);
 
-// The same, other memory: of the thread that hands out the parts of a run, for what they sum up.
+// The same, other memory: of the thread that hands out the parts of a run, for what they sum up or share.
 void* thread_sums(size_t bytes);
 
 }  // namespace fwht

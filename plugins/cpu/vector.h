@@ -13,6 +13,8 @@
 //     load_quads(from, distance, v) four neighbouring pixels of kLanes channels that lie `distance` floats apart: pixel i
 //                                   of all of them to v[i], a lane each
 //     store_quads(to, distance, v)  the same way back; v is lost
+//     with_bits_of(value, mask)     value where the bits of the mask are ones, 0 where they are zeros
+//     even_lanes(a, b)              lanes 0, 2, 4 ... of a and then of b
 //     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
 //
 // Everything lies in namespaces without a name: each unit has its own, or the linker would keep one set's for all.

@@ -28,6 +28,11 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     const __m256i zero = _mm256_cmpeq_epi32(_mm256_castps_si256(size), _mm256_setzero_si256());
     return _mm256_andnot_ps(_mm256_castsi256_ps(zero), value);
 }
+FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) { return _mm256_and_ps(value, mask); }
+FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
+    const __m256d mixed = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(mixed, 0xd8));
+}
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm256_fnmadd_ps(b, one, a); }
 
 

@@ -50,6 +50,10 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     const IntVector mask = size != splat(0.0f);
     return reinterpret_cast<Vector>(mask & reinterpret_cast<IntVector>(value));
 }
+FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) {
+    return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(value) & reinterpret_cast<IntVector>(mask));
+}
+FWHT_INLINE Vector even_lanes(Vector a, Vector b) { return Vector{a[0], a[2], b[0], b[2]}; }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 
 

@@ -7,11 +7,29 @@
 namespace fwht {
 namespace {
 
+// Where the values of a run lie in layout NCHW: channel c of image i of X begins at x + i * x_image + c * x_channel, and
+// so on.
+struct CpuPlanes {
+    const float* x;
+    int64_t x_image;
+    int64_t x_channel;
+    const float* residual;  // lies as y does; null where there is none
+    float* y;
+    int64_t y_image;
+    int64_t y_channel;
+};
+
+CpuPlanes planes_of(const FwhtLayerParams& p) {
+    return CpuPlanes{floats(p.x), p.in_channels * p.pixels,  p.pixels, floats(p.residual),
+                     floats(p.y), p.out_channels * p.pixels, p.pixels};
+}
+
 // A tile that is gathered into rows beside the coefficients first; Y goes the same way back.
 class GatheredTile {
   public:
-    GatheredTile(const FwhtLayerParams& layer, int64_t first, int width, float* memory)
+    GatheredTile(const FwhtLayerParams& layer, const CpuPlanes& planes, int64_t first, int width, float* memory)
         : layer_(layer),
+          planes_(planes),
           pixels_(layer, first, width),
           x_(memory),
           y_(x_ + int64_t{layer.in_channels} * width),
@@ -19,19 +37,22 @@ class GatheredTile {
 
     const float* x() const { return x_; }
     float* y() const { return y_; }
-    const float* residual() const { return layer_.residual == nullptr ? nullptr : residual_; }
+    const float* residual() const { return planes_.residual == nullptr ? nullptr : residual_; }
 
     void gather() const {
-        pixels_.gather(floats(layer_.x), layer_.in_channels, x_);
-        if (layer_.residual != nullptr) {
-            pixels_.gather(floats(layer_.residual), layer_.out_channels, residual_);
+        pixels_.gather(planes_.x, layer_.in_channels, planes_.x_image, planes_.x_channel, x_);
+        if (planes_.residual != nullptr) {
+            pixels_.gather(planes_.residual, layer_.out_channels, planes_.y_image, planes_.y_channel, residual_);
         }
     }
 
-    void scatter() const { pixels_.scatter(y_, layer_.out_channels, floats(layer_.y)); }
+    void scatter() const { 
+        pixels_.scatter(y_, layer_.out_channels, planes_.y, planes_.y_image, planes_.y_channel);
+    }
 
   private:
     const FwhtLayerParams& layer_;
+    const CpuPlanes& planes_;
     const TilePixels pixels_;
     float* const x_;
     float* const y_;
@@ -52,26 +73,26 @@ bool is_streamed(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan) {
            reinterpret_cast<uintptr_t>(p.y) % kLine == 0;
 }
 
-void run_fwht_layer_part(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan, int64_t part, void* scratch) {
+// The tiles from `begin` on, below `end`.
+void run_tiles(const FwhtLayerParams& p, const CpuPlanes& planes, const FwhtLayerCpuPlan& plan, int64_t begin,
+               int64_t end, void* scratch, bool streamed) {
     const auto run = plan.wide != 0 ? large_tile_of<CpuTransform, kWideLanes>(p.n) : tile_of<CpuTransform>(p.n);
     const Bend bend = bend_of(p, plan);
-    const bool streamed = is_streamed(p, plan);
     float* const rows = static_cast<float*>(scratch);
     float* const beside = rows + int64_t{p.n} * plan.width + kMostBlocks * kBlockGap;
     const float normalisation = 1.0f / __builtin_sqrtf(static_cast<float>(p.n));
-    const int64_t last = (part + 1) * plan.tiles / plan.parts;
-    for (int64_t tile = part * plan.tiles / plan.parts; tile < last; ++tile) {
+    for (int64_t tile = begin; tile < end; ++tile) {
         const int64_t first = tile * plan.width;
         const int64_t image = first / p.pixels;
         const int64_t pixel = first % p.pixels;
         if (p.layout == kNCHW && pixel + plan.width <= p.pixels) {
-            const int64_t y = image * p.out_channels * p.pixels + pixel;
-            run({p, floats(p.x) + image * p.in_channels * p.pixels + pixel, p.pixels,
-                 p.residual == nullptr ? nullptr : floats(p.residual) + y, floats(p.y) + y, p.pixels, rows,
+            const int64_t y = image * planes.y_image + pixel;
+            run({p, planes.x + image * planes.x_image + pixel, planes.x_channel,
+                 planes.residual == nullptr ? nullptr : planes.residual + y, planes.y + y, planes.y_channel, rows,
                  normalisation, streamed},
                 bend);
         } else {
-            const GatheredTile gathered(p, first, plan.width, beside);
+            const GatheredTile gathered(p, planes, first, plan.width, beside);
             gathered.gather();
             run({p, gathered.x(), plan.width, gathered.residual(), gathered.y(), plan.width, rows, normalisation,
                  false},
@@ -82,6 +103,11 @@ void run_fwht_layer_part(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan,
     if (streamed) {
         finish_streams();
     }
+}
+
+void run_fwht_layer_part(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan, int64_t part, void* scratch) {
+    run_tiles(p, planes_of(p), plan, part * plan.tiles / plan.parts, (part + 1) * plan.tiles / plan.parts, scratch,
+              is_streamed(p, plan));
 }
 
 }  // namespace

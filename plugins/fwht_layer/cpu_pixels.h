@@ -34,7 +34,12 @@ class TilePixels {
 
     // Channel c of pixel i to rows[c * width + i].
     void gather(const float* tensor, int channels, float* rows) const {
-        for_each_piece(channels, [&](ptrdiff_t place, ptrdiff_t channel, ptrdiff_t pixel, int at, int count) {
+        gather(tensor, channels, channels * pixels_, pixels_, rows);
+    }
+
+    // The same where image i begins at i * image_stride and its channel c at c * channel_stride in layout NCHW.
+    void gather(const float* tensor, int channels, int64_t image_stride, int64_t channel_stride, float* rows) const {
+        for_each_piece(channels, image_stride, channel_stride, [&](ptrdiff_t place, ptrdiff_t channel, ptrdiff_t pixel, int at, int count) {
             if (nhwc_ && count == kLanes) {  // a number of pixels that is known when this is compiled
                 copy_pixels(tensor + place, 1, pixel, rows + at, width_, 1, channels, kLanes);
             } else {
@@ -50,7 +55,11 @@ class TilePixels {
 
     // The way back.
     void scatter(const float* rows, int channels, float* tensor) const {
-        for_each_piece(channels, [&](ptrdiff_t place, ptrdiff_t channel, ptrdiff_t pixel, int at, int count) {
+        scatter(rows, channels, tensor, channels * pixels_, pixels_);
+    }
+
+    void scatter(const float* rows, int channels, float* tensor, int64_t image_stride, int64_t channel_stride) const {
+        for_each_piece(channels, image_stride, channel_stride, [&](ptrdiff_t place, ptrdiff_t channel, ptrdiff_t pixel, int at, int count) {
             if (nhwc_ && count == kLanes) {
                 copy_pixels(rows + at, width_, 1, tensor + place, 1, pixel, channels, kLanes);
             } else {
@@ -65,7 +74,7 @@ class TilePixels {
     // Pixels that lie evenly: where the first one is, from channel to channel, from pixel to pixel, its place in the
     // tile, how many.
     template <typename Body>
-    FWHT_INLINE void for_each_piece(int channels, Body body) const {
+    FWHT_INLINE void for_each_piece(int channels, int64_t image_stride, int64_t channel_stride, Body body) const {
         if (nhwc_) {
             body(first_ * channels, 1, channels, 0, count_);
             return;
@@ -74,7 +83,7 @@ class TilePixels {
             const int64_t image = (first_ + at) / pixels_;
             const int64_t pixel = (first_ + at) % pixels_;
             const int count = left_of(pixels_ - pixel, count_ - at);
-            body(image * channels * pixels_ + pixel, pixels_, 1, at, count);
+            body(image * image_stride + pixel, channel_stride, 1, at, count);
             at += count;
         }
     }

@@ -68,7 +68,7 @@ const char* name_of(const CustomOp* op) { return definition_of(op).op.name; }
 // With another provider the nodes would run on the CPU all the same, with copies around each.
 const char* cpu_provider(const CustomOp*) { return "CPUExecutionProvider"; }
 size_t inputs_of(const CustomOp* op) { return static_cast<size_t>(definition_of(op).op.input_count); }
-size_t one_output(const CustomOp*) { return 1; }
+size_t outputs_of(const CustomOp* op) { return definition_of(op).outputs; }
 int float_tensor(const CustomOp*, size_t) { return kFloat; }
 int zero(const CustomOp*, size_t) { return 0; }
 int first_version(const CustomOp*) { return 1; }
@@ -83,7 +83,7 @@ RegisteredOp::RegisteredOp(const OpDefinition& its_definition, Api its_api)
     provider = cpu_provider;
     input_type = output_type = float_tensor;
     input_count = inputs_of;
-    output_count = one_output;
+    output_count = outputs_of;
     destroy = destroy_node;
     input_characteristic = output_characteristic = input_memory = zero;
     create_v2 = create_node;

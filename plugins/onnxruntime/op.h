@@ -24,7 +24,7 @@ class ShapeInference {
 
     // Empty where the rank is not known.
     Shape input(size_t index) const;
-    // `fallback` where the attribute is missing or of another type.
+    // A list of integers, or a single one; `fallback` where the attribute is missing or of another type.
     Shape integers(const char* name, const Shape& fallback) const;
     // The output has the names of the first input's sizes where the size is not known.
     void set_output(const Shape& shape) const;
@@ -38,6 +38,7 @@ struct OpDefinition {
     const Op& op;
     std::unique_ptr<Kernel> (*make)(const Values& attributes, const Constants& constants);
     void (*infer)(const ShapeInference& shapes);
+    size_t outputs = 1;
 };
 
 struct RegisteredOp : CustomOp {
@@ -49,6 +50,8 @@ struct RegisteredOp : CustomOp {
 extern const OpDefinition kFwhtLayerOp;
 extern const OpDefinition kFwhtLayerAddOp;
 extern const OpDefinition kMfDepthwiseConvOp;
+extern const OpDefinition kFwhtBottleneckOp;
+extern const OpDefinition kFwhtBottleneckTimedOp;
 
 }  // namespace ort
 }  // namespace fwht

@@ -152,9 +152,8 @@ class Api {
         return at<Status*, const ShapeContext*, const char*, const OpAttribute**>(269)(context, name, attribute);
     }
     Status* read_integers(const OpAttribute* attribute, int64_t* values, size_t room, size_t* bytes) const {
-        constexpr int kIntegers = 2;
-        return at<Status*, const OpAttribute*, int, void*, size_t, size_t*>(272)(attribute, kIntegers, values, room,
-                                                                                 bytes);
+        const int type = room == sizeof(int64_t) ? 1 : 2;  // an integer or a list of integers
+        return at<Status*, const OpAttribute*, int, void*, size_t, size_t*>(272)(attribute, type, values, room, bytes);
     }
     Status* set_output_shape(const ShapeContext* context, size_t index, const TensorInfo* info) const {
         return at<Status*, const ShapeContext*, size_t, const TensorInfo*>(270)(context, index, info);

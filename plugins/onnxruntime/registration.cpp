@@ -27,7 +27,11 @@ struct Domain {
     Domain(const ApiTable* its_table, Api its_api)
         : table(its_table),
           api(its_api),
-          ops{{kFwhtLayerOp, its_api}, {kFwhtLayerAddOp, its_api}, {kMfDepthwiseConvOp, its_api}} {}
+          ops{{kFwhtLayerOp, its_api},
+              {kFwhtLayerAddOp, its_api},
+              {kMfDepthwiseConvOp, its_api},
+              {kFwhtBottleneckOp, its_api},
+              {kFwhtBottleneckTimedOp, its_api}} {}
 
     Status* make() {
         Status* status = api.create_domain("fwht", &domain);
@@ -41,7 +45,7 @@ struct Domain {
 
     const ApiTable* const table;
     const Api api;
-    const RegisteredOp ops[3];
+    const RegisteredOp ops[5];
     OpDomain* domain = nullptr;
 };
 

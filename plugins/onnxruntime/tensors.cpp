@@ -122,9 +122,9 @@ Tensor Call::input(size_t index, const char* name, size_t rank) const {
     return Tensor{name, shape, static_cast<const float*>(data)};
 }
 
-float* Call::output(const Shape& shape) const {
+float* Call::output(const Shape& shape, size_t index) const {
     Value* value = nullptr;
-    check(api_.output(context_, 0, shape.data(), shape.size(), &value));
+    check(api_.output(context_, index, shape.data(), shape.size(), &value));
     void* data = nullptr;
     check(api_.tensor_data(value, &data));
     return static_cast<float*>(data);

@@ -63,7 +63,7 @@ class Call {
 
     // Throws std::invalid_argument where it has another rank than `rank`, 4 at most.
     Tensor input(size_t index, const char* name, size_t rank) const;
-    float* output(const Shape& shape) const;
+    float* output(const Shape& shape, size_t index = 0) const;
 
     // run(part, scratch) for each part below `parts`, on the session's threads; scratch is `bytes` bytes of the
     // thread's own, on an address divisible by 64. Throws std::bad_alloc where memory for that is out; some parts are

@@ -22,7 +22,7 @@ struct Attribute {
     int choice_count;
 };
 
-enum : int { kMaxInputs = 6, kNone = -1 };
+enum : int { kMaxInputs = 12, kNone = -1 };
 
 // An op in one of its versions: a later one has more attributes, which follow those of the earlier ones.
 struct Op {

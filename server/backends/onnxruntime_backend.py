@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
@@ -18,6 +19,9 @@ from ..profiling.report import Conditions, LayerReport
 from .backend import noop
 from .native_kernels import FUNCTION_BODY, NativeKernels, choose_kernels, has_native_ops, read_mode, warn_once
 
+if TYPE_CHECKING:
+    from .bottlenecks import FusedModel
+
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -27,13 +31,16 @@ class OnnxRuntimeBackend:
     provider: "cpu", "cuda", or "auto" (CUDA where it works). Where "cuda" was asked for and the session runs on the
     CPU, it still answers, but `problem` says so. threads: cores a run may use, 0 means every physical core, which is
     best for one request at a time; with several at once, or other work on the machine, 1 answers more of them. native:
-    see native_kernels.py. Raises StartupError where the file cannot be loaded.
+    see native_kernels.py; fused: whether bottlenecks are run as one op where native kernels are used (bottlenecks.py).
+    Raises StartupError where the file cannot be loaded.
     """
 
     name = "onnxruntime"
     precision = "fp32"
 
-    def __init__(self, path: Path, provider: str = "cpu", threads: int = 0, native: Optional[str] = None) -> None:
+    def __init__(
+        self, path: Path, provider: str = "cpu", threads: int = 0, native: Optional[str] = None, fused: bool = True
+    ) -> None:
         if provider not in ("auto", *PROVIDERS):
             raise StartupError(f"provider is {provider!r}: choose cpu, cuda or auto")
         self.path = path
@@ -43,6 +50,7 @@ class OnnxRuntimeBackend:
         self._providers = _wanted_providers(provider)
         self._stamp = _stamp(path)
         self._native: Optional[NativeKernels] = None
+        self._fused = fused
         self._session = self._open(native or read_mode())
         self.provider = "cuda" if PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         self.problem = _fallback() if provider == "cuda" and self.provider == "cpu" else None
@@ -82,7 +90,10 @@ class OnnxRuntimeBackend:
             conditions = self._conditions(batch)
             before = board.read_board_state()
             latency_ms = profiler.measure_latency_ms(self._session, feed, runs)
-            measured = profiler.run_profiled(self._new_session, self._options(), self.path, feed, len(latency_ms))
+            fused = self._fuse(timed=True)
+            bottlenecks = fused.bottlenecks if fused else {}
+            session = partial(self._new_session, fused=fused)
+            measured = profiler.run_profiled(session, self._options(), self.path, feed, len(latency_ms), bottlenecks)
             conditions.update(describe_board_states(before, board.read_board_state(), on_gpu=self.provider == "cuda"))
         return build_report(*measured, latency_ms, conditions)
 
@@ -129,6 +140,13 @@ class OnnxRuntimeBackend:
         self._has_ops = has_native_ops(self.path.read_bytes())
         if self._has_ops and self._providers == [PROVIDERS["cpu"]]:
             self._native = choose_kernels(native, onnxruntime.__version__)
+        fused = self._fuse()
+        if fused:
+            try:
+                return self._new_session(self._options(), fused)
+            except Exception as error:  # what is not fused may still run
+                warn_once(f"the bottlenecks cannot be fused ({error}): their layers run one after the other")
+                self._fused = False
         try:
             return self._new_session(self._options())
         except Exception as error:
@@ -138,10 +156,24 @@ class OnnxRuntimeBackend:
             self._native = None
             return self._new_session(self._options())
 
-    def _new_session(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-        _check_readable(self.path)
+    def _fuse(self, timed: bool = False) -> Optional[FusedModel]:
+        """The model with its bottlenecks as one op each; None where there are none, or no kernels for that op."""
+        if not self._fused or self._native is None:
+            return None
         try:
-            return onnxruntime.InferenceSession(str(self.path), options, providers=self._providers)
+            from .bottlenecks import fuse_bottlenecks  # imports onnx, which is not needed where nothing is fused
+        except ImportError as error:
+            warn_once(f"the bottlenecks are not fused, which needs the package onnx ({error})")
+            return None
+        return fuse_bottlenecks(self.path, timed)
+
+    def _new_session(
+        self, options: onnxruntime.SessionOptions, fused: Optional[FusedModel] = None
+    ) -> onnxruntime.InferenceSession:
+        _check_readable(self.path)
+        source = fused.content if fused else str(self.path)
+        try:
+            return onnxruntime.InferenceSession(source, options, providers=self._providers)
         except Exception as error:  # ONNX Runtime has a class per kind of failure, with no common base but Exception
             raise StartupError(_cure(self.path, str(error))) from error
 

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import onnx
@@ -15,6 +15,8 @@ import onnxruntime
 from ..files import open_scratch_folder
 from ..profiling.attribution import attribute_nodes
 from ..profiling.build_report import ReportLayer
+from .bottleneck_pattern import Bottleneck
+from .bottlenecks import split_fused_times
 from .onnxruntime_trace import read_kernel_times
 
 WARM_UP = 5
@@ -40,10 +42,12 @@ def run_profiled(
     path: Path,
     feed: Feed,
     runs: int,
+    bottlenecks: Mapping[str, Bottleneck],
 ) -> Tuple[List[ReportLayer], np.ndarray, np.ndarray]:
     """Run a session of its own with the profiler on.
 
-    new_session makes it from `options`, which this function completes; path: the ONNX file. Returns the layer of each
+    new_session makes it from `options`, which this function completes; path: the ONNX file; bottlenecks: the session's
+    fused nodes, for each of which an output behind the model's is the seconds of its layers. Returns the layer of each
     kernel (K,), milliseconds per run and kernel (runs, K) and per whole run (runs,). The trace and the optimised graph
     are written to a temporary folder that is always removed.
     """
@@ -52,12 +56,15 @@ def run_profiled(
         options.profile_file_prefix = str(Path(folder, "trace"))
         options.optimized_model_filepath = str(Path(folder, "optimised.onnx"))
         session = new_session(options)
-        for _ in range(WARM_UP + runs):
-            session.run(None, feed)
+        answers = [session.run(None, feed) for _ in range(WARM_UP + runs)][WARM_UP:]
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         optimised = onnx.load(options.optimized_model_filepath).graph
     kernel_ms, profiled_ms = read_kernel_times(events, optimised.node, skip=WARM_UP)
-    layers = attribute_nodes(onnx.load(str(path)).graph, optimised)
+    exported = onnx.load(str(path)).graph
+    if bottlenecks:
+        seconds = np.array([each[len(exported.output) :] for each in answers])  # (runs, bottlenecks, layers)
+        kernel_ms = split_fused_times(optimised, kernel_ms, bottlenecks, seconds)
+    layers = attribute_nodes(exported, optimised)
     unknown = ReportLayer("kernels that the optimised graph does not have", "unknown", [])
     if kernel_ms[:, -1].any():
         return [*layers, unknown], kernel_ms, profiled_ms

@@ -95,6 +95,13 @@ def make_node_model(op: str, shapes: Mapping[str, list[Any] | None], attributes:
 
 
 MF_SHAPES = {"X": [2, 5, 6, 6], "W": [5, 1, 3, 3], "gain": [5], "bias": [5]}
+BOTTLENECK = {"hidden_channels": 6, "out_channels": 7}
+BOTTLENECK_SHAPES = {
+    "X": [2, 5, 3, 4],
+    **{f"expand_{name}": [size] for name, size in (("thresholds", 8), ("scale", 8), ("gain", 6), ("bias", 6))},
+    **{"W": [6, 1, 3, 3], "gain": [6], "bias": [6]},
+    **{f"project_{name}": [size] for name, size in (("thresholds", 8), ("scale", 8), ("gain", 7), ("bias", 7))},
+}
 FWHT_SHAPES = {"X": [2, 5, 3, 4], "thresholds": [8], "scale": [8], "gain": [7], "bias": [7]}
 
 
@@ -171,7 +178,7 @@ def wrong_values(term: dict[str, Any]) -> list[Any]:
     ("op", "name", "value"),
     [
         (op, term["name"], value)
-        for op in ("fwht_layer", "mf_depthwise_conv")
+        for op in ("fwht_layer", "mf_depthwise_conv", "fwht_bottleneck")
         for term in read_contract(op)["attributes"]
         for value in wrong_values(term)
     ],
@@ -180,6 +187,7 @@ def test_attributes_outside_the_contract_are_refused_when_the_model_is_opened(op
     shapes, attributes = {
         "fwht_layer": (FWHT_SHAPES, {"out_channels": 7}),
         "mf_depthwise_conv": (MF_SHAPES, {"group": 5}),
+        "fwht_bottleneck": (BOTTLENECK_SHAPES, BOTTLENECK),
     }[op]
     op_type = read_contract(op)["name"]
     with pytest.raises(Exception, match=f"{op_type}: attribute {name} "):
@@ -208,6 +216,35 @@ def test_wrong_shapes_of_the_depthwise_convolution(
     with pytest.raises(Exception, match="MFDepthwiseConv: ") as refusal:
         run_node("MFDepthwiseConv", {**MF_SHAPES, **shapes}, {"group": 5, **attributes})
     assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "attributes", "words"),
+    [
+        ({"X": [2, 5, 3]}, {}, "X has 3 dimensions, it must have 4"),
+        ({"X": [2, 9, 3, 4]}, {}, "expand: FWHTLayer: X must have from 1 to n channels"),
+        ({"X": [2, 5, 0, 4]}, {}, "H and W must be at least 1"),
+        ({"W": [6, 1, 5, 5]}, {}, "dimension 2 of W is 5, it must be 3"),
+        ({"W": [7, 1, 3, 3]}, {}, "dimension 0 of W is 7, it must be 6, hidden_channels"),
+        ({"gain": [7]}, {}, "dimension 0 of gain is 7, it must be 6"),
+        ({"project_scale": [7]}, {}, "dimension 0 of project_scale is 7, it must be 8"),
+        ({"project_bias": [6]}, {}, "dimension 0 of project_bias is 6, it must be 7"),
+        ({"expand_thresholds": [0], "expand_scale": [0]}, {}, "power of two"),
+        ({}, {"expand_paths": 3}, "8 values of expand_thresholds; it must be the same number for each of 3 paths"),
+        ({}, {"residual": 1}, "a residual needs stride 1 and as many channels of output as of X"),
+    ],
+)
+def test_wrong_shapes_of_a_bottleneck(shapes: dict[str, list[int]], attributes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Exception, match="FWHTBottleneck: ") as refusal:
+        run_node("FWHTBottleneck", {**BOTTLENECK_SHAPES, **shapes}, {**BOTTLENECK, **attributes})
+    assert words in str(refusal.value)
+
+
+def test_a_bottleneck_of_nothing_gives_nothing_and_its_shape_is_inferred() -> None:
+    attributes = {**BOTTLENECK, "stride": 2}
+    assert run_node("FWHTBottleneck", {**BOTTLENECK_SHAPES, "X": [0, 5, 3, 4]}, attributes).shape == (0, 7, 2, 2)
+    session = make_session(make_node_model("FWHTBottleneck", {**BOTTLENECK_SHAPES, "X": ["N", 5, 3, 4]}, attributes))
+    assert session.get_outputs()[0].shape == ["N", 7, 2, 2]
 
 
 def test_the_depthwise_convolution_runs_with_all_its_attributes() -> None:

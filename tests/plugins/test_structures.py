@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.cpu_library import FwhtBottleneckParams
 from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams, MfDepthwiseConvParams
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
@@ -16,6 +17,7 @@ HEADERS = {
     FwhtLayerParams: "fwht_layer/params.h",
     FwhtLayerGradientsParams: "fwht_layer/cpu_gradients.h",
     MfDepthwiseConvParams: "mf_depthwise_conv/params.h",
+    FwhtBottleneckParams: "fwht_bottleneck/params.h",
 }
 
 

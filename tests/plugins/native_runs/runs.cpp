@@ -131,6 +131,44 @@ bool run_convolution(int batch, int size, int kernel_size, int stride, int op) {
     return said("MFDepthwiseConv", fwht_native_mf_depthwise_conv(&p, 2));
 }
 
+struct Bottleneck {
+    int batch, in_channels, hidden, out_channels, n, size, stride, op, residual;
+};
+
+bool run_bottleneck(const Bottleneck& a) {
+    const int out_size = (a.size - 1) / a.stride + 1;
+    const std::vector<float> x = pattern(int64_t{a.batch} * a.in_channels * a.size * a.size);
+    const std::vector<float> weights = pattern(a.n);
+    const std::vector<float> filter = pattern(int64_t{a.hidden} * 9);
+    std::vector<float> y(static_cast<size_t>(a.batch) * a.out_channels * out_size * out_size);
+    std::vector<float> again(y);
+    fwht::FwhtBottleneckParams p{};
+    p.expand.thresholds = p.expand.scale = p.expand.gain = p.expand.bias = weights.data();
+    p.expand.n = a.n;
+    p.expand.pool = p.expand.keep_dc = p.expand.paths = 1;
+    p.project = p.expand;
+    p.expand.x = x.data();
+    p.expand.activation = 6;
+    p.expand.in_channels = a.in_channels;
+    p.expand.out_channels = p.project.in_channels = a.hidden;
+    p.project.out_channels = a.out_channels;
+    p.project.y = y.data();
+    p.weight = filter.data();
+    p.gain = p.bias = weights.data();
+    p.batch = a.batch;
+    p.height = p.width = a.size;
+    p.stride = a.stride;
+    p.op = a.op;
+    p.residual = a.residual;
+    bool wrong = said("FWHTBottleneck", fwht_native_fwht_bottleneck(&p, 1));
+    p.project.y = again.data();
+    wrong |= said("FWHTBottleneck", fwht_native_fwht_bottleneck(&p, 3));
+    if (std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) != 0) {
+        wrong = !said("FWHTBottleneck", "three threads give other bits than one");
+    }
+    return wrong;
+}
+
 }  // namespace
 
 int main() {
@@ -152,9 +190,15 @@ int main() {
             wrong |= run_convolution(2, 1, kernel_size, 1, op) || run_convolution(1, 75, kernel_size, 2, op);
         }
     }
+    const Bottleneck bottlenecks[] = {{1, 1, 1, 1, 2, 1, 1, 0, 1},       {2, 16, 96, 16, 128, 4, 1, 0, 1},
+                                      {9, 7, 33, 12, 64, 5, 2, 1, 0},    {5, 8, 48, 8, 64, 7, 1, 3, 1},
+                                      {1, 20, 120, 30, 128, 60, 2, 0, 0}, {2, 3, 100, 3, 128, 55, 1, 2, 1}};
+    for (const Bottleneck& bottleneck : bottlenecks) {
+        wrong |= run_bottleneck(bottleneck);
+    }
     std::vector<std::thread> users;  // several sessions at once
     for (int i = 0; i < 3; ++i) {
-        users.emplace_back([&layers] { run_layer(layers[2]); });
+        users.emplace_back([&] { run_layer(layers[2]) || run_bottleneck(bottlenecks[1]); });
     }
     for (std::thread& user : users) {
         user.join();
