@@ -17,6 +17,7 @@ from benchmarks.pages import (
     accuracy_tables,
     cpu_tables,
     hybrid_tables,
+    layer_lines,
     load_tables,
     noise_table,
     rival_table,
@@ -36,6 +37,7 @@ PARTS = {
     **accuracy_tables.PARTS,
     **cpu_tables.PARTS,
     **hybrid_tables.PARTS,
+    **layer_lines.PARTS,
     **speed_tables.PARTS,
     **rival_table.PARTS,
     **load_tables.PARTS,
@@ -55,7 +57,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
     "docs/training.md": ("training_kernels",),
-    "docs/layers.md": ("layer_noise",),
+    "docs/layers.md": ("layer_noise", "layer_diff"),
 }
 
 
