@@ -42,6 +42,22 @@ look_at_system() {
   fi
 }
 
+# the nodes that CUDA opens, and whether whoever runs this may use them: containers and the service get groups of their own
+look_at_gpu() {
+  [ -n "$version" ] || has_nvidia_driver || return
+  kind=${platform:-gpu}
+  closed=$(gpu_nodes "$kind" gpu open | while read -r node; do may_use "$node" || stat -L -c '%G %n' "$node"; done)
+  if [ -z "$(gpu_nodes "$kind" gpu)" ]; then
+    bad GPU "there is none of $(gpu_patterns "$kind" gpu | tr '\n' ' ')" "in a container: $here/run_options.sh, run outside of it, prints the
+                              options; else the driver is not loaded: reboot, and look into dmesg"
+  elif [ -n "$closed" ]; then
+    advise GPU "you may not use $(echo "$closed" | cut -d ' ' -f 2- | tr '\n' ' ')" "to serve without a container or service: sudo usermod -aG
+                        $(echo "$closed" | cut -d ' ' -f 1 | sort -u | tr '\n' ',' | sed 's/,$//') \$USER, and log in again"
+  else
+    ok GPU "$(gpu_nodes "$kind" gpu open | grep -c .) device nodes, of groups $(gpu_groups "$kind" | tr '\n' ' ')"
+  fi
+}
+
 look_at_cuda() {
   for nvcc in "$ROOT/usr/local/cuda/bin/nvcc" "$ROOT"/usr/local/cuda-*/bin/nvcc; do
     [ -x "$nvcc" ] && break
@@ -206,6 +222,7 @@ look_at_port() {
 }
 
 look_at_system
+look_at_gpu
 look_at_cuda
 look_at_tensorrt
 look_at_docker

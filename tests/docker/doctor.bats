@@ -171,6 +171,26 @@ fastest() { # BOARD MODE NAME
   fastest thor 0 MAXN
 }
 
+@test "no GPU" {
+  good_nano
+  rm "$FWHT_ROOT/dev/nvhost-gpu"
+  examine
+  wrong GPU "there is none of /dev/nvhost-gpu" "run_options.sh"
+}
+
+@test "a node of the GPU that one may not use, and its group" {
+  jetson 36 4.3 5.15.148-tegra
+  file /dev/dri/renderD128 ""
+  # root may use every node: the shell's own test is asked as a stranger's would be
+  program stat 'for node; do :; done
+case "$*" in *%G*) echo "render $node" ;; *) exec /usr/bin/stat "$@" ;; esac'
+  cp "$DOCKER"/*.sh "$DOCKER/gpu_nodes.txt" "$BATS_TEST_TMPDIR/"
+  sed -i 's/^may_use() {/may_use() { case $1 in *renderD*) return 1 ;; esac/' "$BATS_TEST_TMPDIR/board_facts.sh"
+  run "$BATS_TEST_TMPDIR/doctor.sh"
+  grep -q "^note *GPU *you may not use $FWHT_ROOT/dev/dri/renderD128" <<<"$output" || { echo "$output"; false; }
+  said 'usermod -aG' 'render $USER'
+}
+
 @test "power modes without names" {
   good_nano
   rm "$FWHT_ROOT/etc/nvpmodel.conf"

@@ -59,6 +59,48 @@ install() { run "$DOCKER/install.sh" "$@"; [ "$status" = 0 ] || { echo "$output"
   [ ! -e "$SETTINGS" ]
 }
 
+# An interpreter that makes virtual environments which only say what they are told; $TENSORRT=0: it has TensorRT.
+saying_python() {
+  real=$PYTHON
+  unset PYTHON
+  export REAL=$real LOG=$BATS_TEST_TMPDIR/log
+  # no build is here, or the one of this checkout is put aside by the caller
+  program python3 'case "$*" in
+  *find_spec*) exit "${TENSORRT:-1}" ;;
+  *"-m venv"*)
+    for folder; do :; done
+    mkdir -p "$folder/bin"
+    printf "#!/bin/sh\necho \"%s\" >>\"%s\"\ncase \"\$*\" in *\"-m pip\"*) exit 0 ;; *pip.__version__*) exit 1 ;; esac\nexec %s \"\$@\"\n" "\$*" "$LOG" "$REAL" >"$folder/bin/python"
+    chmod +x "$folder/bin/python"
+    ;;
+  *) exec "$REAL" "$@" ;;
+esac'
+}
+
+@test "an old pip is renewed before anything is installed" {
+  saying_python
+  install
+  grep -n 'pip install' "$LOG" >"$BATS_TEST_TMPDIR/pip"
+  sed -n 1p "$BATS_TEST_TMPDIR/pip" | grep -q 'pip>=23,<25.1' || { cat "$LOG"; false; }
+  sed -n 2p "$BATS_TEST_TMPDIR/pip" | grep -q -- '-c constraints.txt .\[cpu\]' || { cat "$LOG"; false; }
+}
+
+@test "a board with TensorRT and the plugin gets no ONNX Runtime" {
+  saying_python
+  export TENSORRT=0
+  copy=$BATS_TEST_TMPDIR/checkout
+  mkdir "$copy"
+  (cd "$REPOSITORY" && cp -R docker server export models plugins pyproject.toml constraints.txt LICENSE THIRD_PARTY_NOTICES.md "$copy/")
+  mkdir -p "$copy/tests/data" "$copy/build"
+  cp "$REPOSITORY"/tests/data/*.golden.npz "$copy/tests/data/"
+  touch "$copy/build/libfwht_plugin.so" "$copy/build/libfwht_plugin.json"
+  run "$copy/docker/install.sh"
+  [ "$status" = 0 ] || { echo "$output"; false; }
+  grep -q -- '-c constraints.txt .\[tensorrt\]' "$LOG" || { cat "$LOG"; false; }
+  grep -q 'pip install .*pycuda' "$LOG"
+  ! grep -q '\[cpu\]' "$LOG"
+}
+
 @test "a Nano's processor" {
   nano
   install

@@ -14,6 +14,7 @@ import pytest
 
 from server.backends import gpu_nodes
 from tests.docker.made_up_board import RELEASES, MadeUpBoard, lay_out, write_program
+from tests.docker.test_service import MOST_EXPOSURE
 from tests.docker.tools import DOCKER, ROOT, passes, run, tool, versions
 
 PAGES = ("README.md", "docs/containers.md", "docs/jetson_nano.md")
@@ -84,11 +85,15 @@ def test_overlays_have_a_place_for_the_groups_that_differ() -> None:
 def test_the_unit(board: MadeUpBoard, tmp_path: Path) -> None:
     """Each node that CUDA opens is allowed by its path, or by its class in /proc/devices, as systemd matches them."""
     passes("docker/install.sh", **board.variables, DESTDIR=str(tmp_path / "to"), PYTHON=sys.executable)
-    unit = (tmp_path / "to/etc/systemd/system/fwht-classifier.service").read_text()
+    path = tmp_path / "to/etc/systemd/system/fwht-classifier.service"
+    unit = path.read_text()
     allowed = re.findall(r"^DeviceAllow=(\S+) rw$", unit, re.MULTILINE)
     for node in board.nodes:
         by_class = any(fnmatchcase(f"char-{node.device}", line) for line in allowed if line.startswith("char-"))
         assert not node.opened or node.path in allowed or by_class, node
+    said = passes(tool("systemd-analyze"), "security", "--no-pager", "--offline=true", str(path))
+    level = re.search(r"Overall exposure level[^:]*: ([0-9.]+)", said)
+    assert level and float(level[1]) <= MOST_EXPOSURE, said
     groups = re.findall(r"^SupplementaryGroups=(.*)$", unit, re.MULTILINE)
     names = {node.group for node in board.nodes if node.gid in board.groups}
     assert set(groups[0].split()) == (names or {"video"}) and len(groups) == 1
