@@ -4,7 +4,8 @@
 #     DATA=cifar10_q75.bin benchmarks/train_on_gpu.sh [tests] [speed] [train]       default: all, in this order
 #
 #   DATA             what to train on (docs/data_formats.md); needed
-#   PYTHON           interpreter with torch for CUDA, numpy, pillow, onnxruntime, safetensors, tqdm, pytest   (python3)
+#   PYTHON           interpreter with torch for CUDA, numpy, pillow, onnxruntime, safetensors, tqdm, pytest, and
+#                    for reports matplotlib and scikit-learn   (python3)
 #   OUT              folder for logs, figures and the pack of this session   (build/gpu)
 #   BUILD            folder of the trainings   (build/gpu-models)
 #   TRAIN_SECONDS    how long `train` may take   (480)

@@ -12,6 +12,7 @@ from . import __version__
 from .commands.read_settings import add_flags, read_settings
 from .commands.show_settings import format_settings
 from .errors import StartupError
+from .standard_output import run_command
 
 EPILOG = """Every flag is also an environment variable: --max-pixels is FWHT_MAX_PIXELS; the flag goes first.
 The other commands: `python -m server classify --help`, labels of image files without a server,
@@ -61,4 +62,4 @@ def serve_command(arguments: List[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -18,6 +18,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "server.errors": "every error that is answered",
         "server.stage_times": "the times of a request's stages",
         "server.numbers": "numbers that people write",
+        "server.standard_output": "standard output, which somebody may stop reading",
     },
     {"server.settings": "the table of settings", "server.files": "writing files"},
     {"server.profiling": "the layer report, and the machine it was measured on"},

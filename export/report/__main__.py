@@ -3,5 +3,6 @@
 import sys
 
 from export.report.from_weights import main
+from server.standard_output import run_command
 
-sys.exit(main())
+sys.exit(run_command(main))

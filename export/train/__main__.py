@@ -3,5 +3,6 @@
 import sys
 
 from export.train.train_one import main
+from server.standard_output import run_command
 
-sys.exit(main())
+sys.exit(run_command(main))

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from export.data.datasets import Dataset
+from export.data.names import describe_name, describe_some
 from export.models import build_model
 from export.models.checkpoint import load_card, save_checkpoint
 from export.report.calibration import calibration_error, fit_temperature, softmax
 from export.report.predictions import predict
 from export.train.state import load_state, save_state
 from export.train.trainer import Trainer
+
+LOW_RECALL = 0.5
 
 
 def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
@@ -30,7 +33,20 @@ def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[st
     save_checkpoint(folder.artefact, model, card)
     save_state(folder.last, {**load_state(folder.last), "finished": True})
     print(f"{folder.artefact}: {top1:.2%} of {len(logits)} test images right (epoch {best['epoch']})")
+    neglected = list_neglected(logits, dataset)
+    if neglected:
+        print(f"note: recall below {LOW_RECALL:.0%}: {describe_some(neglected)}; docs/training.md says what helps")
     print_report(trainer, dataset, logits)
+
+
+def list_neglected(logits: np.ndarray, dataset: Dataset) -> list[str]:
+    """The classes most of whose test images get another name, the lowest recall first; one number hides them."""
+    answers, class_ids = logits.argmax(axis=1), dataset.test.class_ids
+    images = np.bincount(class_ids, minlength=len(dataset.labels))
+    right = np.bincount(class_ids[answers == class_ids], minlength=len(dataset.labels))
+    recalls = right / np.maximum(1, images)
+    low = [i for i in np.argsort(recalls, kind="stable") if images[i] and recalls[i] < LOW_RECALL]
+    return [f"{describe_name(dataset.labels[i])} {recalls[i]:.0%}" for i in low]
 
 
 def make_card(

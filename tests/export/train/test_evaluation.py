@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.data.datasets import Dataset, Part
 from export.models.checkpoint import load_checkpoint
 from export.report.from_weights import main as report
 from export.to_onnx.from_model import build_onnx_model
 from export.train import calibrate_weights
-from export.train.evaluation import describe_scores
+from export.train.evaluation import describe_scores, list_neglected
 from export.train.train_one import main
 from tests.export.data.test_datasets import pixels, png
 from tests.export.report.test_calibration import draw
@@ -79,6 +80,15 @@ def test_the_card_tells_the_error_without_and_with_the_temperature() -> None:
     assert scores["temperature"] == pytest.approx(2.5, rel=0.1)
     assert scores["calibration"]["ece_after"] < 0.03 < 0.1 < scores["calibration"]["ece_before"]
     assert scores["calibration"]["fitted_on"] == scores["calibration"]["test_images"] == 2000
+
+
+def test_classes_that_one_number_hides_are_named() -> None:
+    class_ids = np.array([0] * 90 + [1] * 9 + [2])
+    part = Part(np.zeros((100, 1, 1, 3), np.uint8), class_ids)
+    dataset = Dataset(part, part, ["a", "b, c", "d", "no image"], "", 0, [])
+    always_a = np.eye(4)[np.zeros(100, int)]
+    assert list_neglected(always_a, dataset) == ['"b, c" 0%', "d 0%"]
+    assert list_neglected(np.eye(4)[class_ids], dataset) == []
 
 
 def test_what_helps_nothing_is_left_out() -> None:

@@ -116,6 +116,16 @@ def test_an_unfinished_run_goes_on_only_with_the_same_options_and_data(
     assert "goes on at epoch 2" in capsys.readouterr().out
 
 
+def test_a_name_that_is_a_shipped_model_s_is_told(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(pack), "--build", str(tmp_path), "--image-size", "8", "--epochs", "1", "--device", "cpu"]
+    assert main([*words, "--seconds", "0.001"]) == 75
+    assert "the result is called fwht_mobilenet_v2, as the model that is shipped" in capsys.readouterr().out
+    assert main(small(pack, tmp_path, "--seconds", "0.001")) == 75
+    assert "that is shipped" not in capsys.readouterr().out
+
+
 def test_time_that_is_up_is_told_by_the_exit_status(
     pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from export.train.loss import Teacher
 from export.train.options import parse_options
 from export.train.state import RunFolder, TrainingError, load_state
 from export.train.stop_signals import StopRequested, StopSignals
+from export.train.time_estimate import TimeEstimate
 from export.train.trainer import Trainer
 from export.train.training_step import TrainingStep
 from tests.export.train.training_runs import SMALL, log_rows, small_pack
@@ -220,3 +222,14 @@ def test_a_gpu_run_is_resumed_on_the_gpu(dataset: Dataset, tmp_path: Path, teach
     resumed.run(StopAt(1000))
     assert len(resumed.rows) == 2
     assert np.isfinite([row[2] or 0.0 for row in resumed.rows]).all()
+
+
+def test_the_time_it_will_take_is_told_once(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = make_trainer(dataset, tmp_path, "--epochs", "4")  # of three steps each
+    seconds = iter(range(0, 1000, 6))
+    trainer.estimate = TimeEstimate(lambda: None, lambda: float(next(seconds)))
+    trainer.run(StopAt(1000))
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "to go" in line]
+    assert re.fullmatch(r"\S+ s a step: about .* to go for 2 epochs", told), told
