@@ -75,8 +75,9 @@ VENV_FLAGS = $(shell python3 -c 'import importlib.util as u; print("--system-sit
 	  echo "no virtual environment could be made: on Debian and Ubuntu, sudo apt install python3-venv" >&2; exit 1; }
 	@docker/renew_pip.sh .venv/bin/python || { rm -rf .venv; exit 1; }
 
-# $(call install,EXTRAS): the two onnxruntime packages hold the same files, so a change of RUNTIME takes both out first.
+# $(call install,EXTRAS): pip of a .venv that was made by hand is renewed, too. The two onnxruntime packages hold the same files, so a change of RUNTIME takes both out first.
 define install
+@docker/renew_pip.sh .venv/bin/python
 @if compgen -G '.venv/.*-$(OTHER_RUNTIME)' >/dev/null; then rm -f .venv/.*-*pu; \
   .venv/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu; fi
 @.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt '.[$(1)]'
@@ -237,6 +238,7 @@ report: ## collect what a report about a board needs, into build/report.md
 # An environment of its own: the tools, KServe above all, want other versions of what the server needs.
 .venv-docker/.done: tests/docker/requirements.txt pyproject.toml
 	@python3 -m venv .venv-docker
+	@docker/renew_pip.sh .venv-docker/bin/python
 	@.venv-docker/bin/python -m pip install $(PIP_FLAGS) '.[cpu]' -r tests/docker/requirements.txt
 	@touch $@
 

@@ -34,7 +34,7 @@ make_venv() {
     echo "not run with Python $version: no interpreter on PATH, in pyenv, and uv could not download one"
     return 1
   }
-  "$python" -m venv ".venv-$version" || exit
+  "$python" -m venv ".venv-$version" && docker/renew_pip.sh ".venv-$version/bin/python" || exit
   ".venv-$version/bin/python" "${pip[@]}" install "$@" -c constraints.txt ".[$extras]" httpx hypothesis pytest || exit
   touch "$stamp"
 }

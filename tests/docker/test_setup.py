@@ -129,6 +129,9 @@ def test_engines_are_built_without_onnxruntime(checkout: Path, python: Path) -> 
     """On a device with TensorRT alone, `make engine` installs the least; what is there already is left."""
     planned = make(checkout, "-n", "-o", "plugin", "engine").stdout
     assert "'.[tensorrt]'" in planned and "'.[cpu]'" not in planned
+    assert planned.index("docker/renew_pip.sh .venv/bin/python") < planned.index("'.[tensorrt]'"), (
+        "one made by hand, too"
+    )
     assert not {"onnx", "onnxruntime"} & {re.split(r"[^\w-]", name)[0] for name in dependencies("tensorrt")}
     (checkout / ".venv/.serving-cpu").touch()
     planned = make(checkout, "-n", "-o", "plugin", "engine").stdout
