@@ -26,10 +26,23 @@ class LayerOptions(NamedTuple):
     soft: bool
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
+FACTOR = 128  # at least both factors of n up to 2^14
+
+
 def hadamard_tensor(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """H_n on a device. A compiled model takes it for the constant that it is."""
+    """H_n on a device. A compiled model takes it for the constant that it is.
+
+    Of which it may have only one under one name: factors of every size are the corner of the same matrix there.
+    """
+    if torch.compiler.is_compiling() and n <= FACTOR:
+        largest: Tensor = _make_constant_factor(dtype, device)
+        return largest[:n, :n].contiguous()  # as it is without a compiler: the products have the same bits
     return _cached_hadamard_tensor(n, dtype, device)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
+def _make_constant_factor(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return _cached_hadamard_tensor(FACTOR, dtype, device)
 
 
 @lru_cache(maxsize=64)

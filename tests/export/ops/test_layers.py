@@ -82,6 +82,15 @@ def test_sizes_that_do_not_fit_are_refused(options: dict[str, Any], word: str) -
         FWHTLayer(8, 4, **options)
 
 
+def test_layers_of_several_sizes_are_compiled_together() -> None:
+    """n = 8 and 32 have the factors 2, 4 and 8; a compiled model has one constant for all."""
+    generator = torch.Generator().manual_seed(4)
+    layers = torch.nn.Sequential(random_layer(generator, 6, 3), random_layer(generator, 3, 20))
+    x = torch.randn(2, 6, 2, 2, dtype=torch.float64, generator=generator)
+    compiled = torch.compile(layers, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), layers(x))
+
+
 def test_each_path_starts_a_tenth_higher() -> None:
     layer = FWHTLayer(6, 6, paths=2)
     assert layer.thresholds.tolist() == [pytest.approx([k / 80 + p / 10 for k in range(8)]) for p in range(2)]
