@@ -3,7 +3,8 @@
 OpenVINO is what a user would take who wants speed on a CPU: `pip install openvino`, and it reads the same ONNX files.
 Sides that take turns in one run:
 
-- models, batch 1 and 16: mobilenet_v2 in ONNX Runtime and in OpenVINO, the hybrids in ONNX Runtime with native kernels;
+- models, batch 1 and 16: mobilenet_v2 in ONNX Runtime and in OpenVINO, the hybrids in ONNX Runtime with native kernels,
+  their bottlenecks fused as the server does it;
 - layer: 1024 -> 1024 on 10x1024x32x32, convolution and ReLU6 in both, the FWHT layer with native kernels.
 
 OpenVINO gets the latency hint, as many threads, and float32, since it takes bfloat16 where the processor has it.
@@ -35,6 +36,7 @@ from benchmarks.kernels.cpu_layers import (
     make_checked_layer,
     make_runner,
     open_session,
+    read_model,
 )
 from benchmarks.kernels.fwht_node import BIG
 
@@ -77,7 +79,7 @@ def check_agreement(name: str, model: bytes, input_name: str, x: np.ndarray) -> 
 
 def time_models(batch: int, options: argparse.Namespace) -> dict[str, Any]:
     x = np.random.default_rng(0).normal(0, 1, (batch, 3, 32, 32)).astype(np.float32)
-    files = {name: Path(f"models/{name}.onnx").read_bytes() for name in (BASELINE, *MODELS)}
+    files = {name: read_model(name, native=name != BASELINE) for name in (BASELINE, *MODELS)}
     check_agreement(BASELINE, files[BASELINE], "image", x)
     sides: dict[str, Make] = {
         name: partial(make_runner, model, {"image": x}, options.threads, name != BASELINE)

@@ -5,7 +5,8 @@ Three parts, with one thread or more (--threads):
 - layers: each FWHT layer of the hybrid and the slim head at batch 1 and 16, and 1024 -> 1024 on 10x1024x32x32, against
   ONNX Runtime's 1x1 convolution and Clip;
 - thresholds: one smooth path, one soft and three soft paths on the same layers, scales that are not 1;
-- models: the shipped models at batch 1 and 16 against mobilenet_v2, with the kernels and with the function bodies.
+- models: the shipped models at batch 1 and 16 against mobilenet_v2, with the kernels, bottlenecks fused as the server
+  does it, and with the function bodies.
 
 Before a row is timed its output is checked: a layer by the float64 reference, a model by its function bodies; a row
 that is wrong ends the run. The instruction set is the best of the machine, or FWHT_CPU's; the result names it.
@@ -27,6 +28,7 @@ from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_
 from benchmarks.harness.result_files import RESULTS, write_result
 from benchmarks.harness.timing import Make, alternate
 from benchmarks.kernels.fwht_node import BIG, REAL, check
+from server.backends.bottlenecks import fuse_bottlenecks
 
 PURPOSE = (__doc__ or "").split(":")[0]
 BASELINE = "mobilenet_v2"
@@ -95,19 +97,27 @@ def time_models(batch: int, options: argparse.Namespace) -> dict[str, Any]:
     """All models at this batch size against the baseline."""
     sides: dict[str, Make] = {}
     x = np.random.default_rng(0).normal(0, 1, (batch, 3, 32, 32)).astype(np.float32)
-    for name in (BASELINE, *MODELS):
-        model = Path(f"models/{name}.onnx").read_bytes()
-        kinds = {name: True} if name == BASELINE else {name: True, f"{name} (function body)": False}
-        check_model(name, model, x)
-        for key, native in kinds.items():
-            sides[key] = partial(make_runner, model, {"image": x}, options.threads, native)
+    sides[BASELINE] = partial(make_runner, read_model(BASELINE, False), {"image": x}, options.threads, False)
+    for name in MODELS:
+        native, body = (read_model(name, kind) for kind in (True, False))
+        check_model(name, native, body, x)
+        sides[name] = partial(make_runner, native, {"image": x}, options.threads, True)
+        sides[f"{name} (function body)"] = partial(make_runner, body, {"image": x}, options.threads, False)
     return finish_row(f"batch {batch}", x, alternate(sides, options.rounds, options.seconds), BASELINE)
 
 
-def check_model(name: str, model: bytes, x: np.ndarray) -> None:
+def read_model(name: str, native: bool) -> bytes:
+    """The shipped model; native: as the server opens it with the native kernels, its bottlenecks fused."""
+    path = Path(f"models/{name}.onnx")
+    fused = fuse_bottlenecks(path) if native else None
+    return fused.content if fused else path.read_bytes()
+
+
+def check_model(name: str, native: bytes, body: bytes, x: np.ndarray) -> None:
     """Raises SystemExit where kernels and function bodies do not agree."""
-    native, body = (np.asarray(open_session(model, 1, kind).run(None, {"image": x})[0]) for kind in (True, False))
-    difference = float(np.abs(native - body).max() / np.abs(body).max())
+    found = np.asarray(open_session(native, 1, True).run(None, {"image": x})[0])
+    expected = np.asarray(open_session(body, 1, False).run(None, {"image": x})[0])
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
     if not difference <= MOST_DIFFERENCE:
         raise SystemExit(f"{name}: kernels and function bodies differ by {difference:.1e}; nothing was timed")
 
