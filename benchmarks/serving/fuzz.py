@@ -24,7 +24,7 @@ from typing import Any, Iterator, NamedTuple
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess, run_server
-from benchmarks.serving.mutations import make_seeds, mutate, mutate_json
+from benchmarks.serving.mutations import FILE_NAMES, make_seeds, mutate, mutate_json
 from server.bench.connection import Connection, Target, connect, encode_request
 from server.bench.images import encode_form
 
@@ -62,7 +62,7 @@ class FuzzResult:
 
 
 def make_image_cases(count: int, seed: int) -> Iterator[Case]:
-    """Mutated images, by turns as the body and in a form, at times in a mutated form."""
+    """Mutated images, by turns as the body and in a form with odd names, at times in a mutated form."""
     chance = random.Random(seed)
     good = make_seeds()
     for number in range(count):
@@ -71,6 +71,7 @@ def make_image_cases(count: int, seed: int) -> Iterator[Case]:
             yield Case("/v1/classify", "image/jpeg", data)
         else:
             body, media = encode_form([data])
+            body = body.replace(b'filename="0"', chance.choice(FILE_NAMES), 1)
             yield Case("/v1/classify", media, mutate(body, good, chance) if number % 2 else body)
 
 

@@ -31,6 +31,13 @@ ODD_VALUES: tuple[Any, ...] = (
     [1, 3, 32, 32], [2**40, 3, 32, 32], [-1, 3, 32, 32], [1, 3, 32], ["1", "3", "32", "32"], [0] * 5000,
 )  # fmt: skip
 
+# What stands for a file's name in the head of a form's part.
+FILE_NAMES = (
+    b'filename="0"', b"filename*=utf-8''K%C3%A4tzchen.jpg", b"filename*=utf-8''%FF%FE", b'filename="K\xe4tzchen.jpg"',
+    b'filename="a "quoted" name"', b'filename="C:\\photos\\cat.jpg"', b'filename="../passwd"', b'filename=""', b"x=y",
+    b'filename="' + b"a" * 20_000 + b'"', b'filename="\0\xff"', b"filename*=", b"filename*=latin-1'en'%e4",
+)  # fmt: skip
+
 
 def make_seeds() -> list[bytes]:
     """Images of every format that is taken, in the modes that have code of their own; damaged as people send them."""
