@@ -7,6 +7,7 @@
 #     PLATFORM=r36.4    instead of this machine's (docker/platform.sh)
 #     ENGINE=podman     docker, podman or buildah; the first of them that is there
 #     IMAGE=name:tag    instead of fwht-classifier:PLATFORM
+#     CUDA_ARCH=53      kernels for these architectures alone (this board's), instead of all boards of the platform
 #     CPU_BASE=... and so on: another value for a line of docker/versions.env
 set -eu
 here=$(dirname "$0")
@@ -29,6 +30,7 @@ build_arguments() {
   [ -n "$lines" ] || fail "there is no platform $PLATFORM: choose from $(platforms)"
   echo "$lines" | while IFS='=' read -r key value; do
     eval "value=\${$prefix$key:-\$value}"
+    [ "$key" != CUDA_ARCH ] || value=${CUDA_ARCH:-$value}
     printf '%s=%s\n' "$key" "$value"
   done
 }

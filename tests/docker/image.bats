@@ -4,7 +4,7 @@ setup() {
   load machine.bash
   program docker 'case $1 in info) echo "$RUNTIME" ;; *) printf "%s\n" "$@" "buildkit ${DOCKER_BUILDKIT:-unset}" ;; esac'
   program uname 'case $1 in -m) echo "${MACHINE:-aarch64}" ;; *) exec /usr/bin/uname "$@" ;; esac'
-  unset PLATFORM IMAGE
+  unset PLATFORM IMAGE CUDA_ARCH
   export ENGINE=docker RUNTIME=nvidia
 }
 
@@ -34,6 +34,15 @@ refused() {
   run "$DOCKER/image.sh" --no-cache
   [ "$status" = 0 ] || { echo "$output"; false; }
   said "buildkit 0" "CUDA_ARCH=53 62 72" "--no-cache"
+}
+
+@test "kernels for this board alone" {
+  host_of_r32
+  CUDA_ARCH=53 run "$DOCKER/image.sh"
+  said "CUDA_ARCH=53"
+  [[ $output != *"53 62"* ]]
+  CUDA_ARCH=53 PLATFORM=cpu run "$DOCKER/image.sh"
+  [[ $output != *CUDA_ARCH* ]] || { echo "$output"; false; }
 }
 
 @test "r32 without the default runtime nvidia" {
