@@ -1,5 +1,5 @@
 """Sessions of ONNX Runtime with the library named by the argument, for sanitizers: layers of many shapes on several
-threads, the shipped models, and calls that must be refused. Prints "all right"."""
+threads, the shipped models with their bottlenecks fused and not, and calls that must be refused. Prints "all right"."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model
+from server.backends.bottlenecks import fuse_bottlenecks
 
 CASES = (  # layer, height, width, batch
     (LayerCase(96, 200, 256, activation=6), 4, 4, 3),
@@ -43,10 +44,14 @@ def run_layers(library: str, generator: np.random.Generator) -> None:
 
 def run_models(library: str, generator: np.random.Generator) -> None:
     for name in MODELS:
-        session = open_session(Path(f"models/{name}.onnx").read_bytes(), library)
+        path = Path(f"models/{name}.onnx")
+        fused = fuse_bottlenecks(path)
+        assert fused is not None, name
+        plain, session = (open_session(content, library) for content in (path.read_bytes(), fused.content))
         for batch in (1, 5):
             x = generator.normal(0, 1, (batch, 3, 32, 32)).astype(np.float32)
-            assert np.isfinite(session.run(None, {"image": x})[0]).all(), name
+            expected, found = (each.run(None, {"image": x})[0] for each in (plain, session))
+            assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max(), name
 
 
 def refuse_layers(library: str, generator: np.random.Generator) -> None:
