@@ -23,7 +23,10 @@ FWHT_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fm
 FWHT_INLINE Vector lower(Vector a, Vector b) { return _mm512_min_ps(a, b); }
 FWHT_INLINE Vector upper(Vector a, Vector b) { return _mm512_max_ps(a, b); }
 FWHT_INLINE __m512i bits(Vector a) { return _mm512_castps_si512(a); }
-FWHT_INLINE Vector size_of(Vector a) { return _mm512_abs_ps(a); }
+// Without _mm512_abs_ps, which not every gcc 7 has.
+FWHT_INLINE Vector size_of(Vector a) {
+    return _mm512_castsi512_ps(_mm512_and_si512(bits(a), _mm512_set1_epi32(0x7fffffff)));
+}
 FWHT_INLINE Vector with_sign_of(Vector size, Vector a) {
     return _mm512_castsi512_ps(
         _mm512_ternarylogic_epi32(bits(size), bits(a), _mm512_set1_epi32(-0x7fffffff - 1), 0xf8));

@@ -89,11 +89,8 @@ struct CpuTransform {
     }
 };
 
-constexpr bool kManyRegisters = kRegisters >= 32;  // enough for a radix of 16 in the middle
-constexpr int kMiddle = kManyRegisters ? 16 : 8;
-
-// The radix of the middle for n, as below.
-int radix_of(int n) { return n < 8 ? n : n < 1024 ? 8 : kMiddle; }
+// The radix of the middle for n, as below: the same for every instruction set, 16 registers or 32.
+int radix_of(int n) { return n < 8 ? n : n < 1024 ? 8 : 16; }
 
 // Tile<radix, A, B, width>::run for n = radix * A * B.
 template <template <int, int, int, int> class Tile, int kWidth>
@@ -101,9 +98,9 @@ auto large_tile_of(int n) -> decltype(&Tile<8, 8, 4, kWidth>::run) {
     switch (n) {
         case 256: return Tile<8, 8, 4, kWidth>::run;
         case 512: return Tile<8, 8, 8, kWidth>::run;
-        case 1024: return Tile < kMiddle, 8, kManyRegisters ? 8 : 16, kWidth > ::run;
-        case 2048: return Tile < kMiddle, kManyRegisters ? 8 : 16, 16, kWidth > ::run;
-        default: return Tile < kMiddle, kManyRegisters ? 16 : 32, 16, kWidth > ::run;
+        case 1024: return Tile<16, 8, 8, kWidth>::run;
+        case 2048: return Tile<16, 8, 16, kWidth>::run;
+        default: return Tile<16, 16, 16, kWidth>::run;
     }
 }
 

@@ -161,16 +161,16 @@ class CpuChannels {
         const float* places[kMfOutputs];
         repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED { places[i] = values_ + windows[i]; });
         const ptrdiff_t row_step = plan_.pitch * kLanes;
-        repeat<kSize>([&](auto row) FWHT_UNROLLED {
+        for (const CpuTap* taps = taps_; taps != taps_ + kSize * kSize; taps += kSize) {
             repeat<kSize>([&](auto column) FWHT_UNROLLED {
-                const CpuWindowSum<kOperator> tap(taps_[row * kSize + column]);
+                const CpuWindowSum<kOperator> tap(taps[column]);
                 repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED {
                     const float* const a = places[i] + column * kLanes;
                     tap.add(a, a + size_, sums[i]);
                 });
             });
             repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED { places[i] += row_step; });
-        });
+        }
         repeat<kMfOutputs>([&](auto i) FWHT_UNROLLED {
             Vector y = multiply_add(sums[i].total(), load(gain_), load(bias_));
             if (p_.activation != 0) {
