@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from operator import methodcaller
 from typing import Any, Callable
@@ -167,6 +168,11 @@ def test_the_same_bits_with_any_threads(native: None) -> None:
     finally:
         torch.set_num_threads(before)
     assert len(set(made)) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyTorch's OpenMP is another one")
+def test_pytorchs_own_threads_are_found() -> None:
+    assert native_library.find_team() is not None
 
 
 def test_what_lies_apart_is_copied(native: None) -> None:
