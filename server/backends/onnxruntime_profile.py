@@ -23,7 +23,7 @@ WARM_UP = 5
 MIN_RUNS, MAX_RUNS = 10, 100
 SECONDS = 0.1  # small nets are run more often: the median of ten runs of a millisecond still moves by a tenth
 
-SCRATCH_BYTES = 64 << 20  # the trace of 100 runs of mobilenet_v2 has 5.6 MB, its graph 8.9 MB
+SCRATCH_BYTES = 32 << 20  # the trace of 100 runs of mobilenet_v2 has 5.6 MB, its graph 8.9 MB
 
 Feed = Dict[str, np.ndarray]
 

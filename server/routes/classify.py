@@ -128,6 +128,6 @@ route = DirectRoute(
     summary="Classify one image or a batch",
     response_model=ClassifyAnswer,
     response_model_exclude_unset=True,
-    responses=describe_problems(400, 401, 404, 408, 413, 415, 500, 503, 504),
+    responses=describe_problems(400, 401, 404, 408, 413, 415, 500, 503, 504, 507),
     openapi_extra={"parameters": [TOP_K, MODEL, LAYERS, MIN_SCORE], "requestBody": IMAGE_BODY},
 )

@@ -27,8 +27,8 @@ def test_the_first_place_with_room_is_taken_and_left_clean(tmp_path: Path, monke
 
 def test_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "SCRATCH", (str(tmp_path / "nothing"),))
-    with pytest.raises(NoRoom, match="no folder to write 64 MiB.*--tmpfs /tmp.*TMPDIR"), files.open_scratch_folder(
-        64 * MIB
+    with pytest.raises(NoRoom, match="no folder to write 32 MiB.*--tmpfs /tmp.*TMPDIR"), files.open_scratch_folder(
+        32 * MIB
     ):
         pass
     monkeypatch.setattr(files, "SCRATCH", (str(tmp_path),))

@@ -40,12 +40,13 @@ def mend(data: bytes) -> Tuple[bytes, ...]:
     (alpha,) = struct.unpack_from("<I", data, 66) if (header >= 56 or compression == 6) and len(data) >= 70 else (0,)
     values = np.frombuffer(data, f"<u{bits // 8}", stride * abs(height) // (bits // 8), offset)
     values = values.reshape(abs(height), -1)[:, :width]
-    channels = [_extract(values, mask) for mask in (blue, green, red)]
-    channels.append(_extract(values, alpha) if alpha else np.full_like(channels[0], 255))
-    pixels = np.stack(channels, axis=-1).tobytes()
+    pixels = np.full((*values.shape, 4), 255, np.uint8)
+    for channel, mask in enumerate((blue, green, red, alpha)):
+        if channel < 3 or mask:
+            pixels[..., channel] = _extract(values, mask)
     start = 14 + _HEADER.size
-    made = _HEADER.pack(_HEADER.size, width, height, 1, 32, 3, len(pixels), 0, 0, 0, 0, *_MASKS)
-    return (b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + made + pixels,)
+    made = _HEADER.pack(_HEADER.size, width, height, 1, 32, 3, pixels.nbytes, 0, 0, 0, 0, *_MASKS)
+    return (b"".join((b"BM", struct.pack("<IHHI", start + pixels.nbytes, 0, 0, start), made, pixels.data)),)
 
 
 def _extract(values: np.ndarray, mask: int) -> np.ndarray:
