@@ -49,7 +49,7 @@ def read_images(count: int) -> np.ndarray:
 def test_the_shipped_models_answer_as_with_their_bodies(name: str) -> None:
     """On some images; tests/server/backends/test_native_models.py takes a thousand through the server's backend."""
     model = (ROOT / "models" / f"{name}.onnx").read_bytes()
-    images = read_images(96)
+    images = read_images(48)
     logits = [
         np.concatenate([session.run(None, {"image": part})[0] for part in np.array_split(images, len(images) // 48)])
         for session in (make_session(model, native=False), make_session(model))
