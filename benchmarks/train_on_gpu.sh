@@ -84,7 +84,7 @@ pack() {
   for name in "$build"/*/; do
     name=$(basename "$name")
     local wanted=("$name/last.pt" "$name/best.pt")
-    [ -e "$build/$name.safetensors" ] && wanted=("$name.safetensors" "$name.json")
+    [ -e "$build/$name.safetensors" ] && wanted=("$name.safetensors" "$name.json" "$name.report")
     for file in "$name/log.csv" "$name/config.json" "${wanted[@]}"; do
       [ -e "$build/$file" ] && files+=("$file")
     done

@@ -32,7 +32,8 @@ def make_report(
     The curves are those of the run's log, where there is one. Returns the page. Raises ImportError where matplotlib or
     scikit-learn is missing.
     """
-    report = measure_report(logits, dataset.test.class_ids, card["labels"], card.get("temperature"), dataset.test_names)
+    names = dataset.test_names or [f"test image {i}" for i in range(len(logits))]
+    report = measure_report(logits, dataset.test.class_ids, card["labels"], card.get("temperature"), names)
     named = {
         "name": card["name"],
         "data": dataset.description,

@@ -110,15 +110,16 @@ def lowers_error(temperature: float, logits: np.ndarray, class_ids: np.ndarray) 
 def print_report(trainer: Trainer, dataset: Dataset, logits: np.ndarray) -> None:
     """The weights are written and stay, whatever becomes of their report."""
     options, folder = trainer.options, trainer.folder
-    again = f"make report-model NAME={options.name} DATA=... makes it again"
+    again = f"make report-model NAME={options.name} DATA=..."
     try:
         # Here, since training does without matplotlib and scikit-learn where they are missing.
         from export.report.from_weights import make_report
         from export.report.page import report_folder
 
         place = report_folder(options.build, options.name)
-        print(make_report(place, load_card(folder.artefact), dataset, logits, folder.log, again))
+        page = make_report(place, load_card(folder.artefact), dataset, logits, folder.log, again)
+        print(f"{page}: how good each class is")
     except ImportError as error:
-        print(f"no report: {error.name} is missing (python -m pip install '.[train]'); {again}")
+        print(f"no report: {error.name} is missing (python -m pip install '.[train]'); then {again} makes it")
     except OSError as error:
-        print(f"no report: {error}; {again}")
+        print(f"no report: {error}; {again} makes it")

@@ -120,6 +120,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
     values["name"] = values["name"] or values["model"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["name"]):
         parser.error(f"--name {values['name']!r}: letters, digits, '.', '_' and '-' only, the first a letter or digit")
+    if values["name"].endswith(".report"):
+        parser.error(f"--name {values['name']!r}: what ends in .report is the folder of a report")
     if values["lr"] is None:
         values["lr"] = LR_PER_IMAGE * values["batch_size"]
     for key in ("mean", "std"):

@@ -45,7 +45,7 @@ def test_data_at_an_odd_place_end_with_card_temperature_and_report(
     assert main([*SMALL, *words]) == 0
     printed = capsys.readouterr().out
     assert "it's [a] $(place) gr\\xfcn (image folder, 24 training, 40 held-out and 6 test images)" in printed
-    assert printed.splitlines()[-1] == str(build / "small.report" / "report.html")
+    assert printed.splitlines()[-1] == f"{build / 'small.report' / 'report.html'}: how good each class is"
     model, card = load_checkpoint(build / "small.safetensors")
     assert card["labels"] == ["$x$ <b>", "花, 2"]
     assert card["training"]["heldout_images"] == 40

@@ -80,6 +80,9 @@ def test_what_cannot_be_extended_is_said(pack: Path, tmp_path: Path, capsys: pyt
 
 def test_options_that_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
+        parse_options(["--data", "x", "--name", "flowers.report"])
+    assert "what ends in .report is the folder of a report" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
         parse_options(["--data", "x", "--more-epochs", "2", "--overwrite"])
     assert "give one of them" in capsys.readouterr().err
     with pytest.raises(SystemExit):
