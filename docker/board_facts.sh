@@ -3,6 +3,7 @@
 # which tests set; it is empty, and no failure, where it is unknown.
 
 ROOT=${FWHT_ROOT:-}
+GPU_NODES=$(cd "$(dirname "$0")" && pwd)/gpu_nodes.txt # now: the script may go to another folder
 
 # Version of L4T, like 36.4.3. In a container the file is empty or not there, unless it was mounted.
 l4t() {
@@ -62,7 +63,7 @@ gpu_patterns() {
   shift
   awk -v platform="$platform_asked" -v uses=" $* " '
     !/^#/ && index(uses, " " $2 " ") && (platform == "" || index("," $1 ",", "," platform ",")) { print $3 }
-  ' "$(dirname "$0")/gpu_nodes.txt" | awk '!seen[$0]++'
+  ' "$GPU_NODES" | awk '!seen[$0]++'
 }
 
 # gpu_nodes PLATFORM USE...: those that are here.

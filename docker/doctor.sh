@@ -54,7 +54,8 @@ look_at_gpu() {
     advise GPU "you may not use $(echo "$closed" | cut -d ' ' -f 2- | tr '\n' ' ')" "to serve without a container or service: sudo usermod -aG
                         $(echo "$closed" | cut -d ' ' -f 1 | sort -u | tr '\n' ',' | sed 's/,$//') \$USER, and log in again"
   else
-    ok GPU "$(gpu_nodes "$kind" gpu open | grep -c .) device nodes, of groups $(gpu_groups "$kind" | tr '\n' ' ')"
+    owners=$(gpu_groups "$kind" | tr '\n' ' ' | sed 's/ $//; s/ /, /g')
+    ok GPU "nodes that CUDA opens: $(gpu_nodes "$kind" gpu open | grep -c .)${owners:+, of groups $owners}"
   fi
 }
 

@@ -57,6 +57,16 @@ good_nano() {
   refused "no GPU is visible" "--runtime nvidia"
 }
 
+@test "started from its own folder" {
+  good_nano
+  cd "$TREE/docker"
+  IMAGE_PLATFORM=r32 run timeout 20 ./entrypoint.sh serve --print-config
+  [ "$status" = 0 ] || { echo "$output"; false; }
+  rm "$FWHT_ROOT/dev/nvhost-gpu"
+  IMAGE_PLATFORM=r32 run timeout 20 ./entrypoint.sh serve --print-config
+  refused "no GPU is visible"
+}
+
 @test "no GPU on a PC" {
   pc
   start gpu
