@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Iterable, List, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
-from starlette.types import Scope
+if TYPE_CHECKING:  # settings are shown by `make report` where no package is installed, too
+    from starlette.types import Scope
 
 HEADER = b"x-forwarded-prefix"
 LONGEST = 256  # characters
