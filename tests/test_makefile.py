@@ -149,7 +149,7 @@ def test_a_line_break_is_refused(recorder: Path) -> None:
 
 def test_no_recipe_holds_a_variable_of_the_user_s_bare() -> None:
     """But ARGS, which is the shell's, and STEPS, whose words are quoted one by one."""
-    known = {"RUN", "ARGS", "ARCHITECTURES", "MAKE", "PIP_FLAGS", "PARALLEL", "DEVICE", "STEPS", "step"}
+    known = {"RUN", "ARGS", "ARCHITECTURES", "MAKE", "PIP_FLAGS", "PARALLEL", "COVERAGE", "DEVICE", "STEPS", "step"}
     known |= {"SERVE_FLAGS", "MEASURE_FLAGS", "DATA_FLAG", "NAME_FLAG", "try_native", "need_pycuda"}
     for target in TARGETS:
         (recipe,) = re.findall(rf"^{target}:.*## .*\n((?:\t.*\n)*)", MAKEFILE, flags=re.MULTILINE)
