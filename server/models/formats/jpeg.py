@@ -16,6 +16,8 @@ from .limits import MAX_PARTS, SMALL_FILE, refuse_parts
 MAX_SCANS = 100  # a progressive JPEG has about ten; each costs a pass over all pixels, even an empty one
 MAX_SCAN_PIXELS = 800_000_000  # pixels x scans: ten scans of 64 million took 1.4 s
 
+FEW_ZEROS = 8  # bytes at the end of a file without an end marker
+
 SOS, EOI, DNL = 0xDA, 0xD9, 0xDC
 SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1, 0xC9), (0xC2, 0xCA)
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
@@ -165,8 +167,18 @@ def mend(data: bytes) -> Tuple[bytes, ...]:
     start = b"\xff\xd8" + b"".join(kept)
     if picture.closed:
         return (start + b"\xff\xd9",)
-    start = start.rstrip(b"\xff")  # half of the marker that is missing
+    start = _strip_padding(start)
     return tuple(start + tail + b"\xff\xd9" for tail in (b"", *_TAILS))
+
+
+def _strip_padding(data: bytes) -> bytes:
+    """Without half of the missing marker, and without the zeros of a file that was made in its size and never filled:
+    they would be taken for blocks. A few zeros may be a picture's own; one behind ff always is."""
+    data = data.rstrip(b"\xff")
+    kept = data.rstrip(b"\0")
+    if len(data) - len(kept) <= FEW_ZEROS:
+        return data
+    return kept + b"\0" if kept.endswith(b"\xff") else kept
 
 
 def _is_needed(data: bytes, marker: int, begin: int, end: int) -> bool:

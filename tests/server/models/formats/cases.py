@@ -79,7 +79,8 @@ def _() -> List[bytes]:
     files = jpeg(), jpeg(progressive=True), jpeg(restart_marker_blocks=1), jpeg() + TRAILER
     cut = [one[: int(share * len(one.partition(END)[0]))] for one in files for share in (0.3, 0.7, 0.9, 0.98)]
     progressive = jpeg(progressive=True)
-    return [*cut, progressive[: progressive.rfind(b"\xff\xda")], progressive[: progressive.rfind(b"\xff\xc4")]]
+    padded = [one + b"\0" * 4096 for one in cut]  # by a program that made the file in its size, and was stopped
+    return [*cut, *padded, progressive[: progressive.rfind(b"\xff\xda")], progressive[: progressive.rfind(b"\xff\xc4")]]
 
 
 @case("JPEG", "damaged comments, profiles, EXIF; stray bytes between segments")

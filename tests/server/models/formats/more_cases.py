@@ -179,14 +179,17 @@ def _() -> List[bytes]:
 
 
 @case(
-    "archives, web pages, data URLs, base64 text, Git LFS pointers",
+    "archives, web pages, data URLs, base64 text, Git LFS pointers, Thumbs.db, .DS_Store",
     "",
-    "(archive|page|URL|text|pointer).* is not supported",
+    "(archive|page|URL|text|pointer|Thumbs|DS_Store|attributes).* is not supported",
 )
 def _() -> List[bytes]:
     texts = b"data:image/png;base64,iVBORw0KGgo=", b"/9j/4AAQSkZJRgABAQ", b"iVBORw0KGgoAAAANSUhEUg", b"R0lGODlhAQABAIA"
     pages = b"<!DOCTYPE html>\n<html>", b"\n<HTML><body>"
     return [
+        b"\0\5\x16\7\0\2",
+        b"\0\0\0\1Bud1\0",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         b"PK\3\4\0",
         b"\x1f\x8b\x08\0",
         b"Rar!\x1a\7\0",
