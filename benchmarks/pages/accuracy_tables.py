@@ -74,9 +74,20 @@ def describe_accuracy_conditions() -> str:
     return f"{images:,} test images of {measured['data']['description']}. {describe_machine(measured)}."
 
 
+def make_calibration_table() -> str:
+    """The error of the scores as they are, with a fitted temperature, and with the best there is."""
+    rows = []
+    for name, row in read_result("calibration")["models"].items():
+        fitted = "none" if row["temperature"] is None else f"{row['ece_fitted']:.1%} (T = {row['temperature']:.2f})"
+        lowest = f"{row['ece_lowest']:.1%} (T = {row['temperature_lowest']:.2f})"
+        rows.append([f"`{name}`", f"{row['ece']:.1%}", fitted, lowest])
+    return make_table(["model", "as shipped, T = 1", "T fitted on training images", "lowest of all T"], rows)
+
+
 PARTS = {
     "accuracy": make_accuracy_table,
     "comparisons": make_comparison_table,
     "engines": make_engine_table,
     "accuracy_conditions": describe_accuracy_conditions,
+    "calibration": make_calibration_table,
 }
