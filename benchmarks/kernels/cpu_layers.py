@@ -6,7 +6,7 @@ Three parts, with one thread or more (--threads):
   ONNX Runtime's 1x1 convolution and Clip;
 - thresholds: one smooth path, one soft and three soft paths on the same layers, scales that are not 1;
 - models: the shipped models at batch 1 and 16 against mobilenet_v2, with the kernels, bottlenecks fused as the server
-  does it, and with the function bodies.
+  does it, with the kernels and not fused, and with the function bodies.
 
 Before a row is timed its output is checked: a layer by the float64 reference, a model by its function bodies; a row
 that is wrong ends the run. The instruction set is the best of the machine, or FWHT_CPU's; the result names it.
@@ -102,6 +102,7 @@ def time_models(batch: int, options: argparse.Namespace) -> dict[str, Any]:
         native, body = (read_model(name, kind) for kind in (True, False))
         check_model(name, native, body, x)
         sides[name] = partial(make_runner, native, {"image": x}, options.threads, True)
+        sides[f"{name} (not fused)"] = partial(make_runner, body, {"image": x}, options.threads, True)
         sides[f"{name} (function body)"] = partial(make_runner, body, {"image": x}, options.threads, False)
     return finish_row(f"batch {batch}", x, alternate(sides, options.rounds, options.seconds), BASELINE)
 

@@ -14,6 +14,7 @@
 //                                   of all of them to v[i], a lane each
 //     store_quads(to, distance, v)  the same way back; v is lost
 //     with_bits_of(value, mask)     value where the bits of the mask are ones, 0 where they are zeros
+//     rotate_up(a), rotate_down(a)  lane i to lane i + 1, to lane i - 1, and the last one round
 //     even_lanes(a, b)              lanes 0, 2, 4 ... of a and then of b
 //     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
 //

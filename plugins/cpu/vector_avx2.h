@@ -29,6 +29,12 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     return _mm256_andnot_ps(_mm256_castsi256_ps(zero), value);
 }
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) { return _mm256_and_ps(value, mask); }
+FWHT_INLINE Vector rotate_up(Vector a) {
+    return _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6));
+}
+FWHT_INLINE Vector rotate_down(Vector a) {
+    return _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
+}
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
     const __m256d mixed = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
     return _mm256_castpd_ps(_mm256_permute4x64_pd(mixed, 0xd8));

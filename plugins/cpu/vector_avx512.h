@@ -35,6 +35,10 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(size, _mm512_setzero_ps(), _CMP_NEQ_UQ), value);
 }
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) { return _mm512_and_ps(value, mask); }
+FWHT_INLINE Vector rotate_up(Vector a) {
+    return _mm512_castsi512_ps(_mm512_alignr_epi32(bits(a), bits(a), 15));
+}
+FWHT_INLINE Vector rotate_down(Vector a) { return _mm512_castsi512_ps(_mm512_alignr_epi32(bits(a), bits(a), 1)); }
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
     return _mm512_permutex2var_ps(
         a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);

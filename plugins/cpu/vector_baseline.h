@@ -53,6 +53,8 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) {
     return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(value) & reinterpret_cast<IntVector>(mask));
 }
+FWHT_INLINE Vector rotate_up(Vector a) { return Vector{a[3], a[0], a[1], a[2]}; }
+FWHT_INLINE Vector rotate_down(Vector a) { return Vector{a[1], a[2], a[3], a[0]}; }
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) { return Vector{a[0], a[2], b[0], b[2]}; }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 

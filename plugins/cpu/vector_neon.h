@@ -30,6 +30,8 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(value), vreinterpretq_u32_f32(mask)));
 }
+FWHT_INLINE Vector rotate_up(Vector a) { return vextq_f32(a, a, 3); }
+FWHT_INLINE Vector rotate_down(Vector a) { return vextq_f32(a, a, 1); }
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) { return vuzp1q_f32(a, b); }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 

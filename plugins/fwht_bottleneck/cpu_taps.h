@@ -22,11 +22,13 @@ class WindowSum {
 };
 
 // Operators 2 and 3, which hold the input between two bounds of the weight. kSigned: whether there are negative inputs;
-// kVectors: outputs that are made together, where the taps do not fit the registers.
+// kVectors: outputs that are made together, more where the taps do not fit the registers; kRowVectors: the same for rows
+// below each other, which share what they load.
 template <int kOperator, bool kSigned>
 class WindowTaps {
   public:
     static constexpr int kVectors = 2;
+    static constexpr int kRowVectors = 2;
     typedef WindowSum Sum;
 
     explicit FWHT_INLINE WindowTaps(const float* weight) {
@@ -53,6 +55,7 @@ template <bool kSigned>
 class WindowTaps<0, kSigned> {
   public:
     static constexpr int kVectors = 1;
+    static constexpr int kRowVectors = 4;
     typedef WindowSum Sum;
 
     explicit FWHT_INLINE WindowTaps(const float* weight) {
@@ -69,6 +72,7 @@ template <bool kSigned>
 class WindowTaps<1, kSigned> {
   public:
     static constexpr int kVectors = 2;
+    static constexpr int kRowVectors = 2;
 
     class Sum {
       public:
