@@ -3,31 +3,14 @@
 #include <cmath>
 #include <vector>
 
+#include "../fwht_bottleneck/cpu_self_check.h"
 #include "../fwht_layer/check.h"
 #include "instruction_sets.h"
 #include "scratch.h"
-#include "../tensorrt/refuse.h"
+#include "self_check_values.h"
 
 namespace fwht {
 namespace {
-
-// Inputs without a random generator: multiples of 1/8 from -1 to 1, weights of either sign.
-std::vector<float> pattern(int64_t count, int step) {
-    std::vector<float> values(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i) {
-        values[static_cast<size_t>(i)] = static_cast<float>((i * step + 5) % 17 - 8) / 8.0f;
-    }
-    return values;
-}
-
-// The sum of y_i ((7 i) mod 13 - 6): a single number that any wrong output changes.
-double digest(const std::vector<float>& y) {
-    double sum = 0;
-    for (size_t i = 0; i < y.size(); ++i) {
-        sum += static_cast<double>(y[i]) * static_cast<double>(static_cast<int>(7 * i % 13) - 6);
-    }
-    return sum;
-}
 
 struct FwhtLayerAnswer {
     int batch, pixels, in_channels, out_channels, n, pool, keep_dc, activation, paths, soft, ones, residual;
@@ -51,14 +34,6 @@ constexpr MfDepthwiseConvAnswer kMfDepthwiseConvAnswers[] = {
     {1, 5, 4, 4, 3, 1, 1, 16.703125},   {2, 3, 8, 8, 3, 1, 2, -13.437500}, {1, 3, 7, 9, 3, 2, 3, -5.578125},
     {1, 2, 9, 40, 5, 1, 1, -81.875000}, {1, 2, 8, 8, 5, 2, 2, 23.390625},  {1, 3, 5, 6, 5, 1, 3, 56.859375},
 };
-
-std::string compare(const std::string& op, double found, double stored, const CpuKernels& kernels) {
-    if (std::fabs(found - stored) <= 0.01 + 1e-5 * std::fabs(stored)) {  // a sum of some thousand roundings
-        return std::string();
-    }
-    return op + " gives " + text_of(found) + " instead of " + text_of(stored) + " with " + kernels.name +
-           ": build the library anew on this machine";
-}
 
 std::string check_answer(const MfDepthwiseConvAnswer& a, const CpuKernels& kernels) {
     const std::vector<float> x = pattern(int64_t{a.batch} * a.channels * a.height * a.width, 7);
@@ -202,7 +177,8 @@ std::string self_check() {
     }
     std::string wrong = check_answers(kFwhtLayerAnswers, *choice.kernels);
     wrong = wrong.empty() ? check_answers(kFwhtGradientsAnswers, *choice.kernels) : wrong;
-    return wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels) : wrong;
+    wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels) : wrong;
+    return wrong.empty() ? check_fwht_bottleneck_answers(*choice.kernels) : wrong;
 }
 
 }  // namespace fwht

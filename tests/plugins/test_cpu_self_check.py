@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.harness.node_models import LayerCase
+from export.ops.bottleneck_reference import Filter, Layer, fwht_bottleneck
 from export.ops.contract import PLUGINS
 from export.ops.reference import activate, fwht_layer_gradients, mf_depthwise_conv
 from tests.plugins.native import native_libraries
@@ -45,9 +47,23 @@ GRADIENTS_FIELDS = (
 MF_FIELDS = ("batch", "channels", "height", "width", "kernel_size", "stride", "op")
 
 
-def read_answers(table: str, fields: tuple[str, ...]) -> list[tuple[dict[str, int], float]]:
+BOTTLENECK_FIELDS = (
+    "batch",
+    "in_channels",
+    "hidden",
+    "out_channels",
+    "n",
+    "height",
+    "width",
+    "stride",
+    "op",
+    "residual",
+)
+
+
+def read_answers(table: str, fields: tuple[str, ...], source: Path = SOURCE) -> list[tuple[dict[str, int], float]]:
     """The rows of one of the tables: fields by name, digest."""
-    text = SOURCE.read_text(encoding="utf-8").partition(f"{table}[] = {{")[2].partition("};")[0]
+    text = source.read_text(encoding="utf-8").partition(f"{table}[] = {{")[2].partition("};")[0]
     rows = [[float(value) for value in row.split(",")] for row in re.findall(r"\{([^}]*)\}", text)]
     return [({name: int(value) for name, value in zip(fields, row)}, row[-1]) for row in rows]
 
@@ -122,6 +138,25 @@ def test_the_stored_answers_are_the_references() -> None:
     assert {(answer["op"], answer["kernel_size"]) for answer, _ in mf_answers} == set(product((1, 2, 3), (3, 5)))
     for answer, digest in mf_answers:
         assert compute_mf_digest(answer) == pytest.approx(digest, abs=1e-3), answer
+
+
+def compute_bottleneck_digest(answer: dict[str, int]) -> float:
+    n, hidden = answer["n"], answer["hidden"]
+    thresholds, scale, gain, bias = (make_pattern(n, step) for step in (3, 11, 5, 13))
+    layers = [Layer(thresholds, scale, gain[:size], bias[:size]) for size in (hidden, answer["out_channels"])]
+    weight = make_pattern(hidden * 9, 4).reshape(hidden, 1, 3, 3)
+    depthwise = Filter(weight, gain[:hidden], bias[:hidden], answer["stride"], answer["op"], 6)
+    shape = (answer["batch"], answer["in_channels"], answer["height"], answer["width"])
+    x = make_pattern(int(np.prod(shape)), 7).reshape(shape)
+    return sum_up(fwht_bottleneck(x, layers[0], depthwise, layers[1], answer["residual"]))
+
+
+def test_the_stored_answers_of_bottlenecks_are_the_references() -> None:
+    source = PLUGINS / "fwht_bottleneck" / "cpu_self_check.cpp"
+    answers = read_answers("kFwhtBottleneckAnswers", BOTTLENECK_FIELDS, source)
+    assert {answer["op"] for answer, _ in answers} == {0, 1, 2, 3} and len(answers) == 6
+    for answer, digest in answers:
+        assert compute_bottleneck_digest(answer) == pytest.approx(digest, abs=1e-3), answer
 
 
 def test_every_instruction_set_passes() -> None:
