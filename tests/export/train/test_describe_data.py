@@ -55,6 +55,7 @@ def test_a_part_of_its_own_is_held_out_whatever_the_share() -> None:
         ([300, 300, 30], [1, 1, 1], [], "c0 has 270 images to train on, c2 27"),
         ([300, 300, 30], [1, 1, 1], [], "always answering c0 would be right for 48%"),
         ([3, 3], [1, 1], ["--image-size", "8"], "4 images of 8 pixels give the last layers 4 values to normalise by"),
+        ([8, 8], [2, 2], ["--image-size", "16", "--batch-size", "8"], "give the last layers 32 values to normalise by"),
     ],
 )
 def test_doubts_are_said(train: list[int], test: list[int], words: list[str], said: str) -> None:
@@ -62,7 +63,7 @@ def test_doubts_are_said(train: list[int], test: list[int], words: list[str], sa
 
 
 def test_an_even_set_raises_no_doubt() -> None:
-    for words in ([], ["--image-size", "8", "--batch-size", "32"], ["--image-size", "96"]):
+    for words in ([], ["--image-size", "8", "--batch-size", "64"], ["--image-size", "96"]):
         assert not [line for line in describe(make([50, 40, 30], [5, 5, 5]), *words) if line.startswith("note")]
 
 
