@@ -12,8 +12,8 @@ from typing import Any, Callable
 
 from PIL import Image
 
-SAMPLES = Path("tests/data")
-REFUSED = ("brand_", "cgbi")  # files in SAMPLES/field/ that are no images, or of a kind that is not decoded
+SAMPLES, FIELD = Path("tests/data"), Path("tests/field")
+REFUSED = ("brand_", "cgbi")  # files in FIELD that are no images, or of a kind that is not decoded
 EDGES = (
     b"\0",
     b"\xff",
@@ -42,7 +42,7 @@ FILE_NAMES = (
 def make_seeds() -> list[bytes]:
     """Images of every format that is taken, in the modes that have code of their own; damaged as people send them."""
     files = sorted(SAMPLES.glob("*.jpg"))
-    damaged = [path for path in sorted((SAMPLES / "field").iterdir()) if not path.name.startswith(REFUSED)]
+    damaged = [path for path in sorted(FIELD.iterdir()) if not path.name.startswith(REFUSED)]
     picture = Image.open(files[0]).convert("RGB")
     large = picture.resize((200, 150))
     alpha = picture.copy()
@@ -66,7 +66,7 @@ def make_seeds() -> list[bytes]:
         (picture.convert("P"), "GIF", {"append_images": [large.convert("P")], "save_all": True}),
     ]
     restarts = encode_image(large, "JPEG", {"restart_marker_blocks": 1})[:-2]
-    samples = [file.read_bytes() for file in [*files, *damaged] if file.suffix != ".bin"]
+    samples = [file.read_bytes() for file in [*files, *damaged] if file.suffix not in (".bin", ".md")]
     return [*samples, *(encode_image(*each) for each in made), restarts]
 
 

@@ -114,7 +114,7 @@ def test_no_file_name_spoils_a_form(disposition: bytes) -> None:
 
 def test_a_form_as_it_was_sent() -> None:
     """With filename* alone."""
-    (image,) = read((ROOT / "tests/data/field/form_filename_star_only.bin").read_bytes(), media=FIELD_TYPE)
+    (image,) = read((ROOT / "tests/field/form_filename_star_only.bin").read_bytes(), media=FIELD_TYPE)
     assert decode(image, 32).width == 32
 
 

@@ -16,7 +16,7 @@ from tests.server.models.image_files import SIZE, gradient
 from tests.server.support.http_server import ROOT
 
 LONGEST_S = 2.0
-FIELD = ROOT / "tests" / "data" / "field"
+FIELD = ROOT / "tests" / "field"
 
 
 def read_table() -> dict[Key, str]:
