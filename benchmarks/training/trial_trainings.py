@@ -73,6 +73,7 @@ class TrialTrainings:
         args = self.args
         given = ["--data", str(args.data), "--build", str(args.build), "--name", name, "--seed", str(seed)]
         given += ["--image-size", str(args.size), "--epochs", str(args.epochs), "--batch-size", "32", "--device", "cpu"]
+        given += ["--no-report"]
         options = parse_options([*given, *words, *self.more])
         folder = RunFolder(options.build, options.name)
         if not folder.artefact.exists():

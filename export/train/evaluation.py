@@ -36,7 +36,8 @@ def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[st
     neglected = list_neglected(logits, dataset)
     if neglected:
         print(f"note: recall below {LOW_RECALL:.0%}: {describe_some(neglected)}; docs/training.md says what helps")
-    print_report(trainer, dataset, logits)
+    if not trainer.options.no_report:
+        print_report(trainer, dataset, logits)
 
 
 def list_neglected(logits: np.ndarray, dataset: Dataset) -> list[str]:

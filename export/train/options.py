@@ -34,6 +34,7 @@ FREE_ON_RESUME = (
     "build",
     "overwrite",
     "more_epochs",
+    "no_report",
 )
 
 NEWER = {"paths": 1, "soft": False}  # not in the states of runs that began before they were there
@@ -84,6 +85,7 @@ class Options:
     build: Path
     overwrite: bool
     more_epochs: int
+    no_report: bool
 
     @property
     def variant(self) -> dict[str, object]:
@@ -230,3 +232,4 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="train a finished run on, with its own options, for so many epochs; the rate rises and falls again",
     )
+    add("--no-report", action="store_true", help="without the pictures of NAME.report/, which take some seconds")

@@ -53,11 +53,8 @@ def write_stubs(folder: Path, name: str, others: tuple[str, ...]) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The address sanitizer on the baseline; with --full both, every set of the machine, the other processor, too."""
+    """NEON, and the adapter without sanitizer; with --full the other processor and set, and the sanitizer, too."""
     full = metafunc.config.getoption("--full")
-    if "sanitizer" in metafunc.fixturenames:
-        metafunc.parametrize("sanitizer", ["address", "thread"] if full else ["address"])
-        metafunc.parametrize("instruction_set", list_instruction_sets() if full else ["baseline"])
     if "checker" in metafunc.fixturenames:
         metafunc.parametrize("checker", ["none", "address"] if full else ["none"])
     if "arm_set" in metafunc.fixturenames:
@@ -65,7 +62,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+@pytest.mark.parametrize("instruction_set", list_instruction_sets())
 def test_sanitizers_find_nothing(sanitizer: str, instruction_set: str, tmp_path: Path) -> None:
     others = sorted(set(SETS.get(platform.machine(), ("baseline",))) - {instruction_set})
     stubs = write_stubs(tmp_path, instruction_set, tuple(others))

@@ -21,6 +21,8 @@ from tests.export.data.test_datasets import pixels, png
 from tests.export.report.test_calibration import draw
 from tests.export.train.training_runs import SMALL, small_pack
 
+REPORTED = [word for word in SMALL if word != "--no-report"]
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -42,7 +44,7 @@ def test_data_at_an_odd_place_end_with_card_temperature_and_report(
     data = make_odd_data(tmp_path)
     build = tmp_path / "build it"
     words = ["--data", str(data), "--build", str(build), "--epochs", "2", "--device", "cpu", "--ema", "0.5"]
-    assert main([*SMALL, *words]) == 0
+    assert main([*REPORTED, *words]) == 0
     printed = capsys.readouterr().out
     assert "it's [a] $(place) gr\\xfcn (image folder, 24 training, 40 held-out and 6 test images)" in printed
     assert printed.splitlines()[-1] == f"{build / 'small.report' / 'report.html'}: how good each class is"
@@ -69,7 +71,7 @@ def test_a_missing_library_costs_the_report_alone(
         monkeypatch.delitem(sys.modules, name)
     pack = small_pack(tmp_path / "pack.bin", train_each=4)
     words = ["--data", str(pack), "--build", str(tmp_path), "--epochs", "1", "--device", "cpu"]
-    assert main([*SMALL, *words]) == 0
+    assert main([*REPORTED, *words]) == 0
     assert "no report: matplotlib is missing (python -m pip install '.[train]')" in capsys.readouterr().out
     assert (tmp_path / "small.safetensors").exists() and not (tmp_path / "small.report").exists()
 

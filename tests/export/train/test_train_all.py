@@ -13,6 +13,7 @@ from tests.export.train.training_runs import small_pack
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = ["--image-size", "8", "--batch-size", "16", "--epochs", "1", "--holdout", "0.1", "--device", "cpu"]
+QUICK += ["--no-report"]
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,7 @@ def test_a_name_that_is_a_shipped_model_s_is_told(
     pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--data", str(pack), "--build", str(tmp_path), "--image-size", "8", "--epochs", "1", "--device", "cpu"]
+    words += ["--no-report"]
     assert main([*words, "--seconds", "0.001"]) == 75
     assert "the result is called fwht_mobilenet_v2, as the model that is shipped" in capsys.readouterr().out
     assert main(small(pack, tmp_path, "--seconds", "0.001")) == 75

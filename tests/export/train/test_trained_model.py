@@ -21,6 +21,7 @@ from export.train.training_step import count_correct
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
 from tests.export.train.training_runs import ROOT, TRAIN_400, finish, log_rows, start
+from tests.plugins.native import build_library
 from tests.server.support.http_server import run_http_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -29,12 +30,13 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """The default model, trained within half a minute on a CPU."""
+    """The default model, trained within half a minute on a CPU, on the native kernels where they can be built."""
     build = tmp_path_factory.mktemp("smoke")
     arguments = ["--data", str(TRAIN_400), "--name", "smoke", "--build", str(build)]
     arguments += ["--image-size", "16", "--batch-size", "32"]
     learning = ["--epochs", "6", "--lr", "0.05", "--augment", "none", "--label-smoothing", "0", "--holdout", "0"]
-    process = start(*arguments, *learning, "--device", "cpu")
+    build_library()
+    process = start(*arguments, *learning, "--device", "cpu", "--no-report", FWHT_NATIVE="auto")
     output = finish(process)
     assert process.returncode == 0, output
     return RunFolder(build, "smoke")

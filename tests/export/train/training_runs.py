@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 TRAIN_400 = ROOT / "tests/data/cifar10_train_400.bin"
 # 8x8 pixels in batches of 16 of the smallest model: a step takes about a tenth of a second.
 SMALL = ["--model", "fwht_mobilenet_v2_slim", "--image-size", "8", "--batch-size", "16", "--name", "small"]
+SMALL += ["--no-report"]  # tests/export/train/test_evaluation.py is about it
 
 
 def small_pack(path: Path, train_each: int = 6, test_each: int = 2) -> Path:
@@ -30,10 +31,10 @@ def small_pack(path: Path, train_each: int = 6, test_each: int = 2) -> Path:
     return path
 
 
-def start(*arguments: str | Path, threads: int = 1) -> subprocess.Popen[str]:
+def start(*arguments: str | Path, threads: int = 1, **variables: str) -> subprocess.Popen[str]:
     """The command in its own process. Threads sleep while they wait: other work may hold the cores."""
     own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
-    environment = {**os.environ, **own}
+    environment = {**os.environ, **own, **variables}
     return subprocess.Popen(
         [sys.executable, "-m", "export.train", *map(str, arguments)],
         cwd=ROOT,
