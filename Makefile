@@ -262,7 +262,7 @@ bench: $(TESTING) ## measure; JSON into build/bench/
 	@$(RUN) -m benchmarks.serving.bulk
 
 soak: $(TESTING) ## most of an hour: overload, broken requests, killed servers and bulk runs; JSON into build/bench/
-	@$(RUN) -m pytest --full -m 'slow or soak' tests/export tests/plugins tests/server/backends tests/test_served_accuracy.py
+	@$(RUN) -m pytest --full -m 'slow or soak' tests/export tests/plugins tests/server/backends tests/benchmarks tests/test_served_accuracy.py
 	@$(RUN) -m benchmarks.kernels.a57_layer --check
 	@$(RUN) -m benchmarks.serving.overload
 	@$(RUN) -m benchmarks.serving.fuzz

@@ -12,6 +12,7 @@ from benchmarks.serving.overload import compute_slope, find_problems, measure
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
 def test_seconds_of_overload() -> None:
     with run_server("--threads", "1") as server:

@@ -22,6 +22,7 @@ def visit(**more: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_second_visit_goes_on(tmp_path: Path) -> None:
     data = str(small_pack(tmp_path / "pack.bin"))
     for number, packed in (("1", "none"), ("2", "1")):

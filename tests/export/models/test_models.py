@@ -126,22 +126,23 @@ def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], word: str) -
         build_model(*arguments)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tracing a model takes seconds: the one with all ops; with --full two more."""
-    if "traced" in metafunc.fixturenames:
-        more = [("fwht_mobilenet_v2", {"paths": 2, "soft": True}), ("resnet32", {})]
-        full = metafunc.config.getoption("--full")
-        metafunc.parametrize("traced", [("fwht_mf_mobilenet_v2", {}), *(more if full else [])])
+TRACED: list[tuple[str, dict[str, object]]] = [
+    ("fwht_mf_mobilenet_v2", {}),
+    ("fwht_mobilenet_v2", {"paths": 2, "soft": True}),
+    ("resnet32", {}),
+]
 
 
-def test_a_model_compiles_in_one_piece(traced: tuple[str, dict[str, object]]) -> None:
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "variant"), TRACED)
+def test_a_model_compiles_in_one_piece(name: str, variant: dict[str, object]) -> None:
     """Torch's tracer sees all of it (`fullgraph`); the operations are then run as they are, with the same result."""
-    name, variant = traced
     check_compiled(build_model(name, 10, 8, variant), torch.randn(2, 3, 8, 8))
 
 
-def test_a_layer_of_paths_compiles_in_one_piece() -> None:
+def test_layers_compile_in_one_piece() -> None:
     check_compiled(FWHTLayer(8, 12, paths=2, soft=True), torch.randn(2, 8, 3, 3))
+    check_compiled(MFDepthwiseConv(8), torch.randn(2, 8, 5, 5))
 
 
 def check_compiled(model: nn.Module, images: torch.Tensor) -> None:
