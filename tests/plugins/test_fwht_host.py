@@ -12,21 +12,26 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.kernel_tolerance import measure_fwht_layer_error
-from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
-from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
+from benchmarks.harness.node_models import WEIGHTS, LayerCase
+from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW
 from export.ops.contract import PLUGINS, read_contract
-from export.ops.native_structures import FwhtLayerParams
-from tests.plugins.host import Memory, compiled
+from tests.plugins.fwht_host import (
+    NARROW,
+    NORMAL,
+    PACKED,
+    PATHS,
+    WIDE,
+    WIDTHS,
+    TileFacts,
+    find_tiles,
+    params_of,
+    run,
+    tiles,
+)
+from tests.plugins.host import compiled
 
 CONTRACT = read_contract("fwht_layer")
-WIDTHS = ("narrow", "packed", "normal", "wide", "paths")
-NARROW, PACKED, NORMAL, WIDE, PATHS = range(5)
 SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
-
-
-class TileFacts(ctypes.Structure):
-    NAMES = ("width", "type", "layout", "n", "vec", "pixels", "threads", "shared_bytes")
-    _fields_ = [(name, ctypes.c_int) for name in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -37,69 +42,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     library.fwht_check.restype = ctypes.c_char_p
     library.fwht_run.restype = ctypes.c_bool
     return library
-
-
-def tiles(library: ctypes.CDLL) -> list[TileFacts]:
-    facts: list[TileFacts] = [library.fwht_tile(i).contents for i in range(library.fwht_tile_count())]
-    return facts
-
-
-def find_tiles(library: ctypes.CDLL, layer: LayerCase, kind: int = FLOAT32, layout: int = NCHW) -> list[int]:
-    """The indices of the tiles that compute the layer."""
-    paths = layer.paths > 1 or layer.soft == 1
-    return [
-        index
-        for index, tile in enumerate(tiles(library))
-        if (tile.n, tile.type, tile.layout, tile.width == PATHS) == (layer.n, kind, layout, paths)
-    ]
-
-
-def params_of(layer: LayerCase, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
-    """All but the pointers; shape is X's."""
-    return FwhtLayerParams(
-        batch=shape[0],
-        pixels=shape[2] * shape[3],
-        in_channels=layer.in_channels,
-        out_channels=layer.out_channels,
-        n=layer.n,
-        pool=layer.pool,
-        keep_dc=layer.keep_dc,
-        activation=layer.activation,
-        paths=layer.paths,
-        soft=layer.soft,
-        type=kind,
-        layout=layout,
-    )
-
-
-def run(
-    library: ctypes.CDLL,
-    tile: int,
-    layer: LayerCase,
-    weights: Weights,
-    x: np.ndarray,
-    residual: np.ndarray | None = None,
-    kind: int = FLOAT32,
-    layout: int = NCHW,
-) -> np.ndarray:
-    """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
-    shape = (x.shape[0], layer.out_channels, *x.shape[2:])
-    params = params_of(layer, x.shape, kind, layout)
-    tensors = {
-        "x": Memory.of(pack(x, kind, layout)),
-        **{name: Memory.of(weights[name]) for name in WEIGHTS},
-    }
-    tensors["y"] = Memory(int(np.prod(packed_shape(shape, layout))) * DTYPES[kind].itemsize)
-    if residual is not None:
-        tensors["residual"] = Memory.of(pack(residual, kind, layout))
-    for name, memory in tensors.items():
-        setattr(params, name, memory.pointer)
-    assert library.fwht_check(ctypes.byref(params)) is None, library.fwht_check(ctypes.byref(params))
-    assert library.fwht_run(ctypes.byref(params), tile), "this tile does not take these parameters"
-    assert tensors["y"].guards_hold(), "bytes beside the output were overwritten"
-    y, fill = unpack(tensors["y"].inside, shape, kind, layout)
-    assert not fill.any(), "the channels that fill HWC8 up are not 0"
-    return y
 
 
 def layers(n: int, generator: np.random.Generator) -> list[LayerCase]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
@@ -17,10 +16,10 @@ from torch import nn
 
 from export.engine.parity_verdict import ParityError
 from export.models import MODELS, build_model
-from export.models.checkpoint import load_checkpoint, save_checkpoint
+from export.models.checkpoint import load_checkpoint
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import fold_graph
-from export.to_onnx.from_checkpoint import SAMPLES, export_checkpoint, main
+from export.to_onnx.from_checkpoint import SAMPLES
 from export.to_onnx.from_model import build_onnx_model, make_metadata
 from export.to_onnx.parity import check_parity, load_real_images
 from server.models.preprocess import Preprocessing
@@ -202,26 +201,6 @@ def test_what_cannot_be_folded_is_refused() -> None:
         fold_graph(Bad(nn.Conv2d(3, 3, 1), nn.Dropout()))
 
 
-def test_a_wrong_file_fails_parity_and_nothing_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One threshold off by 0.5 in the ONNX: seen, named, and neither ONNX nor golden file is left behind."""
-    import export.to_onnx.from_checkpoint as command
-
-    def slightly_wrong(*arguments: Any) -> onnx.ModelProto:
-        proto = build_onnx_model(*arguments)
-        (weight,) = (w for w in proto.graph.initializer if w.name == "blocks.15.expand.thresholds")
-        values = numpy_helper.to_array(weight).copy()
-        values[1] += 0.5
-        weight.CopyFrom(numpy_helper.from_array(values, weight.name))
-        return proto
-
-    monkeypatch.setattr(command, "build_onnx_model", slightly_wrong)
-    out = tmp_path / "fwht_mobilenet_v2.onnx"
-    assert main(["fwht_mobilenet_v2", "--out", str(out)]) == 1
-    assert "disagree" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
-
-
 def test_not_a_number_fails_parity(batch: np.ndarray) -> None:
     model, its_card = load_checkpoint(ROOT / "models" / "fwht_mobilenet_v2.safetensors")
     proto = build_onnx_model(model, its_card)
@@ -229,27 +208,3 @@ def test_not_a_number_fails_parity(batch: np.ndarray) -> None:
     weight.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, "f"), weight.name))
     with pytest.raises(ParityError):
         check_parity(model, proto.SerializeToString(), batch[:2])
-
-
-def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint = tmp_path / "mine.safetensors"
-    save_checkpoint(checkpoint, build_model("fwht_mobilenet_v2_slim", 3, 40), card("fwht_mobilenet_v2_slim", 3, 40))
-    print(export_checkpoint(checkpoint, tmp_path / "mine.onnx", SAMPLES, 5))
-    assert "tolerance" in capsys.readouterr().out
-    golden = np.load(tmp_path / "mine.golden.npz")
-    assert golden["image"].shape == (5, 3, 40, 40) and golden["logits"].shape == (5, 3)
-    session = onnxruntime.InferenceSession(str(tmp_path / "mine.onnx"))
-    np.testing.assert_array_equal(session.run(None, {"image": golden["image"]})[0], golden["logits"])
-
-
-@pytest.mark.parametrize(
-    "arguments, word",
-    [
-        (["nobody"], "no weights called 'nobody'"),
-        (["fwht_mobilenet_v2", "--data", "/nowhere"], "nowhere"),
-        (["x", "--checkpoint", "/nowhere/x.safetensors"], "is missing"),
-    ],
-)
-def test_command_refuses(arguments: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*arguments, "--out", str(tmp_path / "out.onnx")]) == 1
-    assert word in capsys.readouterr().err and list(tmp_path.iterdir()) == []
