@@ -53,9 +53,14 @@ def find_included(text: str, folder: Path) -> list[Path]:
     return [(folder if (folder / name).exists() else PLUGINS) / name for name in names]
 
 
+def load_stored() -> dict[str, dict[str, Any]]:
+    """The repository's figures by Key.name: `sources`, the hash of what was compiled, and `kernels`."""
+    return cast(dict[str, dict[str, Any]], json.loads(STORED.read_text())) if STORED.exists() else {}
+
+
 def read_stored(key: Key) -> list[dict[str, Any]] | None:
     """The repository's figures, if they are of these sources."""
-    stored = json.loads(STORED.read_text()).get(key.name) if STORED.exists() else None
+    stored = load_stored().get(key.name)
     return None if stored is None or stored["sources"] != key.sources else cast(list[dict[str, Any]], stored["kernels"])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.cuda_compilers import Wheels
-from benchmarks.harness.figures_cache import Key, hash_sources, store
+from benchmarks.harness.figures_cache import Key, hash_sources, load_stored, store
 from benchmarks.harness.kernel_figures import SOURCES, demangle, measure_kernels
 from benchmarks.harness.markdown import make_table
 from benchmarks.harness.node_models import LayerCase
@@ -125,14 +125,19 @@ def renew_page(text: str, kernels: list[dict[str, Any]]) -> str:
     return text
 
 
-def read_kernels(fresh: bool = False) -> list[dict[str, Any]]:
-    """For each type and n of the layers above the kernel with the largest block that fits; `fresh`: compiled again."""
-    figures = measure_kernels(Wheels(), "FWHTLayer", ARCHITECTURE, fresh)
-    names = demangle([figure.kernel for figure in figures])
+def read_kernels() -> list[dict[str, Any]]:
+    """For each type and n of the layers above the kernel with the largest block that fits; needs no compiler."""
+    (figures,) = (stored["kernels"] for name, stored in load_stored().items() if name.startswith("FWHTLayer, "))
+    names = demangle([figure["kernel"] for figure in figures])
     return choose_kernels(
         [
-            {"kernel": name, "threads": k.threads, "registers": k.registers, "shared_bytes": k.shared_bytes}
-            for k, name in zip(figures, names)
+            {
+                "kernel": name,
+                "threads": figure["threads"],
+                "registers": figure["registers"],
+                "shared_bytes": figure["static_shared_bytes"] + figure["dynamic_shared_bytes"],
+            }
+            for figure, name in zip(figures, names)
         ]
     )
 

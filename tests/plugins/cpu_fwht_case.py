@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 import numpy as np
+from hypothesis import strategies as st
 
 from benchmarks.harness.cpu_library import CpuLibrary, prepare_fwht_layer
 from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
@@ -78,3 +79,21 @@ class CpuFwhtCase:
         options = (self.layer.keep_dc, self.layer.paths, self.layer.soft)
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
         return fwht_layer_bounds(x, thresholds, scale, gain, bias, stages, stages + self.layer.pool, *options)
+
+
+@st.composite
+def draw_layers(draw: st.DrawFn) -> LayerCase:
+    """Any layer of up to 256 coefficients, without activation."""
+    n = draw(st.sampled_from([2**power for power in range(1, 9)]))
+    pool = draw(st.sampled_from([1, 1, 2, 3, 4]))
+    in_channels = draw(st.integers(min(pool, n), n))
+    pool = min(pool, in_channels)
+    return LayerCase(
+        in_channels,
+        draw(st.integers(1, in_channels // pool if pool > 1 else n)),
+        n,
+        keep_dc=draw(st.integers(0, 1)),
+        pool=pool,
+        paths=draw(st.sampled_from([1, 1, 2, 3])),
+        soft=draw(st.integers(0, 1)),
+    )

@@ -15,7 +15,7 @@ from benchmarks.harness.node_models import LayerCase
 from export.ops.gradient_bounds import fwht_layer_gradients_bounds
 from export.ops.native_structures import NHWC, FwhtLayerGradientsParams
 from export.ops.reference import fwht_layer_gradients
-from tests.plugins.cpu_fwht_case import SECOND_ORDER, SMALLEST, CpuFwhtCase
+from tests.plugins.cpu_fwht_case import SECOND_ORDER, SMALLEST, CpuFwhtCase, draw_layers
 from tests.plugins.host import Memory
 from tests.plugins.native import native_libraries
 
@@ -102,19 +102,7 @@ def test_paths(libraries: dict[str, CpuLibrary], paths: int, soft: int) -> None:
 
 @st.composite
 def cases(draw: st.DrawFn) -> CpuFwhtCase:
-    n = draw(st.sampled_from(SIZES[:8]))
-    pool = draw(st.sampled_from([1, 1, 2, 3, 4]))
-    in_channels = draw(st.integers(min(pool, n), n))
-    pool = min(pool, in_channels)
-    layer = LayerCase(
-        in_channels,
-        draw(st.integers(1, in_channels // pool if pool > 1 else n)),
-        n,
-        keep_dc=draw(st.integers(0, 1)),
-        pool=pool,
-        paths=draw(st.sampled_from([1, 1, 2, 3])),
-        soft=draw(st.integers(0, 1)),
-    )
+    layer = draw(draw_layers())
     sizes = draw(st.integers(1, 20)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
     return CpuFwhtCase(layer, *sizes, ones=draw(st.booleans()), seed=draw(st.integers(0, 2**31)))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.cpu_library import CpuLibrary
 from benchmarks.harness.node_models import LayerCase
-from tests.plugins.cpu_fwht_case import CpuFwhtCase
+from tests.plugins.cpu_fwht_case import CpuFwhtCase, draw_layers
 from tests.plugins.native import list_instruction_sets, native_libraries
 
 SIZES = [2**k for k in range(1, 13)]
@@ -59,20 +59,7 @@ def test_large_maps(libraries: dict[str, CpuLibrary], height: int, width: int, n
 
 @st.composite
 def cases(draw: st.DrawFn) -> CpuFwhtCase:
-    n = draw(st.sampled_from(SIZES[:8]))
-    pool = draw(st.sampled_from([1, 1, 2, 3, 4]))
-    in_channels = draw(st.integers(min(pool, n), n))
-    pool = min(pool, in_channels)
-    layer = LayerCase(
-        in_channels,
-        draw(st.integers(1, in_channels // pool if pool > 1 else n)),
-        n,
-        keep_dc=draw(st.integers(0, 1)),
-        pool=pool,
-        activation=draw(st.sampled_from([0, 1, 6])),
-        paths=draw(st.sampled_from([1, 1, 2, 3])),
-        soft=draw(st.integers(0, 1)),
-    )
+    layer = replace(draw(draw_layers()), activation=draw(st.sampled_from([0, 1, 6])))
     return CpuFwhtCase(
         layer,
         batch=draw(st.integers(1, 20)),

@@ -23,22 +23,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(pack: Path, build: Path, *more: str) -> int:
-    return main(
-        [
-            *SMALL,
-            "--batch-size",
-            "15",
-            "--data",
-            str(pack),
-            "--build",
-            str(build),
-            "--epochs",
-            "1",
-            "--device",
-            "cpu",
-            *more,
-        ]
-    )
+    words = ["--batch-size", "15", "--data", str(pack), "--build", str(build), "--epochs", "1", "--device", "cpu"]
+    return main([*SMALL, *words, *more])
 
 
 def test_it_goes_on_and_interrupted_ends_the_same(
