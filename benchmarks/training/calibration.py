@@ -18,8 +18,9 @@ from benchmarks.training.accuracy import list_shipped
 from benchmarks.training.engine_predictions import BATCH
 from export.data.datasets import Dataset, Part, load_dataset
 from export.models.checkpoint import CheckpointError, load_card
-from export.report.calibration import calibration_error, fit_temperature, softmax
+from export.report.calibration import calibration_error, fit_temperature
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
+from server.models.scores import softmax
 
 TEMPERATURES = np.arange(0.3, 3.0, 0.01)
 

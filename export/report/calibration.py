@@ -28,14 +28,6 @@ class Bin:
     accuracy: float
 
 
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """(N, classes) -> scores float64 (N, classes)."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    scores: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return scores
-
-
 def fit_temperature(logits: np.ndarray, class_ids: np.ndarray) -> float | None:
     """The T at which the right answers are most likely, that is, the mean of -log softmax(logits / T) is lowest.
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from export.report.calibration import calibration_error, softmax, sort_into_bins
+from export.report.calibration import calibration_error, sort_into_bins
+from server.models.scores import softmax
 
 MISTAKES = 20
 

@@ -10,10 +10,11 @@ from export.data.datasets import Dataset
 from export.data.names import describe_name, describe_some
 from export.models import build_model
 from export.models.checkpoint import load_card, save_checkpoint
-from export.report.calibration import calibration_error, fit_temperature, softmax
+from export.report.calibration import calibration_error, fit_temperature
 from export.report.predictions import predict
 from export.train.state import load_state, save_state
 from export.train.trainer import Trainer
+from server.models.scores import softmax
 
 LOW_RECALL = 0.5
 

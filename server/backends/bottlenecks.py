@@ -73,7 +73,7 @@ def split_fused_times(
 
 def _replace(graph: onnx.GraphProto, found: List[Bottleneck], timed: bool) -> List[str]:
     """Put a node in the place of each bottleneck's last one; their names."""
-    gone = {node.name: None for each in found for node in each.nodes[:-1]}
+    gone = {node.name for each in found for node in each.nodes[:-1]}
     last = {each.nodes[-1].name: each for each in found}
     nodes: List[onnx.NodeProto] = []
     names: List[str] = []

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from export.report.calibration import BINS, calibration_error, fit_temperature, softmax, sort_into_bins
+from export.report.calibration import BINS, calibration_error, fit_temperature, sort_into_bins
+from server.models.scores import softmax
 
 
 def draw(images: int, classes: int = 10, factor: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
