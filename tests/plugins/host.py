@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.plugins.kept_builds import compile_once
 
 GUARD = 256  # bytes beside a tensor, a multiple of 16
 POISON = 0xFF  # in every byte: NaN in float32 and float16
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 
 
-def compiled(folder: Path, *sources: Path) -> ctypes.CDLL:
+def load_compiled(*sources: Path) -> ctypes.CDLL:
     """A library made of C++ sources; skips the test where there is no g++."""
     if shutil.which("g++") is None:
         pytest.skip("needs g++: apt install g++")
-    path = folder / f"{sources[0].stem}.so"
-    subprocess.run(["g++", *FLAGS, *map(str, sources), "-o", str(path)], check=True)
-    return ctypes.CDLL(str(path))
+    name = f"{sources[0].stem}.so"
+    return ctypes.CDLL(str(compile_once(name, "g++", *FLAGS, *map(str, sources), inputs=sources)))
 
 
 class Memory:

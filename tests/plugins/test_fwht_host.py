@@ -28,16 +28,16 @@ from tests.plugins.fwht_host import (
     run,
     tiles,
 )
-from tests.plugins.host import compiled
+from tests.plugins.host import load_compiled
 
 CONTRACT = read_contract("fwht_layer")
 SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     sources = (Path(__file__).parent / "fwht_host.cpp", PLUGINS / "fwht_layer/check.cpp")
-    library = compiled(tmp_path_factory.mktemp("fwht_host"), *sources)
+    library = load_compiled(*sources)
     library.fwht_tile.restype = ctypes.POINTER(TileFacts)
     library.fwht_check.restype = ctypes.c_char_p
     library.fwht_run.restype = ctypes.c_bool

@@ -12,9 +12,11 @@ import pytest
 
 from benchmarks.harness.cuda_compilers import ROOT, CompilerMissing, Nvcc, add_wheel_toolkit
 from server import __version__
+from tests.plugins.kept_builds import hash_build, keep_build
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("make") is None, reason="needs make")]
 KERNELS = "build/libfwht_kernels.so"
+CHEAP = "-Xcicc -O0 -Xptxas -O0"  # a third of the time; test_compiled_kernels.py is about the code
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,8 +24,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = add_wheel_toolkit(os.environ)
     for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         environment.pop(name, None)
-    # A third of the time; test_compiled_kernels.py is about the code.
-    environment["NVCC_APPEND_FLAGS"] = "-Xcicc -O0 -Xptxas -O0"
+    environment["NVCC_APPEND_FLAGS"] = CHEAP
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -41,17 +42,22 @@ def settings() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, settings: list[str]) -> tuple[Path, str]:
+def built(settings: list[str]) -> tuple[Path, str]:
     """The folder, and what was said."""
-    folder = tmp_path_factory.mktemp("checkout")
-    shutil.copytree(ROOT / "plugins", folder / "plugins")
-    shutil.copy(ROOT / "Makefile", folder)
-    (folder / "server").mkdir()
-    shutil.copy(ROOT / "server" / "__init__.py", folder / "server")
-    done = make(folder, "-j2", "plugin", *settings)
-    assert (folder / KERNELS).exists(), done.stdout + done.stderr
-    assert done.returncode != 0
-    return folder, done.stderr
+
+    def build(folder: Path) -> None:
+        shutil.copytree(ROOT / "plugins", folder / "plugins")
+        shutil.copy(ROOT / "Makefile", folder)
+        (folder / "server").mkdir()
+        shutil.copy(ROOT / "server" / "__init__.py", folder / "server")
+        done = make(folder, "-j2", "plugin", *settings)
+        assert (folder / KERNELS).exists(), done.stdout + done.stderr
+        assert done.returncode != 0
+        (folder / "said").write_text(done.stderr)
+
+    digest = hash_build([*settings, CHEAP], Nvcc().nvcc, ROOT / "Makefile", ROOT / "server" / "__init__.py")
+    folder = keep_build("make_plugin", digest, build)
+    return folder, (folder / "said").read_text()
 
 
 def test_the_kernels_are_built_and_the_missing_plugin_is_explained(built: tuple[Path, str]) -> None:

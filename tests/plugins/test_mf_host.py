@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
 from export.ops.native_structures import MfDepthwiseConvParams
-from tests.plugins.host import Memory, compiled
+from tests.plugins.host import Memory, load_compiled
 from tests.plugins.mf_case import CONTRACT, WEIGHTS, Arrays, Case
 
 FOLDER = Path(__file__).parent
@@ -25,8 +25,8 @@ NO_LIMIT = 2**31 - 1
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    library = compiled(tmp_path_factory.mktemp("mf_host"), FOLDER / "mf_host.cpp")
+def library() -> ctypes.CDLL:
+    library = load_compiled(FOLDER / "mf_host.cpp")
     library.mf_check.restype = ctypes.c_char_p
     library.mf_run.restype = library.mf_run_last_image.restype = ctypes.c_bool
     library.mf_run.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int64]

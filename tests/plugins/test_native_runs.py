@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.harness.cpu_library import LIBRARY, SETS
 from export.ops.contract import PLUGINS
+from tests.plugins.kept_builds import hash_build, keep_build
 from tests.plugins.native import ROOT, build_library, list_instruction_sets
 
 SOURCES = (
@@ -124,11 +125,15 @@ def build_checked_library(folder: Path) -> Path:
     shutil.which(ARM) is None or shutil.which("qemu-aarch64") is None,
     reason=f"needs {ARM} and qemu-aarch64: apt install g++-aarch64-linux-gnu qemu-user",
 )
-def test_arm64_gives_the_stored_answers(arm_set: str, tmp_path: Path) -> None:
-    other = write_stubs(tmp_path, arm_set, ("neon" if arm_set == "baseline" else "baseline",))
-    sources = [*map(str, SOURCES), str(PLUGINS / "cpu" / f"kernels_{arm_set}.cpp"), str(other)]
-    program = tmp_path / "runs"
-    subprocess.run([ARM, *FLAGS, "-static", *sources, "-o", str(program)], check=True)
+def test_arm64_gives_the_stored_answers(arm_set: str) -> None:
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        other = write_stubs(folder, arm_set, ("neon" if arm_set == "baseline" else "baseline",))
+        sources = [*map(str, SOURCES), str(PLUGINS / "cpu" / f"kernels_{arm_set}.cpp"), str(other)]
+        subprocess.run([ARM, *FLAGS, "-static", *sources, "-o", str(folder / "runs")], check=True)
+
+    digest = hash_build([*FLAGS[:-1], "-static"], ARM, Path(__file__), *SOURCES)
+    program = keep_build(f"arm64_{arm_set}", digest, build) / "runs"
     environment = {**os.environ, "FWHT_CPU": arm_set}
     command = ["qemu-aarch64", str(program)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
