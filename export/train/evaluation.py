@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from export.data.datasets import Dataset
 from export.data.names import describe_name, describe_some
@@ -12,11 +14,27 @@ from export.models import build_model
 from export.models.checkpoint import load_card, save_checkpoint
 from export.report.calibration import calibration_error, fit_temperature
 from export.report.predictions import predict
-from export.train.state import load_state, save_state
+from export.train.state import RunFolder, load_state, save_state
 from export.train.trainer import Trainer
 from server.models.scores import softmax
 
 LOW_RECALL = 0.5
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What was trained, on which data: `held_out` are positions of its training images, `card` all but the measured."""
+
+    folder: RunFolder
+    model: nn.Module
+    dataset: Dataset
+    preprocessing: dict[str, Any]
+    held_out: np.ndarray
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
 
 
 def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
@@ -25,20 +43,49 @@ def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[st
     best = load_state(folder.best)
     model = build_model(options.model, len(dataset.labels), options.image_size, options.variant)
     model.to(trainer.batches.device).load_state_dict(best["model"])
-    logits = predict(model, dataset.test, preprocessing)
-    top1 = float((logits.argmax(axis=1) == dataset.test.class_ids).mean())
-    held_out = predict(model, dataset.train, preprocessing, trainer.held_out)
-    scores = describe_scores(held_out, dataset.train.class_ids[trainer.held_out], logits, dataset.test.class_ids)
-    card = {**make_card(trainer, dataset, preprocessing, best, top1), **scores}
+    card = make_card(trainer, dataset, preprocessing, best)
     card["training"]["command"] = command
-    save_checkpoint(folder.artefact, model, card)
+    trained = TrainedModel(folder, model, dataset, preprocessing, trainer.held_out, card)
+    logits = measure_and_save(trained, describe_choice(trainer), f" (epoch {best['epoch']})")
     save_state(folder.last, {**load_state(folder.last), "finished": True})
-    print(f"{folder.artefact}: {top1:.2%} of {len(logits)} test images right (epoch {best['epoch']})")
+    tell_neglected(logits, dataset)
+    if not trainer.options.no_report:
+        print_report(trained, logits)
+
+
+def measure_and_save(trained: TrainedModel, chosen: str, which: str = "") -> np.ndarray:
+    """Write weights and card with accuracy, temperature and calibration; the logits of the test images.
+
+    `chosen` tells in the card how the weights were chosen, `which` in the line that is printed.
+    """
+    dataset, model, preprocessing = trained.dataset, trained.model, trained.preprocessing
+    logits = predict(model, dataset.test, preprocessing)
+    held_out = predict(model, dataset.train, preprocessing, trained.held_out)
+    top1 = float((logits.argmax(axis=1) == dataset.test.class_ids).mean())
+    accuracy = {
+        "top1": round(top1, 6),
+        "images": len(dataset.test.class_ids),
+        "data": dataset.description,
+        "note": f"float32; {chosen}; test images read once, at the end",
+    }
+    ids = dataset.train.class_ids[trained.held_out]
+    scores = describe_scores(held_out, ids, logits, dataset.test.class_ids)
+    save_checkpoint(trained.folder.artefact, model, {**trained.card, "accuracy": accuracy, **scores})
+    print(f"{trained.folder.artefact}: {top1:.2%} of {len(logits)} test images right{which}")
+    return logits
+
+
+def describe_choice(trainer: Trainer) -> str:
+    held_out = len(trainer.held_out)
+    if not held_out:
+        return "the last one"
+    return f"the best of {trainer.epochs} epochs on {held_out} held-out training images"
+
+
+def tell_neglected(logits: np.ndarray, dataset: Dataset) -> None:
     neglected = list_neglected(logits, dataset)
     if neglected:
         print(f"note: recall below {LOW_RECALL:.0%}: {describe_some(neglected)}; docs/training.md says what helps")
-    if not trainer.options.no_report:
-        print_report(trainer, dataset, logits)
 
 
 def list_neglected(logits: np.ndarray, dataset: Dataset) -> list[str]:
@@ -52,25 +99,17 @@ def list_neglected(logits: np.ndarray, dataset: Dataset) -> list[str]:
 
 
 def make_card(
-    trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], best: dict[str, Any], top1: float
+    trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], best: dict[str, Any]
 ) -> dict[str, Any]:
+    """All but what is measured at the end."""
     options, held_out = trainer.options, len(trainer.held_out)
     teacher = trainer.identity["options"]["teacher"]
-    chosen = (
-        f"the best of {trainer.epochs} epochs on {held_out} held-out training images" if held_out else "the last one"
-    )
     return {
         "name": options.name,
         "architecture": options.model,
         **({"variant": options.variant} if options.variant else {}),
         "labels": dataset.labels,
         "preprocessing": preprocessing,
-        "accuracy": {
-            "top1": round(top1, 6),
-            "images": len(dataset.test.class_ids),
-            "data": dataset.description,
-            "note": f"float32; {chosen}; test images read once, at the end",
-        },
         "training": {
             "images": len(trainer.train),
             "heldout_images": held_out,
@@ -109,17 +148,17 @@ def lowers_error(temperature: float, logits: np.ndarray, class_ids: np.ndarray) 
     return after < before
 
 
-def print_report(trainer: Trainer, dataset: Dataset, logits: np.ndarray) -> None:
+def print_report(trained: TrainedModel, logits: np.ndarray) -> None:
     """The weights are written and stay, whatever becomes of their report."""
-    options, folder = trainer.options, trainer.folder
-    again = f"make report-model NAME={options.name} DATA=..."
+    folder = trained.folder
+    again = f"make report-model NAME={trained.name} DATA=..."
     try:
         # Here, since training does without matplotlib and scikit-learn where they are missing.
         from export.report.from_weights import make_report
         from export.report.page import report_folder
 
-        place = report_folder(options.build, options.name)
-        page = make_report(place, load_card(folder.artefact), dataset, logits, folder.log, again)
+        place = report_folder(folder.build, trained.name)
+        page = make_report(place, load_card(folder.artefact), trained.dataset, logits, folder.log, again)
         print(f"{page}: how good each class is")
     except ImportError as error:
         print(f"no report: {error.name} is missing (python -m pip install '.[train]'); then {again} makes it")
