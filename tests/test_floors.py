@@ -45,6 +45,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"export.to_onnx": "weights to ONNX file"},
     {"export.report": "how good a trained model is: numbers and pictures"},
     {"export.train": "data set to weights"},
+    {"export.transfer": "weights to weights for other classes, and to hybrids, on features computed once"},
     {"benchmarks.harness": "what benchmarks and tests share"},
     {"benchmarks.pages": "results to tables in the documentation"},
     {

@@ -1,0 +1,75 @@
+"""How a run starts: the model with its first weights, and the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from export.data.datasets import Dataset
+from export.models import build_model, get_weights
+from export.train.batches import Batches
+from export.train.initialisation import initialise
+from export.train.loss import Teacher
+from export.train.state import RunFolder
+from export.train.training_step import derive_seed
+from export.transfer.split import split_model
+from export.transfer.tail_step import TailOptions
+from export.transfer.views import Answer, ViewMaker
+
+
+@dataclass(frozen=True)
+class TailRun:
+    """What is learnt from where. `split`: positions of the training images to learn from and held out; `weights` to
+    begin with, by name; `origin`: what the card says of them; `teacher` None: the labels alone."""
+
+    folder: RunFolder
+    architecture: str
+    dataset: Dataset
+    split: tuple[np.ndarray, np.ndarray]
+    preprocessing: dict[str, Any]
+    weights: Mapping[str, Tensor]
+    origin: dict[str, Any]
+    options: TailOptions
+    variant: dict[str, object] = field(default_factory=dict)
+    threshold_init: str = "ramp"
+    teacher: Optional[Teacher] = None
+
+
+def take_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Copy what has the name and shape of a tensor of the model; the names of those that were not found."""
+    own = get_weights(model)
+    taken = {name: weights[name] for name in own if name in weights and weights[name].shape == own[name].shape}
+    model.load_state_dict(taken, strict=False)
+    return [name for name in own if name not in taken]
+
+
+def make_model(run: TailRun) -> nn.Module:
+    """The model as it starts: seeded, then with the weights that fit it."""
+    torch.manual_seed(derive_seed(run.options.seed))
+    model = build_model(run.architecture, len(run.dataset.labels), run.preprocessing["size"], run.variant)
+    initialise(model, run.threshold_init, None, np.random.default_rng((run.options.seed, 4)))
+    anew = take_weights(model, run.weights)
+    print(f"{run.folder.name}: {len(get_weights(model)) - len(anew)} tensors taken, {len(anew)} begin anew")
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def make_teacher_answer(teacher: Teacher, front: nn.Module, frozen: int) -> Answer:
+    """The teacher's logits; where it has the same frozen front, its tail alone answers the features."""
+    own_front, own_tail = split_model(teacher.model.eval(), frozen)
+    own, wanted = get_weights(own_front), get_weights(front)
+    same = own.keys() == wanted.keys() and all(torch.equal(own[name], wanted[name]) for name in own)
+    if frozen and same and bool((teacher.gain == 1).all()) and not bool(teacher.bias.any()):
+        return lambda images, features: own_tail(features)  # type: ignore[no-any-return]
+    return lambda images, features: teacher(images)  # type: ignore[no-any-return]
+
+
+def make_view_maker(run: TailRun, model: nn.Module, batches: Batches) -> ViewMaker:
+    options = run.options
+    front, _ = split_model(model, options.frozen)
+    answer = make_teacher_answer(run.teacher, front, options.frozen) if run.teacher else None
+    return ViewMaker(front, answer, batches, run.split[0], options.augment, options.seed)
