@@ -9,7 +9,7 @@ Sides that take turns in one run:
 
 OpenVINO gets the latency hint, as many threads, and float32, since it takes bfloat16 where the processor has it.
 Before anything is timed both engines must agree on the baseline and on the convolution, and the FWHT layer with its
-float64 reference. The method is that of benchmarks/harness/timing.py.
+float64 reference. The method is that of server/profiling/turns.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import numpy as np
 from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary
 from benchmarks.harness.node_models import make_convolution_model
 from benchmarks.harness.result_files import RESULTS, find_version, write_result
-from benchmarks.harness.timing import Make, alternate
 from benchmarks.kernels.cpu_layers import (
     BASELINE,
     BATCHES,
@@ -39,6 +38,7 @@ from benchmarks.kernels.cpu_layers import (
     read_model,
 )
 from benchmarks.kernels.fwht_node import BIG
+from server.profiling.turns import Make, alternate
 
 ENGINE = "openvino"
 PARTS = ("models", "layer")

@@ -26,9 +26,9 @@ import onnxruntime
 from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary
 from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
 from benchmarks.harness.result_files import RESULTS, write_result
-from benchmarks.harness.timing import Make, alternate
 from benchmarks.kernels.fwht_node import BIG, REAL, check
 from server.backends.bottlenecks import fuse_bottlenecks
+from server.profiling.turns import Make, alternate
 
 PURPOSE = (__doc__ or "").split(":")[0]
 BASELINE = "mobilenet_v2"

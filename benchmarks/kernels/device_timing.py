@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from typing import Any, Callable, Iterable, Mapping, Protocol
 
 from benchmarks.harness.kernel_library import Library, Resource, Stream, create_resource
-from benchmarks.harness.timing import summarize
+from server.profiling.turns import summarize
 
 Start = Callable[[Stream], None]
 ROUNDS = 10

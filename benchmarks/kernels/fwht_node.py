@@ -3,7 +3,7 @@ python -m benchmarks.kernels.fwht_node
 
 The rows: 1024 -> 1024 channels on 10x1024x32x32, and the layers of fwht_mobilenet_v2 (with the head of the slim model)
 for 32x32 images at batch 1 and 16. Before a row is timed its output is compared with the float64 reference; a row that
-is wrong ends the run. Both models get the same image and two threads; see benchmarks/harness/timing.py for the method.
+is wrong ends the run. Both models get the same image and two threads; see server/profiling/turns.py for the method.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import onnxruntime
 
 from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
 from benchmarks.harness.result_files import write_result
-from benchmarks.harness.timing import alternate, parse_options
+from benchmarks.harness.timing import parse_options
+from server.profiling.turns import alternate
 
 THREADS = 2
 CHECKED_PIXELS = 64

@@ -1,7 +1,7 @@
 """Time whole models in ONNX Runtime, the hybrids against the baseline: python -m benchmarks.kernels.models
 
 Batch 1 and 16, two threads. Before a model is timed its logits are compared with its golden ones; a model that is wrong
-ends the run. See benchmarks/harness/timing.py for the method.
+ends the run. See server/profiling/turns.py for the method.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.harness.result_files import write_result
-from benchmarks.harness.timing import alternate, parse_options
+from benchmarks.harness.timing import parse_options
+from server.profiling.turns import alternate
 
 BASELINE = "mobilenet_v2"
 HYBRIDS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")

@@ -26,11 +26,11 @@ from benchmarks.harness.kernel_run import Format, select_pixels
 from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
 from benchmarks.harness.result_files import RESULTS, write_result
 from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
-from benchmarks.harness.timing import summarize
 from benchmarks.kernels.device_timing import alternate_on_device
 from benchmarks.kernels.engine_profile import profile_layers
 from benchmarks.kernels.launches import count_launches
 from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, REAL, SETS, check_layer, draw_input
+from server.profiling.turns import summarize
 
 PASSES = 4  # over all buffers, in one graph
 PROFILED_TURNS, PROFILED_RUNS = 5, 20

@@ -20,9 +20,10 @@ from torch.nn.functional import conv2d
 from benchmarks.harness.kernel_library import KERNELS, Library, Resource, Stream
 from benchmarks.harness.kernel_run import FORMATS, select_pixels
 from benchmarks.harness.result_files import write_result
-from benchmarks.harness.timing import parse_options, summarize
+from benchmarks.harness.timing import parse_options
 from benchmarks.kernels.device_timing import CLOCKS_UP, REPLAYS, WARM_UP
 from benchmarks.kernels.plugin_cases import BIG, BIG_SHAPE, CHECKED_PIXELS, SETS, Copies
+from server.profiling.turns import summarize
 
 Side = Callable[[], None]
 # name, type, TF32 allowed, memory format, error allowed over the norm: far above rounding, far below a wrong product

@@ -3,7 +3,7 @@
 The server's decoding and preprocessing to 32x32 against plain Pillow (decode all of it, resize, crop, normalise), in
 turns, on pictures of 4000x3000 pixels: a sample image enlarged, with more and more grain, so that the files grow.
 Entropy decoding cannot be skipped, so the larger the file the smaller the gain. Nothing is timed before both sides
-agree to 2 grey levels. See benchmarks/harness/timing.py for the method.
+agree to 2 grey levels. See server/profiling/turns.py for the method.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.result_files import write_result
-from benchmarks.harness.timing import alternate, parse_options
+from benchmarks.harness.timing import parse_options
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
+from server.profiling.turns import alternate
 
 WIDTH, HEIGHT = 4000, 3000
 GRAINS = (0, 4, 8, 16)  # standard deviation in grey levels

@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable
 
-from benchmarks.harness.timing import summarize
 from server.backends.cuda import Buffer, Context
 from server.backends.cuda_graph import GraphError, capture
 from server.backends.engine_card import EngineCard
 from server.backends.tensorrt_engine import Engine, EngineError
 from server.backends.tensorrt_execution import Execution, make_noise
 from server.backends.tensorrt_profile import measure_latency_ms
+from server.profiling.turns import summarize
 
 
 class TimedEngine:

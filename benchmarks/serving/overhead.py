@@ -21,13 +21,13 @@ from typing import Any, Callable
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import run_server
-from benchmarks.harness.timing import summarize
 from benchmarks.serving.server import IMAGE, make_http_caller
 from server.backends.choice import BACKENDS, Choice
 from server.bench.images import encode_form
 from server.models.images import decode
 from server.models.model import Model, load_model
 from server.models.preprocess import to_tensor
+from server.profiling.turns import summarize
 from server.stage_times import StageTimes
 
 WARM_UP = 5

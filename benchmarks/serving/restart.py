@@ -15,7 +15,8 @@ from typing import Any
 from benchmarks.harness.process_tree import find_free_port
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import ServerProcess
-from benchmarks.harness.timing import parse_options, summarize
+from benchmarks.harness.timing import parse_options
+from server.profiling.turns import summarize
 
 MODEL = "fwht_mobilenet_v2"
 LIMIT_S = 3.0  # beyond the model's load

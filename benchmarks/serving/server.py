@@ -2,7 +2,7 @@
 
 One client with one kept connection, a 32x32 JPEG as a form (as curl sends it), against `session.run` on the same image
 already prepared, in turns; the server is a process of its own on the same machine. Both must give the same label, or
-nothing is timed. See benchmarks/harness/timing.py for the method.
+nothing is timed. See server/profiling/turns.py for the method.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any, Callable
 
 from benchmarks.harness.result_files import write_result
 from benchmarks.harness.server_process import run_server
-from benchmarks.harness.timing import alternate, parse_options
+from benchmarks.harness.timing import parse_options
 from server.bench.images import encode_form
 from server.models.images import decode
 from server.models.model import load_model
 from server.models.preprocess import to_tensor
+from server.profiling.turns import alternate
 
 IMAGE = Path("tests/data/cat.jpg")
 MODELS = ("mobilenet_v2", "fwht_mobilenet_v2")

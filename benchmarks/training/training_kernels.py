@@ -20,10 +20,10 @@ from typing import Any, Callable
 import torch
 
 from benchmarks.harness.result_files import RESULTS, write_result
-from benchmarks.harness.timing import Make, alternate
 from export.ops.native_library import find_library
 from export.train.options import parse_options as parse_training
 from export.train.training_step import TrainingStep
+from server.profiling.turns import Make, alternate
 
 BASELINE = "mobilenet_v2"
 MODELS = (

@@ -1,19 +1,16 @@
-"""The method of the benchmarks: turns, statistics, and results that are whole or absent."""
+"""Things are timed in turns, and one lives at a time."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Callable
+from typing import Callable, List
 
 import pytest
 
-from benchmarks.harness.result_files import write_result
-from benchmarks.harness.timing import LEAST_CALLS, WARM_UP, alternate, summarize
+from server.profiling.turns import LEAST_CALLS, WARM_UP, alternate, summarize
 
 
 def test_makers_take_turns_and_one_lives_at_a_time() -> None:
-    calls: list[str] = []
+    calls: List[str] = []
 
     def maker(name: str) -> Callable[[], Callable[[], object]]:
         def make() -> Callable[[], object]:
@@ -39,16 +36,3 @@ def test_nothing_to_time(rounds: int) -> None:
         alternate({"a": lambda: lambda: None}, rounds=rounds)
     with pytest.raises(ValueError, match="nothing to time"):
         alternate({})
-
-
-def test_results_say_where_they_come_from(tmp_path: Path) -> None:
-    path = write_result("example", {"rows": [1]}, tmp_path / "deep" / "example.json")
-    written = json.loads(path.read_text())
-    assert written["benchmark"] == "example" and written["rows"] == [1]
-    assert written["machine"]["cores"] >= 1 and written["machine"]["packages"]["numpy"]
-
-
-def test_results_that_cannot_be_written_leave_nothing(tmp_path: Path) -> None:
-    with pytest.raises(TypeError):
-        write_result("example", {"rows": object()}, tmp_path / "example.json")
-    assert list(tmp_path.iterdir()) == []
