@@ -8,11 +8,12 @@ from typing import Union
 
 from torch import Tensor, nn
 
+from export.models.efficientnet import EfficientNetLite, EfficientNetSpec
 from export.models.mobilenet import MobileNetSpec, MobileNetV2
 from export.models.resnet import ResNet, ResNetSpec
 from export.ops.layers import MOST_PATHS
 
-Spec = Union[MobileNetSpec, ResNetSpec]
+Spec = Union[EfficientNetSpec, MobileNetSpec, ResNetSpec]
 
 MODELS: dict[str, Spec] = {
     "mobilenet_v2": MobileNetSpec(),
@@ -21,6 +22,9 @@ MODELS: dict[str, Spec] = {
     "fwht_mf_mobilenet_v2": MobileNetSpec(fwht_bottlenecks=5, operator=1),
     "mobilenet_v2_w050": MobileNetSpec(width=0.5),
     "resnet32": ResNetSpec(blocks=5),
+    "efficientnet_lite0": EfficientNetSpec(),
+    "fwht_efficientnet_lite0": EfficientNetSpec(fwht_bottlenecks=5),
+    "fwht_efficientnet_lite0_slim": EfficientNetSpec(fwht_bottlenecks=5, fwht_head=True),
 }
 
 
@@ -42,16 +46,18 @@ def build_model(
     spec = apply_variant(name, variant or {})
     if isinstance(spec, ResNetSpec):
         return ResNet(spec, classes, image_size)
+    if isinstance(spec, EfficientNetSpec):
+        return EfficientNetLite(spec, classes, image_size)
     return MobileNetV2(spec, classes, image_size)
 
 
 def list_variants(name: str) -> dict[str, object]:
     """What can be varied in the model, with the values it has by itself."""
     spec = MODELS[name]
-    if not isinstance(spec, MobileNetSpec) or not spec.fwht_bottlenecks:
+    if isinstance(spec, ResNetSpec) or not spec.fwht_bottlenecks:
         return {}
     fields: dict[str, object] = {"pool": spec.pool, "scale": spec.scale, "paths": spec.paths, "soft": spec.soft}
-    return {**fields, "operator": spec.operator} if spec.operator else fields
+    return {**fields, "operator": spec.operator} if isinstance(spec, MobileNetSpec) and spec.operator else fields
 
 
 def apply_variant(name: str, variant: Mapping[str, object]) -> Spec:

@@ -8,11 +8,13 @@ in the 24-channel stage, so that a 32x32 image ends as 4x4; larger ones the stan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.models.bottleneck import Bottleneck, make_pointwise
+from export.ops.layers import MFDepthwiseConv
 
 # expansion, channels, bottlenecks, stride of the first of them
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -48,42 +50,10 @@ def scale_width(channels: int, width: float) -> int:
     return scaled + 8 if scaled < 0.9 * wanted else scaled
 
 
-def make_pointwise(in_channels: int, out_channels: int, fwht: bool, spec: MobileNetSpec) -> nn.Module:
-    if not fwht:
-        return nn.Conv2d(in_channels, out_channels, 1, bias=False)
-    pool = max(1, in_channels // out_channels) if spec.pool else 1
-    return FWHTLayer(in_channels, out_channels, pool=pool, scale=spec.scale, paths=spec.paths, soft=spec.soft)
-
-
 def make_depthwise(channels: int, stride: int, operator: int) -> nn.Module:
     if operator:
         return MFDepthwiseConv(channels, stride=stride, operator=operator)
     return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
-
-
-class Bottleneck(nn.Module):
-    """expand 1x1, depthwise 3x3, project 1x1, each with its BatchNorm; no expansion where the factor is 1."""
-
-    def __init__(
-        self, in_channels: int, channels: int, expansion: int, stride: int, hybrid: bool, spec: MobileNetSpec
-    ) -> None:
-        super().__init__()
-        hidden = in_channels * expansion
-        self.residual = stride == 1 and in_channels == channels
-        self.expand = make_pointwise(in_channels, hidden, hybrid, spec) if expansion > 1 else None
-        self.expand_bn = nn.BatchNorm2d(hidden) if expansion > 1 else None
-        self.depthwise = make_depthwise(hidden, stride, spec.operator if hybrid else 0)
-        self.depthwise_bn = nn.BatchNorm2d(hidden)
-        self.project = make_pointwise(hidden, channels, hybrid, spec)
-        self.project_bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x
-        if self.expand is not None and self.expand_bn is not None:
-            y = F.relu6(self.expand_bn(self.expand(y)))
-        y = F.relu6(self.depthwise_bn(self.depthwise(y)))
-        y = self.project_bn(self.project(y))
-        return x + y if self.residual else y
 
 
 class MobileNetV2(nn.Module):
@@ -102,7 +72,8 @@ class MobileNetV2(nn.Module):
                 number = len(self.blocks) + 1
                 hybrid = number > BOTTLENECKS - spec.fwht_bottlenecks
                 stride = 1 if i > 0 or (small and stage_channels == 24) else first_stride
-                self.blocks[str(number)] = Bottleneck(channels, width, expansion, stride, hybrid, spec)
+                make = partial(make_depthwise, stride=stride, operator=spec.operator if hybrid else 0)
+                self.blocks[str(number)] = Bottleneck(channels, width, expansion, stride, make, hybrid, spec)
                 channels = width
         head_channels = scale_width(HEAD_CHANNELS, max(1.0, spec.width))
         self.head = make_pointwise(channels, head_channels, spec.fwht_head, spec)

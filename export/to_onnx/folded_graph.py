@@ -18,11 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from export.models.same_convolution import SameConv2d
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 ACTIVATIONS: dict[Any, int] = {F.relu: 1, torch.relu: 1, F.relu6: 6}
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",
+    SameConv2d: "conv",
     FWHTLayer: "fwht",
     MFDepthwiseConv: "mf",
     nn.Linear: "linear",
@@ -48,10 +50,10 @@ class FoldedLayer:
 
 
 class Tracer(fx.Tracer):
-    """Takes the ops for leaves: the ONNX op stands for what they do inside."""
+    """Takes the ops, and convolutions that pad by themselves, for leaves: one ONNX op does what they do inside."""
 
     def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
-        return isinstance(m, (FWHTLayer, MFDepthwiseConv)) or super().is_leaf_module(m, qualname)
+        return isinstance(m, (FWHTLayer, MFDepthwiseConv, SameConv2d)) or super().is_leaf_module(m, qualname)
 
 
 def fold_graph(model: nn.Module) -> list[FoldedLayer]:

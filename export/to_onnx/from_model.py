@@ -22,7 +22,7 @@ from export.to_onnx.mf_body import make_mf_depthwise_conv_function
 from export.to_onnx.nodes import EMITTERS
 
 CARD_TEXTS = ("name", "architecture", "parameters", "temperature")
-CARD_OBJECTS = ("labels", "preprocessing", "accuracy", "min_score")
+CARD_OBJECTS = ("labels", "preprocessing", "accuracy", "min_score", "origin")
 
 
 def build_onnx_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:

@@ -9,6 +9,7 @@ import onnx
 from onnx import helper
 from torch import nn
 
+from export.models.same_convolution import SameConv2d
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer
 from export.to_onnx.fwht_node import make_fwht_layer_node
@@ -60,11 +61,19 @@ def emit_conv(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         name=name,
         kernel_shape=list(conv.kernel_size),
         strides=list(conv.stride),
-        pads=[*conv.padding, *conv.padding],
+        pads=list_pads(conv),
         dilations=list(conv.dilation),
         group=conv.groups,
     )
     return _add_activation(layer, node, constants)
+
+
+def list_pads(conv: nn.Conv2d) -> list[int]:
+    """Above, left, below, right, as ONNX orders them."""
+    if isinstance(conv, SameConv2d):
+        first, last = conv.pads
+        return [first, first, last, last]
+    return [int(pad) for pad in conv.padding] * 2
 
 
 def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:

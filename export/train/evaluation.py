@@ -37,14 +37,25 @@ class TrainedModel:
         return self.folder.name
 
 
-def evaluate_and_save(trainer: Trainer, dataset: Dataset, preprocessing: dict[str, Any], command: str) -> None:
-    """Measure the best checkpoint on the test images, in float32, and write it with its card and a report."""
+def evaluate_and_save(
+    trainer: Trainer,
+    dataset: Dataset,
+    preprocessing: dict[str, Any],
+    command: str,
+    origin: dict[str, Any] | None = None,
+) -> None:
+    """Measure the best checkpoint on the test images, in float32, and write it with its card and a report.
+
+    `origin`: where the weights came from that it started from.
+    """
     options, folder = trainer.options, trainer.folder
     best = load_state(folder.best)
     model = build_model(options.model, len(dataset.labels), options.image_size, options.variant)
     model.to(trainer.batches.device).load_state_dict(best["model"])
     card = make_card(trainer, dataset, preprocessing, best)
     card["training"]["command"] = command
+    if origin:
+        card["origin"] = origin
     trained = TrainedModel(folder, model, dataset, preprocessing, trainer.held_out, card)
     logits = measure_and_save(trained, describe_choice(trainer), f" (epoch {best['epoch']})")
     save_state(folder.last, {**load_state(folder.last), "finished": True})

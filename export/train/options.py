@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from export.models import MODELS, apply_variant
+from export.models import MODELS, apply_variant, list_variants
 from export.ops.layers import MOST_PATHS
 from export.train.argument_types import FloatRange, IntRange
 from export.train.augment import AUGMENTS
@@ -18,14 +18,16 @@ from export.train.schedule import SCHEDULES
 from server.models.preprocess import RESIZES
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+FLAG = argparse.BooleanOptionalAction  # not given: None
 DEVICES = ("auto", "cpu", "cuda")
 LR_PER_IMAGE = 0.1 / 128  # the usual rate of SGD on CIFAR-10, 0.1 with batches of 128, in proportion to the batch
-# Options that a resumed run may change: they do not change what is learnt, but for rounding. (Data and teacher are
-# compared by their hash.)
+# Options that a resumed run may change: they do not change what is learnt, but for rounding. (Data, teacher and
+# initial weights are compared by their hash.)
 FREE_ON_RESUME = (
     "data",
     "skip_bad",
     "teacher",
+    "init",
     "device",
     "save_every",
     "seconds",
@@ -37,6 +39,8 @@ FREE_ON_RESUME = (
     "no_report",
 )
 
+# A layer's options where the model's spec and the command line say nothing
+OFF: dict[str, object] = {"operator": None, "pool": False, "scale": False, "paths": 1, "soft": False}
 NEWER = {"paths": 1, "soft": False}  # not in the states of runs that began before they were there
 
 
@@ -49,14 +53,15 @@ class Options:
     name: str
     image_size: int
     resize: str
+    init: str | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     skip_bad: bool
     operator: int | None
-    pool: bool
-    scale: bool
-    paths: int
-    soft: bool
+    pool: bool | None
+    scale: bool | None
+    paths: int | None
+    soft: bool | None
     threshold_init: str
     mf_init: float | None
     epochs: int
@@ -90,20 +95,26 @@ class Options:
     @property
     def variant(self) -> dict[str, object]:
         """What differs from the model's spec (export/models/__init__.py)."""
-        flags: dict[str, object] = {
-            "operator": self.operator,
-            "pool": self.pool,
-            "scale": self.scale,
-            "soft": self.soft,
-        }
-        wanted = {key: value for key, value in flags.items() if value}
-        return {**wanted, "paths": self.paths} if self.paths > 1 else wanted
+        return choose_variant(self.model, {key: getattr(self, key) for key in OFF})
 
     @property
     def fixed_on_resume(self) -> dict[str, Any]:
         """The options that a resumed run must share with the one it continues; plain values only."""
-        fixed = {k: v for k, v in asdict(self).items() if k not in FREE_ON_RESUME and (k, v) not in NEWER.items()}
+        plain = {**asdict(self), **{key: self.variant.get(key, off) for key, off in OFF.items()}}
+        fixed = {k: v for k, v in plain.items() if k not in FREE_ON_RESUME and (k, v) not in NEWER.items()}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in fixed.items()}
+
+
+def choose_variant(model: str, given: dict[str, object]) -> dict[str, object]:
+    """What the card of a model records of its FWHT layers: `given`, None where the command line says nothing.
+
+    Nothing where all is off and nobody asked. A model that has something on by itself records everything, so that its
+    weights fit when a later version has other defaults.
+    """
+    own = list_variants(model)
+    given = {k: v for k, v in given.items() if v is not None and not v == OFF[k] == own.get(k, OFF[k])}
+    by_default = any(own[key] != OFF[key] for key in own if key != "operator")
+    return {**(own if by_default else {}), **given}
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -147,7 +158,13 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     add("--name", help="of what is made; the model's name where not given")
     add("--image-size", type=IntRange(8, 1024), default=32, help="side in pixels; up to 64 uses the CIFAR stem")
     add("--resize", choices=RESIZES, default="crop", help="keep the middle square, or distort the whole to a square")
-    add("--mean", type=float, nargs=3, help="of red, green, blue in 0..255; of the training images where not given")
+    add("--init", help="start from weights: imagenet (docs/training.md)")
+    add(
+        "--mean",
+        type=float,
+        nargs=3,
+        help="of red, green, blue in 0..255; of the initial weights or training images where not given",
+    )
     add("--std", type=FloatRange(0.001, 1000), nargs=3, help="likewise")
     add("--skip-bad", action="store_true", help="leave out images that cannot be decoded instead of stopping")
     add(
@@ -159,18 +176,18 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_hybrid_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("hybrids").add_argument
+    add = parser.add_argument_group(
+        "hybrids", "pool, scale, paths and soft are the model's own where not given"
+    ).add_argument
     add(
         "--operator",
         type=IntRange(1, 3),
         help="of multiplication-free layers; 1 where not given (docs/multiplication_free.md)",
     )
-    add("--pool", action="store_true", help="project by averaging neighbouring channels, not by keeping the first ones")
-    add("--scale", action="store_true", help="a trainable factor for each coefficient of a transform")
-    add(
-        "--paths", type=IntRange(1, MOST_PATHS), default=1, help="thresholds and factors for each coefficient, added up"
-    )
-    add("--soft", action="store_true", help="sgn(s) max(|s| - T, 0) for tanh(s) max(|s| - T, 0): cheaper on a CPU")
+    add("--pool", action=FLAG, help="project by averaging neighbouring channels, not by keeping the first ones")
+    add("--scale", action=FLAG, help="a trainable factor for each coefficient of a transform")
+    add("--paths", type=IntRange(1, MOST_PATHS), help="thresholds and factors for each coefficient, added up")
+    add("--soft", action=FLAG, help="sgn(s) max(|s| - T, 0) for tanh(s) max(|s| - T, 0): cheaper on a CPU")
     add("--threshold-init", choices=THRESHOLD_INITS, default="ramp", help="first thresholds, from 0 to 0.1 (docs)")
     add(
         "--threshold-lr",

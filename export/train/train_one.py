@@ -19,6 +19,7 @@ import torch
 from export.data.datasets import Dataset, load_dataset
 from export.data.names import escape_unprintable_output
 from export.models.checkpoint import CheckpointError
+from export.models.initial_weights import read_initial_weights
 from export.train.batches import Batches, choose_heldout, mean_and_std
 from export.train.describe_data import describe_data
 from export.train.evaluation import evaluate_and_save
@@ -74,17 +75,26 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
     split = choose_heldout(dataset, options.holdout, options.seed)
     print("\n".join(describe_data(dataset, split, options)), flush=True)
     computed_mean, computed_std = mean_and_std(dataset.train.images)
+    initial = read_initial_weights(options.init) if options.init else None
+    if initial is not None:
+        computed_mean, computed_std = initial.mean, initial.std
     mean, std = list(options.mean or computed_mean), list(options.std or computed_std)
     preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
     teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
     identity: dict[str, Any] = {
-        "options": {**options.fixed_on_resume, "teacher": teacher and teacher.sha256},
+        "options": {
+            **options.fixed_on_resume,
+            "teacher": teacher and teacher.sha256,
+            **({"init": initial.sha256} if initial else {}),
+        },
         "data_sha256": dataset.sha256(),
     }
     if state is not None:
         check_same_run(folder.last, state, identity)
     batches = Batches(dataset.train, mean, std, device)
     trainer = Trainer(options, batches, split, len(dataset.labels), folder, identity, teacher)
+    if initial is not None and state is None:
+        print("\n".join(trainer.training_step.take_weights(initial, dataset.labels)), flush=True)
     kernels = describe_kernels(trainer.training_step.model, options, device)
     if kernels is not None:
         print(f"kernels: {kernels}")
@@ -96,7 +106,7 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
     write_config(folder, options, dataset, command, kernels)
     with stop_signals:
         trainer.run(stop_signals)
-    evaluate_and_save(trainer, dataset, preprocessing, command)
+    evaluate_and_save(trainer, dataset, preprocessing, command, initial.origin if initial else None)
 
 
 def choose_device(options: Options) -> torch.device:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from export.models import build_model
+from export.models.initial_weights import InitialWeights, take_weights
 from export.train.augment import augment
 from export.train.batches import Batches
 from export.train.cuda_graph_step import CudaGraphStep
@@ -48,6 +49,13 @@ class TrainingStep:
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
         self.forward: nn.Module = torch.compile(self.model) if options.compile else self.model  # type: ignore[assignment]
         self.step = CudaGraphStep(self._step, self._list_changed_tensors) if options.cuda_graph else self._step
+
+    def take_weights(self, initial: InitialWeights, labels: list[str]) -> list[str]:
+        """Start from weights that were trained before; lines that say what was taken. Raises CheckpointError."""
+        lines = take_weights(self.model, initial, labels)
+        if self.average is not None:
+            self.average.load_state_dict(self.model.state_dict())
+        return lines
 
     def state_dict(self) -> dict[str, Any]:
         return {

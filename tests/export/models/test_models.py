@@ -19,6 +19,9 @@ TOTALS = {
     "fwht_mf_mobilenet_v2": 947_786,
     "mobilenet_v2_w050": 719_034,
     "resnet32": 469_370,
+    "efficientnet_lite0": 3_425_834,
+    "fwht_efficientnet_lite0": 1_415_210,
+    "fwht_efficientnet_lite0_slim": 1_017_898,
 }
 # Without BatchNorm's running statistics, as others count: 0.70M and 0.47M in chenyaofo/pytorch-cifar-models.
 TRAINABLE = {"mobilenet_v2_w050": 700_490, "resnet32": 466_906}
@@ -36,6 +39,32 @@ def test_parameters_of_resnet32_by_hand() -> None:
     stages += 9 * 32 * 64 + 9 * (9 * 64 * 64) + 10 * 4 * 64
     shortcuts = 16 * 32 + 4 * 32 + 32 * 64 + 4 * 64
     assert stem + stages + shortcuts + 64 * 10 + 10 == TOTALS["resnet32"]
+
+
+def count_efficientnet(fwht: bool, head: bool) -> int:
+    """Layer by layer, from the table of the network: the channels of the 17 maps, and the sides of the 16 kernels.
+
+    A BatchNorm of c channels has 4 c numbers. An FWHT layer of three paths has 3 thresholds and 3 factors for each
+    coefficient: 2048 of them where 192 channels become 1152 or 320 are made of 1152, 1024 beside 672 channels.
+    """
+    channels = [32, 16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320]
+    kernels = [3, 3, 3, 5, 5, 3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 3]
+    total = 27 * 32 + 4 * 32
+    for block, (before, after, kernel) in enumerate(zip(channels, channels[1:], kernels), 1):
+        hidden = before if block == 1 else 6 * before
+        n = 1024 if hidden <= 1024 else 2048
+        pointwise = [] if block == 1 else [before * hidden]
+        pointwise += [hidden * after]
+        total += len(pointwise) * 6 * n if fwht and block > 11 else sum(pointwise)
+        total += kernel**2 * hidden + 4 * (hidden * (1 + (block > 1)) + after)
+    return total + (6 * 2048 if head else 320 * 1280) + 4 * 1280 + 1280 * 10 + 10
+
+
+def test_parameters_of_efficientnet_by_hand() -> None:
+    """With 1000 classes as the published 4.65 million, of which 42,016 are running statistics."""
+    assert count_efficientnet(False, False) == TOTALS["efficientnet_lite0"]
+    assert count_efficientnet(True, False) == TOTALS["fwht_efficientnet_lite0"]
+    assert count_efficientnet(True, True) == TOTALS["fwht_efficientnet_lite0_slim"]
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -57,7 +86,9 @@ def test_any_image_size_and_class_count(name: str, size: int, classes: int, last
     model = build_model(name, classes, size).eval()
     if name == "resnet32":
         last_map = {32: 8, 33: 9, 64: 16, 65: 5, 96: 6}[size]
-    last = model.get_submodule("blocks.15" if name == "resnet32" else "blocks.17")
+    if "efficientnet" in name:
+        last_map = -(-size // 32)
+    last = list(model.get_submodule("blocks").children())[-1]
     seen = []
     last.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[2:])))
     with torch.inference_mode():
@@ -90,17 +121,23 @@ def test_paths_have_thresholds_and_factors_of_their_own(variant: dict[str, objec
     assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
+def is_fwht(module: nn.Module) -> bool:
+    return isinstance(module, FWHTLayer)
+
+
 def test_what_the_hybrids_replace() -> None:
     model = build_model("fwht_mf_mobilenet_v2")
     fwht = [name for name, module in model.named_modules() if isinstance(module, FWHTLayer)]
     assert fwht == [f"blocks.{i}.{part}" for i in range(13, 18) for part in ("expand", "project")]
     mf = [name for name, module in model.named_modules() if isinstance(module, MFDepthwiseConv)]
     assert mf == [f"blocks.{i}.depthwise" for i in range(13, 18)]
+    fwht = [name for name, module in build_model("fwht_efficientnet_lite0_slim").named_modules() if is_fwht(module)]
+    assert fwht == [*(f"blocks.{i}.{part}" for i in range(12, 17) for part in ("expand", "project")), "head"]
     sizes = {m.n for m in build_model("fwht_mobilenet_v2_slim").modules() if isinstance(m, FWHTLayer)}
     assert sizes == {1024, 2048}
 
 
-@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32"])
+@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32", "fwht_efficientnet_lite0_slim"])
 def test_every_weight_gets_a_gradient(name: str) -> None:
     model = build_model(name)
     model(torch.randn(2, 3, 32, 32)).square().sum().backward()
@@ -119,6 +156,8 @@ def test_every_weight_gets_a_gradient(name: str) -> None:
         (("mobilenet_v2", 10, 32, {"soft": True}), "no variant 'soft'"),
         (("fwht_mf_mobilenet_v2", 10, 32, {"operator": 4}), "cannot have operator = 4; it is 1 by itself"),
         (("fwht_mobilenet_v2", 10, 32, {"pool": "yes"}), "cannot have pool = 'yes'"),
+        (("efficientnet_lite0", 10, 32, {"soft": False}), "no variant 'soft'; it has none"),
+        (("fwht_efficientnet_lite0", 10, 32, {"operator": 1}), "no variant 'operator'; it has pool, scale"),
     ],
 )
 def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], word: str) -> None:
@@ -130,6 +169,7 @@ TRACED: list[tuple[str, dict[str, object]]] = [
     ("fwht_mf_mobilenet_v2", {}),
     ("fwht_mobilenet_v2", {"paths": 2, "soft": True}),
     ("resnet32", {}),
+    ("efficientnet_lite0", {}),
 ]
 
 

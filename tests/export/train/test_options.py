@@ -26,6 +26,18 @@ def test_a_variant_is_what_differs_from_the_model() -> None:
     assert parse_options(["--data", "d", "--paths", "3", "--soft"]).variant == {"paths": 3, "soft": True}
 
 
+def test_a_model_with_options_of_its_own_records_all_of_them() -> None:
+    """So that its weights fit where a later version has other defaults."""
+    hybrid = ["--data", "d", "--model", "fwht_efficientnet_lite0"]
+    own = {"pool": False, "scale": True, "paths": 3, "soft": True}
+    assert parse_options(hybrid).variant == own
+    changed = parse_options([*hybrid, "--paths", "1", "--no-soft", "--no-scale"])
+    assert changed.variant == {"pool": False, "scale": False, "paths": 1, "soft": False}
+    assert parse_options(hybrid).fixed_on_resume["paths"] == 3
+    assert parse_options(["--data", "d", "--model", "efficientnet_lite0"]).variant == {}
+    assert parse_options(["--data", "d", "--no-soft", "--paths", "1"]).variant == {}
+
+
 def test_the_rate_follows_the_batch_unless_it_is_given() -> None:
     assert parse_options(["--data", "d", "--batch-size", "32"]).lr == 0.025
     assert parse_options(["--data", "d", "--batch-size", "32", "--lr", "0.3"]).lr == 0.3
