@@ -9,7 +9,7 @@ from export.models.same_convolution import SameConv2d
 
 
 def convolve_windows(x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
-    """x (S, S), weight (k, k) -> the definition: ceil(S / stride) windows an axis, zeros outside, t // 2 of t before."""
+    """x (S, S), weight (k, k): the definition, ceil(S / stride) windows an axis, zeros outside, t // 2 of t before."""
     size, kernel = len(x), len(weight)
     outputs = -(-size // stride)
     before = max((outputs - 1) * stride + kernel - size, 0) // 2
