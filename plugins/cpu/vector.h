@@ -10,6 +10,7 @@
 //     size_of(a)                    |a|
 //     with_sign_of(size, a)         size, which is not negative, with the sign bit of a
 //     where_not_zero(size, value)   value where size, whose sign bit is 0, is not 0 (a NaN is not), else 0
+//     with_sign_or_zero(size, value, a)    where_not_zero(size, with_sign_of(value, a))
 //     load_quads(from, distance, v) four neighbouring pixels of kLanes channels that lie `distance` floats apart: pixel i
 //                                   of all of them to v[i], a lane each
 //     store_quads(to, distance, v)  the same way back; v is lost

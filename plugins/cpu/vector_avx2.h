@@ -28,6 +28,10 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     const __m256i zero = _mm256_cmpeq_epi32(_mm256_castps_si256(size), _mm256_setzero_si256());
     return _mm256_andnot_ps(_mm256_castsi256_ps(zero), value);
 }
+FWHT_INLINE Vector with_sign_or_zero(Vector size, Vector value, Vector a) {
+    const __m256i zero = _mm256_cmpeq_epi32(_mm256_castps_si256(size), _mm256_setzero_si256());
+    return _mm256_andnot_ps(_mm256_castsi256_ps(zero), with_sign_of(value, a));
+}
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) { return _mm256_and_ps(value, mask); }
 FWHT_INLINE Vector rotate_up(Vector a) {
     return _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6));

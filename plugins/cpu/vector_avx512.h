@@ -34,6 +34,11 @@ FWHT_INLINE Vector with_sign_of(Vector size, Vector a) {
 FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(size, _mm512_setzero_ps(), _CMP_NEQ_UQ), value);
 }
+FWHT_INLINE Vector with_sign_or_zero(Vector size, Vector value, Vector a) {
+    const __mmask16 other = _mm512_cmp_ps_mask(size, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    return _mm512_castsi512_ps(
+        _mm512_maskz_ternarylogic_epi32(other, bits(value), bits(a), _mm512_set1_epi32(-0x7fffffff - 1), 0xf8));
+}
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) { return _mm512_and_ps(value, mask); }
 FWHT_INLINE Vector rotate_up(Vector a) {
     return _mm512_castsi512_ps(_mm512_alignr_epi32(bits(a), bits(a), 15));

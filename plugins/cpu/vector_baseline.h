@@ -50,6 +50,9 @@ FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     const IntVector mask = size != splat(0.0f);
     return reinterpret_cast<Vector>(mask & reinterpret_cast<IntVector>(value));
 }
+FWHT_INLINE Vector with_sign_or_zero(Vector size, Vector value, Vector a) {
+    return where_not_zero(size, with_sign_of(value, a));
+}
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) {
     return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(value) & reinterpret_cast<IntVector>(mask));
 }

@@ -27,6 +27,9 @@ FWHT_INLINE Vector with_sign_of(Vector size, Vector a) { return vbslq_f32(vdupq_
 FWHT_INLINE Vector where_not_zero(Vector size, Vector value) {
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(value), vceqzq_f32(size)));
 }
+FWHT_INLINE Vector with_sign_or_zero(Vector size, Vector value, Vector a) {
+    return where_not_zero(size, with_sign_of(value, a));
+}
 FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(value), vreinterpretq_u32_f32(mask)));
 }

@@ -12,7 +12,7 @@ constexpr int kTaps = 9;
 // 1, 0 or -1; a NaN has either sign.
 template <bool kSigned>
 FWHT_INLINE Vector sign_of(Vector a) {
-    return where_not_zero(size_of(a), kSigned ? with_sign_of(splat(1.0f), a) : splat(1.0f));
+    return kSigned ? with_sign_or_zero(size_of(a), splat(1.0f), a) : where_not_zero(size_of(a), splat(1.0f));
 }
 
 class WindowSum {

@@ -55,7 +55,7 @@ class CoefficientGradients {
         Vector sign[kRadix];
         for (int q = 0; q < distinct_; ++q) {
             const Vector s = u[q] * splat(scale[ptrdiff_t{q} * stride_]);
-            sign[q] = kSoft ? where_not_zero(size_of(s), with_sign_of(splat(1.0f), s)) : smooth_sign(s);
+            sign[q] = kSoft ? with_sign_or_zero(size_of(s), splat(1.0f), s) : smooth_sign(s);
         }
         for (int q = dc_ ? 1 : 0; q < kRadix; ++q) {
             const Vector factor = splat(scale[ptrdiff_t{q} * stride_]);

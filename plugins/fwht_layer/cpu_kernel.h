@@ -3,7 +3,7 @@
 
 #include "cpu_middle.h"
 #include "cpu_passes.h"
-#include "cpu_plan.h"
+#include "cpu_soft_middle.h"
 
 namespace fwht {
 namespace {
@@ -42,6 +42,9 @@ void transform_middle(const CpuTile& tile, Bend bend, const CpuBlocks& blocks) {
     using Steps = ChooseSteps<kRadix, kRadix < 8 ? kRadix : 1>;  // nothing is to be gained with 2 or 4 coefficients
     ChunkStep* const high_in = Steps::high_in(blocks.in);
     ChunkStep* const shared = bend == Bend::kShared ? Steps::shared(blocks.in) : nullptr;
+    if (bend == Bend::kSoft && tile.layer.paths == 1) {
+        return transform_soft_middle<kRadix>(tile, blocks);
+    }
     int distinct = kRadix;
     while (kRadix >= 8 && distinct / 2 >= blocks.in) {
         distinct /= 2;

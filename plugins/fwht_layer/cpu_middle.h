@@ -59,7 +59,7 @@ void transform_high_in(const CpuChunk& chunk, Vector* values) {
     }
 }
 
-enum class Paths { kOneUnscaled, kOne, kMany };
+enum class Paths { kOneUnscaled, kOne, kThree, kMany };
 
 // v of u for one coefficient, whose threshold and scale are given; those of its further paths lie layer.n apart.
 template <bool kSoft, Paths kPaths>
@@ -68,6 +68,13 @@ FWHT_INLINE Vector bend_one(Vector u, const float* threshold, const float* scale
         return bend<kSoft>(u, splat(*threshold));
     }
     Vector sum = bend<kSoft>(u * splat(*scale), splat(*threshold));
+    if (kPaths == Paths::kThree) {
+        repeat<2>([&](auto path) FWHT_UNROLLED {
+            const ptrdiff_t place = (path + 1) * ptrdiff_t{layer.n};
+            sum = sum + bend<kSoft>(u * splat(scale[place]), splat(threshold[place]));
+        });
+        return sum;
+    }
     for (int path = 1; kPaths == Paths::kMany && path < layer.paths; ++path) {
         threshold += layer.n;
         scale += layer.n;
@@ -100,8 +107,8 @@ void bend_rows(Bend bend, const CpuChunk& chunk, int radix, int distinct, Vector
         return many ? bend_rows<false, Paths::kMany>(chunk, radix, distinct, values)
                     : bend_rows<false, Paths::kOne>(chunk, radix, distinct, values);
     }
-    return many ? bend_rows<true, Paths::kMany>(chunk, radix, distinct, values)
-                : bend_rows<true, Paths::kOne>(chunk, radix, distinct, values);
+    return chunk.tile.layer.paths == 3 ? bend_rows<true, Paths::kThree>(chunk, radix, distinct, values)
+                                       : bend_rows<true, Paths::kMany>(chunk, radix, distinct, values);
 }
 
 // sum over q of v[q], v[q + kOut] and so on, in a tree, into the first kOut.

@@ -36,7 +36,7 @@ FWHT_INLINE Vector bend(Vector s, Vector threshold) {
     const Vector rest = excess(size, threshold);
     // The sign comes last and by logic, since the multipliers are what all of this waits for. sgn(0) = 0 matters where
     // the threshold is negative.
-    return kSoft ? where_not_zero(size, with_sign_of(rest, s)) : with_sign_of(smooth_size(size) * rest, s);
+    return kSoft ? with_sign_or_zero(size, rest, s) : with_sign_of(smooth_size(size) * rest, s);
 }
 
 }  // namespace

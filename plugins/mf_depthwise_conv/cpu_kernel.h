@@ -129,7 +129,7 @@ class CpuChannels {
     FWHT_INLINE void put(float* to, Vector pixel) {
         store(to, pixel);
         if (kOperator == 1) {
-            store(to + size_, where_not_zero(size_of(pixel), with_sign_of(splat(1.0f), pixel)));
+            store(to + size_, with_sign_or_zero(size_of(pixel), splat(1.0f), pixel));
         }
     }
 
