@@ -58,7 +58,7 @@ def run_tail(run: TailRun, limits: RunLimits, command: str, stop_signals: StopSi
     options = {**asdict(run.options), "model": run.architecture, **run.variant, "threshold_init": run.threshold_init}
     teacher = run.teacher and run.teacher.sha256
     identity = {
-        "options": {**options, "teacher": teacher, "init": run.origin.get("sha256")},
+        "options": {**options, "teacher": teacher, "init": run.initial.sha256},
         "data_sha256": run.dataset.sha256(),
     }
     state = resume(run, identity, limits.overwrite)
@@ -140,7 +140,7 @@ def finish(run: TailRun, trainer: TailTrainer, command: str, report: bool) -> No
         **({"variant": run.variant} if run.variant else {}),
         "labels": run.dataset.labels,
         "preprocessing": run.preprocessing,
-        "init": run.origin,
+        **({"origin": run.initial.origin} if run.initial.origin else {}),
         "training": training,
     }
     model = trainer.step.evaluated_model

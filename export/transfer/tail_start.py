@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from export.data.datasets import Dataset
 from export.models import build_model, get_weights
+from export.models.initial_weights import InitialWeights, take_weights
 from export.train.batches import Batches
 from export.train.initialisation import initialise
 from export.train.loss import Teacher
@@ -24,38 +24,28 @@ from export.transfer.views import Answer, ViewMaker
 
 @dataclass(frozen=True)
 class TailRun:
-    """What is learnt from where. `split`: positions of the training images to learn from and held out; `weights` to
-    begin with, by name; `origin`: what the card says of them; `teacher` None: the labels alone."""
+    """What is learnt from where. `split`: positions of the training images to learn from and held out; `initial`: the
+    weights to begin with; `teacher` None: the labels alone."""
 
     folder: RunFolder
     architecture: str
     dataset: Dataset
     split: tuple[np.ndarray, np.ndarray]
     preprocessing: dict[str, Any]
-    weights: Mapping[str, Tensor]
-    origin: dict[str, Any]
+    initial: InitialWeights
     options: TailOptions
     variant: dict[str, object] = field(default_factory=dict)
     threshold_init: str = "ramp"
     teacher: Optional[Teacher] = None
 
 
-def take_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Copy what has the name and shape of a tensor of the model; the names of those that were not found."""
-    own = get_weights(model)
-    taken = {name: weights[name] for name in own if name in weights and weights[name].shape == own[name].shape}
-    model.load_state_dict(taken, strict=False)
-    return [name for name in own if name not in taken]
-
-
 def make_model(run: TailRun) -> nn.Module:
-    """The model as it starts: seeded, then with the weights that fit it."""
+    """The model as it starts: seeded, then with the weights that fit it. Raises CheckpointError where they do not."""
     torch.manual_seed(derive_seed(run.options.seed))
     model = build_model(run.architecture, len(run.dataset.labels), run.preprocessing["size"], run.variant)
     initialise(model, run.threshold_init, None, np.random.default_rng((run.options.seed, 4)))
-    anew = take_weights(model, run.weights)
-    print(f"{run.folder.name}: {len(get_weights(model)) - len(anew)} tensors taken, {len(anew)} begin anew")
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    print("\n".join(take_weights(model, run.initial, run.dataset.labels)), flush=True)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def make_teacher_answer(teacher: Teacher, front: nn.Module, frozen: int) -> Answer:
