@@ -52,11 +52,12 @@ SERVING := .venv/.serving-$(RUNTIME)
 # what builds an engine: what is there already, else the least
 BUILDING := $(firstword $(wildcard .venv/.serving-*) .venv/.serving-tensorrt)
 TRAINING := .venv/.training-$(RUNTIME)
+TRANSFERRING := .venv/.transferring-$(RUNTIME)
 BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify bulk profile compare train train-all report-model onnx ship accuracy plugin native engine test test-oldest lint lock audit
+.PHONY: help setup serve classify bulk profile compare train transfer train-all report-model onnx ship accuracy plugin native engine test test-oldest lint lock audit
 .PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
@@ -98,6 +99,10 @@ endif
 	@echo "installing what training and export need into .venv (PyTorch: 1 to 5 GB, once)"
 	$(call install,$(RUNTIME)$(comma)train)
 
+.venv/.transferring-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing what transfer needs into .venv (PyTorch: 1 to 5 GB, ImageNet weights: 17 MB, once)"
+	$(call install,$(RUNTIME)$(comma)train$(comma)pretrained)
+
 .venv/.bulk-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what bulk classifying needs into .venv (Ray: about 500 MB, once)"
 	$(call install,$(RUNTIME)$(comma)bulk)
@@ -138,6 +143,11 @@ train: $(TRAINING) ## train MODEL on DATA into build/NAME.safetensors
 	@$(if $(value DATA),true,echo "say which images: make train DATA=folder (docs/data_formats.md)" >&2; exit 2)
 	$(try_native)
 	@exec $(RUN) -m export.train --model=$(call text,MODEL) $(DATA_FLAG) $(NAME_FLAG) $(ARGS)
+
+transfer: $(TRANSFERRING) ## your photos in one sitting: DATA=flowers NAME=flowers makes baseline and hybrid and says which to deploy
+	@$(if $(and $(value DATA),$(NAME_FLAG)),true,echo "say which photos and a name: make transfer DATA=flowers NAME=flowers" >&2; exit 2)
+	$(try_native)
+	@exec $(RUN) -m export.transfer $(DATA_FLAG) $(NAME_FLAG) $(ARGS)
 
 train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again and again goes on (docs/training.md)
 	@$(if $(value DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)

@@ -26,6 +26,7 @@ HANDED: dict[str, dict[str, str]] = {
     "profile": {"NAME": "", "IMAGE": "--image", "BATCH": "--batch=", "PRECISION": "--precision="},
     "compare": {"MODELS": "", "IMAGE": "--image", "BATCH": "--batch=", "PRECISION": "--precision="},
     "train": {"MODEL": "--model=", "DATA": "--data", "NAME": "--name="},
+    "transfer": {"DATA": "--data", "NAME": "--name="},
     "train-all": {"DATA": "--data"},
     "report-model": {"NAME": "", "CHECKPOINT": "--checkpoint", "DATA": "--data"},
     "onnx": {"NAME": "", "CHECKPOINT": "--checkpoint", "DATA": "--data"},

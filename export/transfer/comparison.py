@@ -105,7 +105,7 @@ def choose(baseline: ExportedModel, hybrid: ExportedModel, p: float) -> tuple[st
     The hybrid has to earn it: by accuracy, or, where it gives up no more than a point and the images tell no
     difference, by being faster, or smaller and as fast.
     """
-    points, ratio = 100 * (hybrid.accuracy - baseline.accuracy), hybrid.ms / baseline.ms
+    points, ratio = 100 * (hybrid.right - baseline.right) / baseline.images, hybrid.ms / baseline.ms
     sure = p < SURE
     size = hybrid.megabytes / baseline.megabytes
     speed = f"takes {ratio:.2f} times the baseline's time and {size:.2f} times its size"

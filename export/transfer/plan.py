@@ -11,19 +11,22 @@ from export.data.names import describe_name, describe_some
 from export.report.calibration import FEWEST_IMAGES
 from export.train.batches import choose_heldout
 
-IMAGE_SIZE = 128
+IMAGE_SIZE, RESIZE = 128, "crop"
 SHARE, LARGEST_SHARE = 0.1, 0.2  # held out: a tenth, more where that is too little to calibrate the scores on
 IMAGE_STEPS = 12_000  # images times epochs that suffice where images are few
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 60
 FEWEST_VIEWS, MOST_VIEWS = 4, 16
 SECONDS = 150.0  # for the epochs of one model of up to FEW images; of more in proportion
-FEW = 300
+FEW, MANY = 300, 2000
+# Blocks of EfficientNet-Lite0's 16: hybrids differ in the last five. Few images learn no more than these by heart.
+FROZEN, FROZEN_OF_MANY = 11, 8
 
 
 @dataclass(frozen=True)
 class TransferPlan:
-    """Of either model: views, epochs, images a step, and the seconds that its epochs shall take."""
+    """Of either model: frozen blocks, views, epochs, images a step, and the seconds that its epochs shall take."""
 
+    frozen: int
     views: int
     epochs: int
     batch_size: int
@@ -34,7 +37,9 @@ def plan_transfer(images: int) -> TransferPlan:
     """For so many training images."""
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, IMAGE_STEPS // images))
     views = max(FEWEST_VIEWS, min(MOST_VIEWS, epochs // 2))
-    return TransferPlan(views, epochs, 32 if images < 2000 else 64, SECONDS * max(1.0, images / FEW))
+    many = images >= MANY
+    frozen = FROZEN_OF_MANY if many else FROZEN
+    return TransferPlan(frozen, views, epochs, 64 if many else 32, SECONDS * max(1.0, images / FEW))
 
 
 def split_dataset(dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:

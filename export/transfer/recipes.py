@@ -7,9 +7,10 @@ from export.transfer.tail_step import TailOptions
 
 
 def choose_baseline_options(plan: TransferPlan) -> TailOptions:
-    """ImageNet's features behind the first eight bottlenecks serve other photos as they are."""
-    return TailOptions(frozen=8, views=plan.views, epochs=plan.epochs, batch_size=plan.batch_size, lr=5e-4, ema=0.99)
+    """ImageNet's features serve other photos as they are; the weights behind them move little, with an average."""
+    return TailOptions(plan.frozen, plan.views, plan.epochs, plan.batch_size, lr=5e-4, ema=0.99)
 
 
 def choose_hybrid_options(plan: TransferPlan) -> TailOptions:
-    return TailOptions(frozen=8, views=plan.views, epochs=plan.epochs, batch_size=plan.batch_size, lr=2e-3, ema=0.99)
+    """FWHT layers begin anew, so the rate is higher."""
+    return TailOptions(plan.frozen, plan.views, plan.epochs, plan.batch_size, lr=2e-3, ema=0.99)

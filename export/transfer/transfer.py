@@ -1,8 +1,8 @@
 """Transfer to your own photos: `python -m export.transfer --data DATA --name NAME`.
 
-BUILD/NAME_baseline is EfficientNet-Lite0, which starts from ImageNet's weights; BUILD/NAME is its Walsh-Hadamard hybrid,
-which starts from NAME_baseline and learns from it. Both get weights, card, ONNX file and report, both are measured on
-this machine, and a table says which to deploy. The same command continues an interrupted run.
+BUILD/NAME_baseline is EfficientNet-Lite0, which starts from ImageNet's weights; BUILD/NAME is its Walsh-Hadamard
+hybrid, which starts from NAME_baseline and learns from it. Both get weights, card, ONNX file and report, both are
+measured on this machine, and a table says which to deploy. The same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from export.data.datasets import Dataset, load_dataset
 from export.data.names import describe_name, describe_path, escape_unprintable_output
 from export.engine.parity_verdict import ParityError
+from export.models import list_variants
 from export.models.checkpoint import CheckpointError
 from export.models.initial_weights import IMAGENET, read_initial_weights
 from export.report.page import report_folder
@@ -28,10 +29,10 @@ from export.train.loss import Teacher
 from export.train.state import RunFolder, TrainingError
 from export.train.stop_signals import EXIT_INTERRUPTED, StopRequested, StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
-from export.transfer.plan import IMAGE_SIZE, TransferPlan, plan_transfer, split_dataset
+from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
-from export.transfer.tail_start import TailRun
+from export.transfer.tail_start import TailRun, read_own_weights
 from server.errors import ServerError
 
 PARITY_IMAGES = 64
@@ -50,11 +51,11 @@ class Models:
 def transfer(data: Path, name: str, build: Path, command: str, models: Models, plan: TransferPlan | None = None) -> str:
     """All of it; the table. Raises what the steps raise: bad input before anything is written."""
     initial = read_initial_weights(models.init)
-    dataset = load_dataset(data, models.image_size, initial.resize)
+    dataset = load_dataset(data, models.image_size, RESIZE)
     split = split_dataset(dataset, 0)
     plan = plan or plan_transfer(len(split[0]))
     print("\n".join(describe_photos(dataset, split)), flush=True)
-    plain: dict[str, Any] = {"size": models.image_size, "resize": initial.resize, "colour": "RGB"}
+    plain: dict[str, Any] = {"size": models.image_size, "resize": RESIZE, "colour": "RGB"}
     plain = {**plain, "mean": initial.mean, "std": initial.std}
     baseline, hybrid = RunFolder(build, f"{name}_baseline"), RunFolder(build, name)
     limits, common = RunLimits(plan.seconds), (dataset, split, plain)
@@ -62,10 +63,11 @@ def transfer(data: Path, name: str, build: Path, command: str, models: Models, p
     options = choose_baseline_options(plan)
     run_tail(TailRun(baseline, models.baseline, *common, initial, options), limits, command, StopSignals())
     print(f"2. {hybrid.name}: {models.hybrid}, which learns from {baseline.name}", flush=True)
-    learnt = read_initial_weights(str(baseline.artefact))
+    learnt = read_own_weights(baseline.artefact)
     teacher = Teacher(baseline.artefact, dataset.labels, models.image_size, initial.mean, initial.std)
     options = choose_hybrid_options(plan)
-    run = TailRun(hybrid, models.hybrid, *common, learnt, options, teacher=teacher)
+    variant = list_variants(models.hybrid)
+    run = TailRun(hybrid, models.hybrid, *common, learnt, options, variant, teacher=teacher)
     run_tail(run, limits, command, StopSignals())
     print("3. ONNX files", flush=True)
     files = []
