@@ -56,7 +56,8 @@ def make_model(run: TailRun) -> nn.Module:
     model = build_model(run.architecture, len(run.dataset.labels), run.preprocessing["size"], run.variant)
     initialise(model, run.threshold_init, None, np.random.default_rng((run.options.seed, 4)))
     print("\n".join(take_weights(model, run.initial, run.dataset.labels)), flush=True)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def make_teacher_answer(teacher: Teacher, front: nn.Module, frozen: int) -> Answer:

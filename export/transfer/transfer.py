@@ -8,7 +8,6 @@ measured on this machine, and a table says which to deploy. The same command con
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from export.data.datasets import Dataset, load_dataset
-from export.data.names import describe_name, describe_path, escape_unprintable_output
+from export.data.names import describe_path, escape_unprintable_output
 from export.engine.parity_verdict import ParityError
 from export.models import list_variants
 from export.models.checkpoint import CheckpointError
@@ -29,6 +28,7 @@ from export.train.loss import Teacher
 from export.train.state import RunFolder, TrainingError
 from export.train.stop_signals import EXIT_INTERRUPTED, StopRequested, StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
+from export.transfer.names import check_name
 from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
@@ -83,15 +83,6 @@ def transfer(data: Path, name: str, build: Path, command: str, models: Models, p
 def describe_photos(dataset: Dataset, split: tuple[Any, Any]) -> list[str]:
     lines = [f"{dataset.description}, {len(dataset.labels)} classes", *list_counts(dataset, split)]
     return lines + [f"note: {note}" for note in dataset.notes]
-
-
-def check_name(name: str) -> str:
-    """Raises ArgumentTypeError for what cannot be the name of files and models."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith(".report"):
-        raise argparse.ArgumentTypeError(
-            f"{describe_name(name)}: letters, digits, '.', '_' and '-' only, the first a letter or digit"
-        )
-    return name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
