@@ -7,13 +7,15 @@ convolutions in their place; anything else that does not fit means another archi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from export.models import get_weights, imagenet
-from export.models.checkpoint import CheckpointError
+from export.models.checkpoint import CheckpointError, card_path, load_card, load_weights
+from export.models.weight_files import read_foreign_weights
 from export.ops.layers import FWHTLayer
 
 IMAGENET = "imagenet"
@@ -37,12 +39,29 @@ class InitialWeights:
 
 
 def read_initial_weights(init: str) -> InitialWeights:
-    """What `--init` names. Raises CheckpointError where it cannot be had."""
-    if init != IMAGENET:
-        raise CheckpointError(f"--init {init}: it is {IMAGENET!r}")
-    tensors = imagenet.load_imagenet_weights()
-    source = f"ImageNet weights of {imagenet.ARCHITECTURE} ({imagenet.PACKAGE} {imagenet.VERSION})"
-    return InitialWeights(tensors, imagenet.SHA256, source, imagenet.MEAN, imagenet.STD, imagenet.ORIGIN)
+    """What `--init` names: "imagenet", or a file. Raises CheckpointError where it cannot be had."""
+    if init == IMAGENET:
+        tensors = imagenet.load_imagenet_weights()
+        source = f"ImageNet weights of {imagenet.ARCHITECTURE} ({imagenet.PACKAGE} {imagenet.VERSION})"
+        return InitialWeights(tensors, imagenet.SHA256, source, imagenet.MEAN, imagenet.STD, imagenet.ORIGIN)
+    path = Path(init)
+    if path.suffix == ".safetensors" and card_path(path).exists():
+        return read_own_weights(path)
+    found = read_foreign_weights(path)
+    origin = {"weights": f"{path.name} ({found.library})", "sha256": found.sha256}
+    return InitialWeights(found.tensors, found.sha256, f"{path} ({found.library})", found.mean, found.std, origin)
+
+
+def read_own_weights(path: Path) -> InitialWeights:
+    """Weights of a training of ours, of any classes and size."""
+    card = load_card(path)
+    plain = card["preprocessing"]
+    origin: dict[str, Any] = {"weights": f"{path.name} ({card['architecture']})", "sha256": card["sha256"]}
+    if "origin" in card:
+        origin["from"] = card["origin"]
+    source = f"{path} ({card['architecture']}, {len(card['labels'])} classes, {plain['size']} pixels)"
+    tensors = load_weights(path, card["sha256"])
+    return InitialWeights(tensors, card["sha256"], source, plain["mean"], plain["std"], origin, card["labels"])
 
 
 def take_weights(model: nn.Module, initial: InitialWeights, labels: list[str]) -> list[str]:

@@ -158,7 +158,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     add("--name", help="of what is made; the model's name where not given")
     add("--image-size", type=IntRange(8, 1024), default=32, help="side in pixels; up to 64 uses the CIFAR stem")
     add("--resize", choices=RESIZES, default="crop", help="keep the middle square, or distort the whole to a square")
-    add("--init", help="start from weights: imagenet (docs/training.md)")
+    add("--init", help="weights to start from: imagenet, or a file (docs/training.md)")
     add(
         "--mean",
         type=float,

@@ -23,6 +23,7 @@ from export.data.names import escape_unprintable_output
 from export.models import MODELS
 from export.models.checkpoint import CheckpointError
 from export.train.argument_types import FloatRange, IntRange
+from export.train.memory import keep_freed_memory
 from export.train.options import Options, parse_options
 from export.train.state import RunFolder, TrainingError, load_state
 from export.train.stop_signals import EXIT_TIME_IS_UP, StopRequested
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 all done, 1 a run failed (not the others), 2 wrong options, 75 time is up, 130 interrupted."""
     begin = time.monotonic()
     escape_unprintable_output()
+    keep_freed_memory()
     args, more = parse_arguments(arguments)
     runs = [
         make_arguments(model, seed, args, more) for seed in args.seeds for model in sort_baseline_first(args.models)

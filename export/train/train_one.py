@@ -25,6 +25,7 @@ from export.train.describe_data import describe_data
 from export.train.evaluation import evaluate_and_save
 from export.train.kernels import describe_kernels
 from export.train.loss import Teacher
+from export.train.memory import keep_freed_memory
 from export.train.options import Options, parse_options
 from export.train.state import RunFolder, TrainingError, check_same_run, extend_run, load_state
 from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse_options(arguments)
     escape_unprintable_output()
+    keep_freed_memory()
     try:
         tell_of_shipped_name(options)
         train(options, shlex.join(["python", "-m", "export.train", *arguments]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -147,6 +148,29 @@ def test_another_teacher_is_another_run(pack: Path, tmp_path: Path, capsys: pyte
     assert cards[1]["training"]["teacher_sha256"] == cards[0]["sha256"]
 
 
+def test_initial_weights_are_part_of_the_run(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their tensors are there before the first step, their mean and std are the images', their hash binds the run."""
+    shipped = Path("models/fwht_mobilenet_v2_slim.safetensors")
+    init = ["--init", str(shipped), "--lr", "0"]
+    assert main(small(pack, tmp_path, *init, "--seconds", "0.001")) == 75
+    assert "262 of 262 tensors from models/fwht_mobilenet_v2_slim.safetensors" in capsys.readouterr().out
+    assert main(small(pack, tmp_path, "--lr", "0")) == 1
+    assert "--init was " in capsys.readouterr().err
+    other = shutil.copy(tmp_path / "small" / "last.pt", tmp_path / "weights.pt")
+    assert main(small(pack, tmp_path, "--init", str(other), "--lr", "0")) == 1
+    assert "weights.pt holds no state dict" in capsys.readouterr().err
+    assert main(small(pack, tmp_path, *init)) == 0
+    assert "initial weights" not in capsys.readouterr().out
+    model, card = load_checkpoint(tmp_path / "small.safetensors")
+    first, first_card = load_checkpoint(shipped)
+    assert card["origin"] == {
+        "weights": "fwht_mobilenet_v2_slim.safetensors (fwht_mobilenet_v2_slim)",
+        "sha256": first_card["sha256"],
+    }
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), first.parameters()))
+    assert card["preprocessing"] == {**first_card["preprocessing"], "size": 8}
+
+
 @pytest.mark.parametrize(
     ("words", "variant", "shape"),
     [
@@ -181,6 +205,9 @@ def test_given_mean_and_std_are_used(pack: Path, tmp_path: Path) -> None:
         (["--cuda-graph"], "error: --cuda-graph needs a GPU"),
         (["--teacher", "models/mobilenet_v2.safetensors"], "reads images of 32 pixels, not of --image-size 8"),
         (["--teacher", "nowhere.safetensors"], "error: nowhere.json is missing"),
+        (["--init", "nowhere.pth"], "error: cannot read nowhere.pth: No such file or directory"),
+        (["--init", "README.md"], "error: README.md cannot be read as weights"),
+        (["--model", "resnet32", "--init", "models/mobilenet_v2.safetensors"], "pixels): of another architecture"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
