@@ -28,7 +28,12 @@ MODELS: dict[str, Spec] = {
 }
 
 
-ALLOWED: dict[str, Container[object]] = {"operator": (1, 2, 3), "paths": range(1, MOST_PATHS + 1)}
+ALLOWED: dict[str, Container[object]] = {
+    "operator": (1, 2, 3),
+    "paths": range(1, MOST_PATHS + 1),
+    "fwht_bottlenecks": range(1, 17),
+}
+STRUCTURE = ("keep_dc", "fwht_bottlenecks", "fwht_expand", "fwht_project")
 
 
 def build_model(
@@ -60,9 +65,14 @@ def list_variants(name: str) -> dict[str, object]:
     return {**fields, "operator": spec.operator} if isinstance(spec, MobileNetSpec) and spec.operator else fields
 
 
+def list_structure(name: str) -> dict[str, object]:
+    """What else a hybrid may differ in, in a study or by a card: which of its layers are FWHT layers, and their DC."""
+    return {key: getattr(MODELS[name], key) for key in STRUCTURE} if list_variants(name) else {}
+
+
 def apply_variant(name: str, variant: Mapping[str, object]) -> Spec:
     """The model's spec with the fields of `variant` in it. Raises ValueError where it has no such field or value."""
-    possible = list_variants(name)
+    possible = {**list_variants(name), **list_structure(name)}
     for key, value in variant.items():
         if key not in possible:
             has = f"it has {', '.join(possible)}" if possible else "it has none"

@@ -48,6 +48,9 @@ class EfficientNetSpec:
     scale: bool = True
     paths: int = 3
     soft: bool = True
+    keep_dc: bool = True
+    fwht_expand: bool = True
+    fwht_project: bool = True
 
 
 class EfficientNetLite(nn.Module):

@@ -30,7 +30,8 @@ class MobileNetSpec:
     `width` multiplies the channels; `fwht_bottlenecks` of the last bottlenecks are hybrid, the last 1x1 convolution
     with `fwht_head`, and their depthwise convolution with `operator` (0: an ordinary one). `pool`: a projecting FWHT
     layer averages neighbouring channels instead of keeping the first ones; `scale`: FWHT layers have a trainable factor
-    for each coefficient (arXiv 2201.02711); `paths` and `soft` are theirs, too (export/ops/layers.py).
+    for each coefficient (arXiv 2201.02711); `paths`, `soft` and `keep_dc` are theirs, too (export/ops/layers.py);
+    without `fwht_expand` or `fwht_project` that 1x1 convolution of a hybrid bottleneck stays.
     """
 
     width: float = 1.0
@@ -41,6 +42,9 @@ class MobileNetSpec:
     scale: bool = False
     paths: int = 1
     soft: bool = False
+    keep_dc: bool = True
+    fwht_expand: bool = True
+    fwht_project: bool = True
 
 
 def scale_width(channels: int, width: float) -> int:

@@ -192,3 +192,21 @@ def check_compiled(model: nn.Module, images: torch.Tensor) -> None:
     model.train()
     compiled(images).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["fwht_mobilenet_v2", "fwht_efficientnet_lite0"])
+def test_a_hybrid_may_keep_some_of_its_convolutions(name: str) -> None:
+    """Which layers are FWHT layers, of how many bottlenecks, and whether their DC passes."""
+    whole = {path for path, module in build_model(name).named_modules() if isinstance(module, FWHTLayer)}
+    last = sorted(whole, key=lambda path: int(path.split(".")[1]))[-4:]
+    for variant, wanted in (
+        ({"fwht_bottlenecks": 2}, set(last)),
+        ({"fwht_expand": False}, {path for path in whole if path.endswith("project")}),
+        ({"fwht_project": False}, {path for path in whole if path.endswith("expand")}),
+        ({"keep_dc": False}, whole),
+    ):
+        found = {p: m for p, m in build_model(name, variant=variant).named_modules() if isinstance(m, FWHTLayer)}
+        assert found.keys() == wanted, variant
+        assert all(module.keep_dc is variant.get("keep_dc", True) for module in found.values())
+    with pytest.raises(ValueError, match="cannot have fwht_bottlenecks = 0"):
+        build_model(name, variant={"fwht_bottlenecks": 0})
