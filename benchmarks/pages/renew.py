@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.pages import (
     accuracy_tables,
     cpu_tables,
+    hybrid_study_table,
     hybrid_tables,
     layer_lines,
     load_tables,
@@ -36,6 +37,7 @@ PARTS = {
     **readme_parts.PARTS,
     **accuracy_tables.PARTS,
     **cpu_tables.PARTS,
+    **hybrid_study_table.PARTS,
     **hybrid_tables.PARTS,
     **layer_lines.PARTS,
     **speed_tables.PARTS,
@@ -56,7 +58,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         *load_tables.PARTS,
     ),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
-    "docs/training.md": ("training_kernels",),
+    "docs/training.md": ("training_kernels", "hybrid_study"),
     "docs/layers.md": ("layer_noise", "layer_diff"),
 }
 
