@@ -35,7 +35,7 @@ MODEL ?= fwht_mobilenet_v2
 NAME ?= $(MODEL)
 PRECISION ?= fp16
 MODELS ?= mobilenet_v2,$(NAME)
-ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32
+ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32 efficientnet_lite0 fwht_efficientnet_lite0 fwht_efficientnet_lite0_slim
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime, RUNTIME=tensorrt neither: for engines alone
 RUNTIME ?= cpu
 OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,$(if $(filter cpu,$(RUNTIME)),gpu,none))
@@ -57,7 +57,7 @@ BULK := .venv/.bulk-$(RUNTIME)
 TESTING := .venv/.testing-$(RUNTIME)
 endif
 
-.PHONY: help setup serve classify bulk profile compare train transfer train-all report-model onnx ship accuracy plugin native engine test test-oldest lint lock audit
+.PHONY: help setup serve classify bulk profile compare train transfer pretrained train-all report-model onnx ship accuracy plugin native engine test test-oldest lint lock audit
 .PHONY: bench bench-plugin soak clean
 
 help: ## list the targets
@@ -109,7 +109,7 @@ endif
 
 .venv/.testing-$(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing what the tests need into .venv (PyTorch: 1 to 5 GB, once)"
-	$(call install,$(RUNTIME)$(comma)train$(comma)bulk$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
+	$(call install,$(RUNTIME)$(comma)train$(comma)pretrained$(comma)bulk$(comma)dev$(comma)kernels$(comma)traces$(comma)builder)
 
 # The native CPU kernels are built where there is a C++ compiler; without them models run on their function bodies.
 define try_native
@@ -153,6 +153,9 @@ train-all: $(TRAINING) ## train every architecture on DATA by one recipe; again 
 	@$(if $(value DATA),true,echo "say which images: make train-all DATA=folder (docs/data_formats.md)" >&2; exit 2)
 	$(try_native)
 	@exec $(RUN) -m export.train.train_all $(DATA_FLAG) $(ARGS)
+
+pretrained: $(TRANSFERRING) ## make EfficientNet-Lite0 with ImageNet's 1000 names servable (NAME=efficientnet_lite0_imagenet)
+	@$(RUN) -m export.to_onnx.pretrained $(NAME_FLAG) $(ARGS)
 
 report-model: $(TRAINING) ## NAME's accuracy by class, confusions, curves and mistakes on DATA, into build/NAME.report/
 	@$(if $(value DATA),true,echo "say which images: make report-model DATA=folder (docs/data_formats.md)" >&2; exit 2)

