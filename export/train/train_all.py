@@ -30,7 +30,7 @@ from export.train.stop_signals import EXIT_TIME_IS_UP, StopRequested
 from export.train.train_one import train
 
 BASELINE = "mobilenet_v2"
-# EfficientNet-Lite0 halves an image five times: at CIFAR-10's size nothing is left of it, and its weights are ImageNet's.
+# EfficientNet-Lite0 halves an image five times, which leaves nothing of CIFAR-10's: it starts from ImageNet's weights.
 FROM_SCRATCH = [name for name in MODELS if "efficientnet" not in name]
 # docs/training.md has the reasons. Of CIFAR-10 2 % held out are 1,000 images, enough to choose among the late epochs.
 RECIPE = ("--epochs", "150", "--batch-size", "512", "--ema", "0.998", "--cutout", "8", "--holdout", "0.02")
@@ -89,7 +89,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="as for export.train")
-    add("--models", nargs="+", choices=tuple(MODELS), default=FROM_SCRATCH, help="which of them (all that need no --init)")
+    add("--models", nargs="+", choices=tuple(MODELS), default=FROM_SCRATCH, help="which of them (all but EfficientNet)")
     add("--seeds", nargs="+", type=IntRange(0, 2**31 - 1), default=[0], help="one after another (0); NAME-1 has seed 1")
     add("--distil", action="store_true", help=f"all but {BASELINE} learn from {BASELINE} of seed 0")
     add("--seconds", type=FloatRange(0, 1e7), default=0.0, help="stop after so long; 0: no limit")
