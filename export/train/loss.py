@@ -55,6 +55,10 @@ class Teacher(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
+    def normalise(self, images: Tensor) -> Tensor:
+        """Images normalised for the student, as the teacher wants them."""
+        return images * self.gain + self.bias
+
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.model(images * self.gain + self.bias)
+        logits: Tensor = self.model(self.normalise(images))
         return logits

@@ -51,3 +51,17 @@ def split_model(model: nn.Module, frozen: int) -> tuple[nn.Module, nn.Module]:
             raise ValueError(f"the model cannot be cut behind {frozen} blocks: {node.name} reads {beyond[0]} as well")
         copies[node] = tail.node_copy(node, copies.__getitem__)
     return fx.GraphModule(model, front), fx.GraphModule(model, tail)
+
+
+def expose_embedding(tail: nn.Module) -> nn.Module:
+    """The same modules, answering (embedding, logits): what the classifier reads, (N, C), beside what it says."""
+    graph = tail.graph if isinstance(tail, fx.GraphModule) else BlockTracer().trace(tail)
+    both = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        if node.op == "output":
+            (logits,) = node.all_input_nodes
+            both.output((copies[logits.all_input_nodes[0]], copies[logits]))
+        else:
+            copies[node] = both.node_copy(node, copies.__getitem__)
+    return fx.GraphModule(tail, both)

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from export.data.datasets import Dataset
 from export.data.names import describe_path
@@ -20,7 +20,7 @@ from export.train.initialisation import initialise
 from export.train.loss import Teacher
 from export.train.state import RunFolder
 from export.train.training_step import derive_seed
-from export.transfer.split import split_model
+from export.transfer.split import expose_embedding, split_model
 from export.transfer.tail_step import TailOptions
 from export.transfer.views import Answer, ViewMaker
 
@@ -60,18 +60,31 @@ def make_model(run: TailRun) -> nn.Module:
     return model
 
 
-def make_teacher_answer(teacher: Teacher, front: nn.Module, frozen: int) -> Answer:
-    """The teacher's logits; where it has the same frozen front, its tail alone answers the features."""
-    own_front, own_tail = split_model(teacher.model.eval(), frozen)
-    own, wanted = get_weights(own_front), get_weights(front)
-    same = own.keys() == wanted.keys() and all(torch.equal(own[name], wanted[name]) for name in own)
-    if frozen and same and bool((teacher.gain == 1).all()) and not bool(teacher.bias.any()):
-        return lambda images, features: own_tail(features)
-    return lambda images, features: teacher(images)
+def make_teacher_answer(teacher: Teacher, front: nn.Module, options: TailOptions) -> Answer:
+    """The teacher's logits, (N, classes), with a hint its embedding behind them, (N, classes + C).
+
+    Where it has the same frozen front, its tail alone answers the features.
+    """
+    own_front, own_tail = split_model(teacher.model.eval(), options.frozen)
+    shared = options.frozen > 0 and is_same_front(teacher, own_front, front)
+    answering = expose_embedding(own_tail if shared else teacher.model)
+
+    def answer(images: Tensor, features: Tensor) -> Tensor:
+        embedding, logits = answering(features if shared else teacher.normalise(images))
+        return torch.cat([logits, embedding], dim=1) if options.hint else logits
+
+    return answer
+
+
+def is_same_front(teacher: Teacher, own: nn.Module, front: nn.Module) -> bool:
+    """Whether the teacher sees what the student's front sees: the same weights, images normalised alike."""
+    found, wanted = get_weights(own), get_weights(front)
+    same = found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in found)
+    return same and bool((teacher.gain == 1).all()) and not bool(teacher.bias.any())
 
 
 def make_view_maker(run: TailRun, model: nn.Module, batches: Batches) -> ViewMaker:
     options = run.options
     front, _ = split_model(model, options.frozen)
-    answer = make_teacher_answer(run.teacher, front, options.frozen) if run.teacher else None
+    answer = make_teacher_answer(run.teacher, front, options) if run.teacher else None
     return ViewMaker(front, answer, batches, run.split[0], options.augment, options.seed)

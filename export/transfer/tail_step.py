@@ -14,12 +14,16 @@ from torch.optim import AdamW
 from export.train.loss import training_loss
 from export.train.optimizer import averaging_weight, group_parameters
 from export.train.schedule import learning_rate
-from export.transfer.split import split_model
+from export.transfer.split import expose_embedding, split_model
 
 
 @dataclass(frozen=True)
 class TailOptions:
-    """What the learning of a tail depends on. `views` and `epochs` are wanted; room and time may allow fewer."""
+    """What the learning of a tail depends on. `views` and `epochs` are wanted; room and time may allow fewer.
+
+    `hint`: the weight of the squared distance to the teacher's embedding, in units of that one's square (hints, Romero
+    et al., arXiv 1412.6550): a thousand numbers an image, where the logits of three classes are three.
+    """
 
     frozen: int
     views: int = 8
@@ -31,6 +35,7 @@ class TailOptions:
     label_smoothing: float = 0.1
     teacher_share: float = 0.7
     temperature: float = 2.0
+    hint: float = 0.0
     ema: float = 0.0
     threshold_lr: float = 1.0
     augment: str = "crop+flip"
@@ -45,6 +50,7 @@ class TailStep:
         front, self.tail = split_model(model, options.frozen)
         front.requires_grad_(False)
         self.tail.requires_grad_(True)
+        self.answering = expose_embedding(self.tail)
         self.average = copy.deepcopy(model).requires_grad_(False) if options.ema else None
         self.average_tail = self.tail if self.average is None else split_model(self.average, options.frozen)[1]
         groups = group_parameters(self.tail, options.weight_decay, options.threshold_lr)
@@ -62,22 +68,31 @@ class TailStep:
     def rate(self, step: int) -> float:
         return learning_rate(step, self.steps, self.options.lr, self.options.warmup, "cosine")
 
-    def update(self, step: int, features: Tensor, class_ids: Tensor, teacher_logits: Optional[Tensor]) -> Tensor:
-        """features (B, C, H, W), class ids (B,) -> float64 (2,): the loss times B, and how many were right."""
-        options = self.options
-        self.tail.train()
+    def update(self, step: int, features: Tensor, class_ids: Tensor, answers: Optional[Tensor]) -> Tensor:
+        """features (B, C, H, W), class ids (B,), the teacher's answers (TeacherAnswer) -> float64 (2,): the loss times
+        B, and how many were right."""
+        self.answering.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step) * group["factor"]
-        logits = self.tail(features.contiguous(memory_format=torch.channels_last))
-        loss = training_loss(
-            logits, class_ids, options.label_smoothing, teacher_logits, options.teacher_share, options.temperature
-        )
+        embedding, logits = self.answering(features.contiguous(memory_format=torch.channels_last))
+        loss = self._measure_loss(embedding, logits, class_ids, answers)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._update_average(step)
         right = (logits.detach().argmax(1) == class_ids).sum()
         return torch.stack([loss.detach().double() * len(class_ids), right.double()])
+
+    def _measure_loss(self, embedding: Tensor, logits: Tensor, class_ids: Tensor, answers: Optional[Tensor]) -> Tensor:
+        options, classes = self.options, logits.shape[1]
+        smoothing, share = options.label_smoothing, options.teacher_share
+        if answers is None:
+            return training_loss(logits, class_ids, smoothing)
+        loss = training_loss(logits, class_ids, smoothing, answers[:, :classes], share, options.temperature)
+        if options.hint:
+            wanted = answers[:, classes:]
+            loss = loss + options.hint * (embedding - wanted).square().mean() / wanted.square().mean()
+        return loss
 
     @torch.no_grad()
     def _update_average(self, step: int) -> None:

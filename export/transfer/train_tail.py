@@ -113,6 +113,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--label-smoothing", type=FloatRange(0, 0.9), default=own.label_smoothing, help=f"({own.label_smoothing})")
     add("--teacher-share", type=FloatRange(0, 1), default=own.teacher_share, help=f"of the loss ({own.teacher_share})")
     add("--temperature", type=FloatRange(0.1, 100), default=own.temperature, help=f"({own.temperature})")
+    add("--hint", type=FloatRange(0, 1000), default=1.0, help="weight of the distance to the teacher's embedding (1)")
     add("--ema", type=FloatRange(0, 0.99999), default=0.998, help="decay of the weights' running average (0.998)")
     add("--threshold-init", choices=THRESHOLD_INITS, default="ramp", help="first thresholds (docs/training.md)")
     add(

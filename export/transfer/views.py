@@ -23,7 +23,7 @@ CHUNK = 128  # images at a time
 CHUNKS_A_SAVE = 32
 TOLD_EVERY = 30.0  # seconds
 
-Answer = Callable[[Tensor, Tensor], Tensor]  # images and their features -> the teacher's logits
+Answer = Callable[[Tensor, Tensor], Tensor]  # images, their features -> the teacher's answers (tail_start.py)
 
 
 class ViewMaker:

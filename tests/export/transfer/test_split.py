@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from export.models import MODELS, build_model, get_weights
-from export.transfer.split import list_blocks, split_model
+from export.transfer.split import expose_embedding, list_blocks, split_model
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -37,3 +37,14 @@ def test_the_parts_hold_the_modules_of_the_model() -> None:
 def test_as_many_blocks_as_there_are(frozen: int) -> None:
     with pytest.raises(ValueError, match="choose 0 to 16"):
         split_model(build_model("mobilenet_v2", 3, 16), frozen)
+
+
+@pytest.mark.parametrize("frozen", [0, 5])
+def test_the_embedding_is_what_the_classifier_reads(frozen: int) -> None:
+    model = build_model("efficientnet_lite0", 3, 16).eval()
+    front, tail = split_model(model, frozen)
+    images = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        embedding, logits = expose_embedding(tail)(front(images))
+        assert torch.equal(logits, model(images))
+        assert torch.equal(model.get_submodule("classifier")(embedding), logits)

@@ -106,6 +106,7 @@ def test_a_hybrid_learns_from_its_baseline(run: TailRun, tmp_path: Path) -> None
     teacher = Teacher(baseline, run.dataset.labels, 16, PREPROCESSING["mean"], PREPROCESSING["std"])  # type: ignore[arg-type]
     hybrid = replace(run, folder=RunFolder(tmp_path, "hybrid"), architecture="fwht_mobilenet_v2", teacher=teacher)
     hybrid = replace(hybrid, initial=read_own_weights(baseline), variant={"paths": 2})
+    hybrid = replace(hybrid, options=replace(run.options, hint=1.0))
     run_tail(hybrid, replace(QUIET, seconds=0.001), "python -m test", StopSignals())
     made, card = load_checkpoint(hybrid.folder.artefact)
     assert card["training"]["epochs"] == 3
