@@ -26,13 +26,15 @@ from benchmarks.training.hybrid_settings import BASELINE, SETTINGS, Setting
 from export.data.datasets import Dataset, load_dataset
 from export.models import count_parameters, list_variants
 from export.models.checkpoint import CheckpointError, load_card
+from export.models.initial_weights import read_own_weights
 from export.train.argument_types import IntRange
 from export.train.batches import Batches
 from export.train.loss import Teacher
+from export.train.memory import keep_freed_memory
 from export.train.state import RunFolder, TrainingError, check_same_run, load_state
 from export.train.stop_signals import EXIT_INTERRUPTED, StopRequested, StopSignals
 from export.transfer.tail_run import open_store
-from export.transfer.tail_start import TailRun, make_model, make_view_maker, read_own_weights
+from export.transfer.tail_start import TailRun, make_model, make_view_maker
 from export.transfer.tail_step import TailOptions
 from export.transfer.tail_trainer import TailTrainer
 from export.transfer.view_store import ViewStore
@@ -153,6 +155,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 cannot be done, 130 interrupted."""
     args = parse_options(arguments)
+    keep_freed_memory()
     try:
         study = HybridStudy(args)
         store, held_out = study.compute_features()

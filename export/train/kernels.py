@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from dataclasses import dataclass
+from typing import Optional, Union
 
 import torch
 from torch import nn
@@ -15,7 +16,15 @@ from server.backends.native_kernels import read_mode
 from server.errors import StartupError
 
 
-def describe_kernels(model: nn.Module, options: Options, device: torch.device) -> Optional[str]:
+@dataclass(frozen=True)
+class PlainArithmetic:
+    """float32, not compiled: what the native kernels train in."""
+
+    precision: str = "fp32"
+    compile: bool = False
+
+
+def describe_kernels(model: nn.Module, options: Union[Options, PlainArithmetic], device: torch.device) -> Optional[str]:
     """ "native avx2" or "PyTorch"; None where there are no FWHT layers, or on a GPU, for which no such kernels are.
 
     Raises TrainingError where FWHT_NATIVE requires what cannot be had.

@@ -11,6 +11,7 @@ import torch
 
 from export.train.batches import Batches
 from export.train.evaluation import TrainedModel, measure_and_save, print_report, tell_neglected
+from export.train.kernels import PlainArithmetic, describe_kernels
 from export.train.state import TrainingError, check_same_run, load_state, save_state
 from export.train.stop_signals import StopSignals
 from export.transfer.tail_start import TailRun, make_model, make_view_maker
@@ -66,6 +67,9 @@ def run_tail(run: TailRun, limits: RunLimits, command: str, stop_signals: StopSi
         print(f"{run.folder.artefact}: was trained already")
         return
     model, device = make_model(run), torch.device("cpu")
+    kernels = describe_kernels(model, PlainArithmetic(), device)
+    if kernels is not None:
+        print(f"kernels: {kernels}")
     batches = Batches(run.dataset.train, run.preprocessing["mean"], run.preprocessing["std"], device)
     maker = make_view_maker(run, model, batches)
     store = open_store(run, maker, state, limits.place, identity)

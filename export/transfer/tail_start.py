@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -11,9 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from export.data.datasets import Dataset
-from export.data.names import describe_path
 from export.models import build_model, get_weights
-from export.models.checkpoint import load_checkpoint
 from export.models.initial_weights import InitialWeights, take_weights
 from export.train.batches import Batches
 from export.train.initialisation import initialise
@@ -40,14 +37,6 @@ class TailRun:
     variant: dict[str, object] = field(default_factory=dict)
     threshold_init: str = "ramp"
     teacher: Optional[Teacher] = None
-
-
-def read_own_weights(path: Path) -> InitialWeights:
-    """Those of a model that was trained here, to start a hybrid of it from. Raises CheckpointError."""
-    model, card = load_checkpoint(path)
-    plain, origin = card["preprocessing"], card.get("origin", {})
-    weights, source = get_weights(model), describe_path(path)
-    return InitialWeights(weights, card["sha256"], source, plain["mean"], plain["std"], origin, card["labels"])
 
 
 def make_model(run: TailRun) -> nn.Module:

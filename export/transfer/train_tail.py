@@ -21,19 +21,20 @@ from export.data.datasets import load_dataset
 from export.data.names import describe_path, escape_unprintable_output
 from export.models import MODELS, apply_variant, list_variants
 from export.models.checkpoint import CheckpointError, load_card
-from export.models.initial_weights import IMAGENET, read_initial_weights
+from export.models.initial_weights import read_initial_weights
 from export.train.argument_types import FloatRange, IntRange
 from export.train.augment import AUGMENTS
 from export.train.batches import choose_heldout
 from export.train.describe_data import list_counts
 from export.train.initialisation import THRESHOLD_INITS
 from export.train.loss import Teacher
+from export.train.memory import keep_freed_memory
 from export.train.state import RunFolder, TrainingError
 from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
 from export.transfer.names import check_name
 from export.transfer.plan import IMAGE_SIZE, RESIZE
 from export.transfer.tail_run import RunLimits, run_tail
-from export.transfer.tail_start import TailRun, read_own_weights
+from export.transfer.tail_start import TailRun
 from export.transfer.tail_step import TailOptions
 
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parse_options(arguments)
     escape_unprintable_output()
+    keep_freed_memory()
     command = describe_path(shlex.join(["python", "-m", "export.transfer.train_tail", *arguments]))
     limits = RunLimits(0.0, args.save_every, args.place, args.overwrite)
     try:
@@ -63,11 +65,10 @@ def read_run(args: argparse.Namespace) -> TailRun:
     """Weights, images and teacher. Raises CheckpointError and ValueError for what cannot be used."""
     variant = {**list_variants(args.model), **dict(args.variant)}
     apply_variant(args.model, variant)
+    initial = read_initial_weights(args.init)
     plain: dict[str, Any] = {"size": IMAGE_SIZE, "resize": RESIZE, "colour": "RGB"}
-    if args.init == IMAGENET:
-        initial = read_initial_weights(args.init)
-    else:
-        initial, plain = read_own_weights(Path(args.init)), load_card(Path(args.init))["preprocessing"]
+    if initial.labels is not None:  # trained here
+        plain = load_card(Path(args.init))["preprocessing"]
     plain = {**plain, "mean": initial.mean, "std": initial.std, "size": args.image_size or plain["size"]}
     dataset = load_dataset(args.data, plain["size"], plain["resize"])
     split = choose_heldout(dataset, args.holdout, args.seed)
@@ -102,7 +103,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--variant", nargs="*", type=read_variant, default=[], help="of a hybrid, as paths=3 soft=true")
     add("--init", required=True, help="weights to start from: a .safetensors file, or imagenet")
     add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes and size to learn from")
-    add("--image-size", type=IntRange(8, 1024), help=f"pixels; that of --init where not given (imagenet: {IMAGE_SIZE})")
+    add("--image-size", type=IntRange(8, 1024), help=f"pixels; those of --init, or {IMAGE_SIZE}")
     add("--frozen", type=IntRange(0, 100), default=own.frozen, help=f"blocks that stay as they are ({own.frozen})")
     add("--views", type=IntRange(1, 1000), default=own.views, help=f"augmented views of each image ({own.views})")
     add("--epochs", type=IntRange(1, 100_000), default=own.epochs, help=f"passes over the images ({own.epochs})")

@@ -20,11 +20,12 @@ from export.data.names import describe_path, escape_unprintable_output
 from export.engine.parity_verdict import ParityError
 from export.models import list_variants
 from export.models.checkpoint import CheckpointError
-from export.models.initial_weights import IMAGENET, read_initial_weights
+from export.models.initial_weights import IMAGENET, read_initial_weights, read_own_weights
 from export.report.page import report_folder
 from export.to_onnx.from_checkpoint import export_checkpoint
 from export.train.describe_data import list_counts
 from export.train.loss import Teacher
+from export.train.memory import keep_freed_memory
 from export.train.state import RunFolder, TrainingError
 from export.train.stop_signals import EXIT_INTERRUPTED, StopRequested, StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
@@ -32,7 +33,7 @@ from export.transfer.names import check_name
 from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
-from export.transfer.tail_start import TailRun, read_own_weights
+from export.transfer.tail_start import TailRun
 from server.errors import ServerError
 
 PARITY_IMAGES = 64
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--build", type=Path, default=Path("build"), help="folder of what is made (build)")
     args = parser.parse_args(arguments)
     escape_unprintable_output()
+    keep_freed_memory()
     command = describe_path(shlex.join(["python", "-m", "export.transfer", *arguments]))
     try:
         print(transfer(args.data, args.name, args.build, command, Models()))

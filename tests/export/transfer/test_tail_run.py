@@ -13,13 +13,13 @@ import torch
 from export.data.datasets import load_dataset
 from export.models import build_model, get_weights
 from export.models.checkpoint import load_checkpoint
-from export.models.initial_weights import InitialWeights
+from export.models.initial_weights import InitialWeights, read_own_weights
 from export.train.batches import choose_heldout
 from export.train.loss import Teacher
 from export.train.state import RunFolder, TrainingError, load_state
 from export.train.stop_signals import StopRequested, StopSignals
 from export.transfer.tail_run import RunLimits, run_tail
-from export.transfer.tail_start import TailRun, read_own_weights
+from export.transfer.tail_start import TailRun
 from export.transfer.tail_step import TailOptions
 from tests.export.transfer.transfer_data import make_photos
 

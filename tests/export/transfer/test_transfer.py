@@ -48,7 +48,7 @@ def test_photos_end_as_two_models_a_report_and_a_table(tmp_path: Path, capsys: p
         assert session.run(None, {"image": np.zeros((1, 3, 64, 64), np.float32)})[0].shape == (1, 3)
         assert (build / f"{name}.report" / "report.html").is_file()
         model, card = load_checkpoint(build / f"{name}.safetensors")
-        assert card["origin"] == {"terms": "none"}
+        assert card["origin"].get("from", card["origin"]) == {"terms": "none"}
         assert card["preprocessing"]["size"] == 64
     assert card["variant"] == {"pool": False, "scale": True, "paths": 3, "soft": True}
     written = json.loads((build / "photos.report" / "comparison.json").read_text())
