@@ -23,6 +23,7 @@ from torch import nn
 
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer, fold_graph
+from export.to_onnx.nodes import list_pads
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -53,7 +54,8 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
     """The shape of what a layer makes of an input of that shape, and what it costs."""
     module, (channels, height, width) = layer.module, shape
     if isinstance(module, nn.Conv2d):
-        made = (module.out_channels, *_sides(shape, module.kernel_size[0], module.stride[0], int(module.padding[0])))
+        above, _, below, _ = list_pads(module)
+        made = (module.out_channels, *_sides(shape, module.kernel_size[0], module.stride[0], above + below))
         return made, Operations(multiply_adds=_values(made) * module.weight[0].numel())
     if isinstance(module, FWHTLayer):
         made, pixels = (module.out_channels, height, width), height * width
@@ -64,7 +66,7 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
         tanh = 0 if module.soft else values
         return made, Operations(pixels * (products + module.out_channels), pixels * additions, pixels * tanh)
     if isinstance(module, MFDepthwiseConv):
-        made = (channels, *_sides(shape, module.kernel_size, module.stride, module.padding))
+        made = (channels, *_sides(shape, module.kernel_size, module.stride, 2 * module.padding))
         return made, Operations(_values(made), _values(made) * 2 * module.kernel_size**2)
     if isinstance(module, nn.Linear):
         return (module.out_features, 1, 1), Operations(module.weight.numel())
@@ -74,7 +76,8 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
 
 
 def _sides(shape: Shape, kernel: int, stride: int, padding: int) -> tuple[int, int]:
-    height, width = ((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
+    """`padding`: above and below together."""
+    height, width = ((side + padding - kernel) // stride + 1 for side in shape[1:])
     return height, width
 
 

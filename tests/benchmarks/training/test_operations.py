@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.training.operations import Operations, count_operations
 from export.models import build_model
@@ -60,6 +61,15 @@ def test_multiply_adds_at_32_pixels_are_what_others_count(name: str, millions: f
     """chenyaofo/pytorch-cifar-models: 69.13, 28.08 and 87.98 M, to the three digits."""
     found = count_operations(build_model(name), 32).multiply_adds / 1e6
     assert found == pytest.approx(millions, rel=0.005)
+
+
+@pytest.mark.parametrize("size", [33, 64])
+def test_uneven_padding_is_counted_as_torch_counts(size: int) -> None:
+    """An even map ends as half of it, an odd one as the larger half; the pool's products are not in torch's count."""
+    model = build_model("efficientnet_lite0", 10, size).eval()
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(torch.zeros(1, 3, size, size))
+    assert count_operations(model, size).multiply_adds - 1280 == counter.get_total_flops() // 2
 
 
 def test_the_hybrids_at_224_pixels() -> None:
