@@ -120,7 +120,7 @@ def choose_epochs(probe: TailTrainer, limits: RunLimits) -> int:
             begin = time.perf_counter()
         probe.step.update(0, *probe.get_batch(views[number % probe.steps], images[number % probe.steps]))
     each = BESIDES * probe.steps * (time.perf_counter() - begin) / TIMED
-    epochs = max(FEWEST_EPOCHS, min(wanted, int(limits.seconds / each)))
+    epochs = min(wanted, max(FEWEST_EPOCHS, int(limits.seconds / each)))
     print(f"{epochs} epochs of about {each:.1f} s" + (f", {wanted} where there is time" if epochs < wanted else ""))
     return epochs
 

@@ -22,7 +22,7 @@ from tests.export.transfer.transfer_data import make_photos
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = Models(image_size=64)  # 2x2 values in the last maps: of one, BatchNorm makes noise that no export survives
-PLAN = TransferPlan(frozen=11, views=2, epochs=3, batch_size=16, seconds=0.001)
+PLAN = TransferPlan(frozen=11, views=2, epochs=1, batch_size=16, seconds=0.001)
 
 
 @pytest.fixture
@@ -53,9 +53,6 @@ def test_photos_end_as_two_models_a_report_and_a_table(tmp_path: Path, capsys: p
     assert card["variant"] == {"pool": False, "scale": True, "paths": 3, "soft": True}
     written = json.loads((build / "photos.report" / "comparison.json").read_text())
     assert written["baseline"]["images"] == 12
-    capsys.readouterr()
-    assert transfer(data, "photos", build, "python -m test", TINY, PLAN).splitlines()[0] == lines[0]
-    assert capsys.readouterr().out.count("was trained already") == 2
 
 
 @pytest.mark.usefixtures("seeded_weights")
