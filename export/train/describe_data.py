@@ -8,6 +8,9 @@ import numpy as np
 
 from export.data.datasets import Dataset
 from export.data.names import describe_name, describe_some
+from export.models import MODELS
+from export.models.efficientnet import EfficientNetSpec
+from export.models.mobilenet import CIFAR_STEM_UP_TO
 from export.train.options import Options
 
 LISTED_CLASSES = 30
@@ -72,7 +75,7 @@ def find_doubts(dataset: Dataset, split: tuple[np.ndarray, np.ndarray], options:
             f"class is easily taken for a frequent one; always answering {labels[most]} would be right for "
             f"{counts[most, 0] / counts[:, 0].sum():.0%}. The recall of each class is in the report"
         )
-    values = min(options.batch_size, len(split[0])) * last_side(options.image_size) ** 2
+    values = min(options.batch_size, len(split[0])) * last_side(options.model, options.image_size) ** 2
     if values < FEWEST_VALUES:
         doubts.append(
             f"{len(split[0])} images of {options.image_size} pixels give the last layers {values} values to normalise "
@@ -87,6 +90,7 @@ def find_doubts(dataset: Dataset, split: tuple[np.ndarray, np.ndarray], options:
     return doubts
 
 
-def last_side(image_size: int) -> int:
+def last_side(model: str, image_size: int) -> int:
     """Side of the last layers' feature maps: an eighth of the image with the CIFAR stem, else a 32nd."""
-    return math.ceil(image_size / (8 if image_size <= 64 else 32))
+    has_stem = image_size <= CIFAR_STEM_UP_TO and not isinstance(MODELS[model], EfficientNetSpec)
+    return math.ceil(image_size / (8 if has_stem else 32))

@@ -21,6 +21,7 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 FLAG = argparse.BooleanOptionalAction  # not given: None
 DEVICES = ("auto", "cpu", "cuda")
 LR_PER_IMAGE = 0.1 / 128  # the usual rate of SGD on CIFAR-10, 0.1 with batches of 128, in proportion to the batch
+LR_SHARE_FROM_WEIGHTS = 0.5  # of it where a run starts from weights, which too large steps would undo
 # Options that a resumed run may change: they do not change what is learnt, but for rounding. (Data, teacher and
 # initial weights are compared by their hash.)
 FREE_ON_RESUME = (
@@ -136,7 +137,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
     if values["name"].endswith(".report"):
         parser.error(f"--name {values['name']!r}: what ends in .report is the folder of a report")
     if values["lr"] is None:
-        values["lr"] = LR_PER_IMAGE * values["batch_size"]
+        share = LR_SHARE_FROM_WEIGHTS if values["init"] else 1
+        values["lr"] = share * LR_PER_IMAGE * values["batch_size"]
     for key in ("mean", "std"):
         values[key] = tuple(values[key]) if values[key] else None
     options = Options(**values)
@@ -156,7 +158,12 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     add("--model", choices=tuple(MODELS), default="fwht_mobilenet_v2", help="architecture")
     add("--data", type=Path, required=True, help="image folder, CIFAR-10 batches or packed file (docs/data_formats.md)")
     add("--name", help="of what is made; the model's name where not given")
-    add("--image-size", type=IntRange(8, 1024), default=32, help="side in pixels; up to 64 uses the CIFAR stem")
+    add(
+        "--image-size",
+        type=IntRange(8, 1024),
+        default=32,
+        help="side in pixels; up to 64 MobileNet and ResNet use the CIFAR stem",
+    )
     add("--resize", choices=RESIZES, default="crop", help="keep the middle square, or distort the whole to a square")
     add("--init", help="weights to start from: imagenet, or a file (docs/training.md)")
     add(
@@ -206,7 +213,11 @@ def _add_learning_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("learning").add_argument
     add("--epochs", type=IntRange(1, 100_000), default=100, help="passes over the training images")
     add("--batch-size", type=IntRange(2, 65_536), default=128, help="images a step")
-    add("--lr", type=FloatRange(0, 100), help="highest learning rate of SGD; batch size x 0.1 / 128 where not given")
+    add(
+        "--lr",
+        type=FloatRange(0, 100),
+        help="highest rate of SGD; batch size x 0.1 / 128, half of it with --init, where not given",
+    )
     add("--schedule", choices=SCHEDULES, default="cosine", help="course of the learning rate after the warm-up")
     add("--warmup", type=FloatRange(0, 0.9), default=0.05, help="share of the steps over which the rate rises")
     add("--momentum", type=FloatRange(0.01, 0.9999), default=0.9, help="of SGD, in Nesterov's form")

@@ -7,7 +7,7 @@ import pytest
 
 from export.data.datasets import Dataset, Part
 from export.train.batches import choose_heldout
-from export.train.describe_data import LISTED_CLASSES, describe_data, list_counts
+from export.train.describe_data import LISTED_CLASSES, describe_data, last_side, list_counts
 from export.train.options import Options, parse_options
 
 
@@ -72,3 +72,9 @@ def test_of_many_classes_the_smallest_are_listed() -> None:
     lines = list_counts(dataset, choose_heldout(dataset, 0.1, 0))
     assert len(lines) == LISTED_CLASSES + 2 and lines[-1] == "  and 20 classes with more training images"
     assert lines[1].split()[0] == "c20" and lines[-2].split()[0] == "c49"
+
+
+@pytest.mark.parametrize(("size", "mobilenet", "efficientnet"), [(32, 4, 1), (64, 8, 2), (65, 3, 3), (96, 3, 3)])
+def test_efficientnet_has_no_stem_for_small_images(size: int, mobilenet: int, efficientnet: int) -> None:
+    assert last_side("fwht_mobilenet_v2", size) == mobilenet
+    assert last_side("fwht_efficientnet_lite0", size) == efficientnet

@@ -41,6 +41,8 @@ def test_a_model_with_options_of_its_own_records_all_of_them() -> None:
 def test_the_rate_follows_the_batch_unless_it_is_given() -> None:
     assert parse_options(["--data", "d", "--batch-size", "32"]).lr == 0.025
     assert parse_options(["--data", "d", "--batch-size", "32", "--lr", "0.3"]).lr == 0.3
+    assert parse_options(["--data", "d", "--init", "imagenet"]).lr == 0.05
+    assert parse_options(["--data", "d", "--init", "imagenet", "--lr", "0.3"]).lr == 0.3
 
 
 def test_a_run_that_began_without_paths_goes_on() -> None:
