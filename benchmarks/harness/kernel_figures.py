@@ -68,9 +68,9 @@ SOURCES = {
         #include "mf_depthwise_conv/compiled_kernels.h"
         namespace fwht {
         #define NCHW(type, size, op, rows) \\
-            template __global__ void mf_depthwise_conv_nchw<type, size, op, rows>(MfDepthwiseConvParams);
+            template __global__ void mf_depthwise_conv_nchw<type, size, op, rows>(MfDepthwiseConvParams, MfTasks);
         #define HWC8(type, size, op, columns) \\
-            template __global__ void mf_depthwise_conv_hwc8<size, op, columns>(MfDepthwiseConvParams);
+            template __global__ void mf_depthwise_conv_hwc8<size, op, columns>(MfDepthwiseConvParams, MfTasks);
         FWHT_MF_NCHW_INSTANCES(NCHW)
         FWHT_MF_HWC8_INSTANCES(HWC8)
         }
@@ -176,7 +176,7 @@ def demangle(names: list[str]) -> list[str]:
     if shutil.which("c++filt") is None:
         return names
     text = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
-    return [re.sub(r"fwht::|^void |\([\w:]+\)|Tile<|(?<=>) >", "", name) for name in text.splitlines()]
+    return [re.sub(r"fwht::|^void |\([\w:, ]+\)|Tile<|(?<=>) >", "", name) for name in text.splitlines()]
 
 
 HEAD = ("compiler", "sm", "kernel", "threads", "registers", "x threads", "stack", "spills", "shared")

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
-from ctypes import Structure
 from pathlib import Path
 
 import numpy as np
@@ -53,22 +52,26 @@ class Disassembly:
             ptx, cubin = Path(folder) / "kernels.ptx", Path(folder) / "kernels.cubin"
             ptx.write_text(run_command(nvrtc, source))
             run_command([self.ptxas, f"-arch=sm_{architecture}", str(ptx), "-o", str(cubin)])
-            text = run_command([self.nvdisasm, "-c", str(cubin)])
+            text = run_command([self.nvdisasm, str(cubin)])
         return dict(parse_kernels(text))
 
 
-def make_constants(architecture: int, params: Structure, threads: int, blocks: int) -> bytes:
+def make_constants(architecture: int, params: bytes, threads: int, blocks: int) -> bytes:
     """Bank 0 for a launch in one dimension."""
     threads_at, blocks_at, params_at = BANKS[architecture // 10]
     bank = bytearray(params_at)
     for at, count in ((threads_at, threads), (blocks_at, blocks)):
         bank[at : at + 12] = np.array([count, 1, 1], "<u4").tobytes()
-    return bytes(bank) + bytes(params)
+    return bytes(bank) + params
 
 
-def follow_block(code: Code, constants: bytes, threads: int, block: int) -> Run:
-    """A run of one block, at its end. Raises SassError where the code cannot be followed."""
-    state = State(threads, constants)
+def follow_block(code: Code, constants: bytes, threads: int, block: int, memory: dict[range, int] | None = None) -> Run:
+    """A run of one block, at its end. `memory`: addresses, and the word that is known to be at each.
+
+    Raises SassError where the code cannot be followed.
+    """
+    state = State(threads, {0: constants, 2: code.literals})
+    state.memory = memory or {}
     state.special = {
         "SR_TID.X": np.arange(threads, dtype=np.int64),
         "SR_CTAID.X": np.int64(block),
@@ -81,12 +84,14 @@ def follow_block(code: Code, constants: bytes, threads: int, block: int) -> Run:
     return run
 
 
-def count_instructions(code: Code, constants: bytes, threads: int, blocks: Iterable[int]) -> Counter[str]:
+def count_instructions(
+    code: Code, constants: bytes, threads: int, blocks: Iterable[int], memory: dict[range, int] | None = None
+) -> Counter[str]:
     """What the warps of these blocks issue, by the instruction's name; `paired` are those of them that share the cycle
     of the one before (Maxwell)."""
     counts: Counter[str] = Counter()
     for block in blocks:
-        for place, times in follow_block(code, constants, threads, block).counts.items():
+        for place, times in follow_block(code, constants, threads, block, memory).counts.items():
             instruction = code.instructions[place]
             counts[instruction.name] += times
             if instruction.paired:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
-from benchmarks.harness.sass_conditions import CONDITIONS
+from benchmarks.harness.sass_conditions import COMBINATIONS, COMPARISONS, CONDITIONS, combine, find_kind
 from benchmarks.harness.sass_integers import ADDITIONS, Handler
-from benchmarks.harness.sass_products import PRODUCTS
-from benchmarks.harness.sass_state import ZERO, State
+from benchmarks.harness.sass_products import PRODUCTS, from_bits, to_bits
+from benchmarks.harness.sass_state import ZERO, State, Value, follow
 from benchmarks.harness.sass_text import Instruction
 
 FLOATS = (
@@ -26,6 +28,8 @@ FLOATS = (
     "F2FP",
 ) + ("HADD2", "HMUL2", "HADD2_32I", "HMNMX2", "HSET2", "FSET", "BFE", "BFI", "SGXT", "BMSK", "POPC", "FLO")
 COMPARES_FLOATS = ("FSETP", "HSETP2", "DSETP")
+FLOAT_COMPARISONS = {**COMPARISONS, **{f"{name}U": function for name, function in COMPARISONS.items()}}
+ADDRESS = re.compile(r"\[(R\d+)(?:\.64)?(?:\+(0x[0-9a-f]+))?\]$")
 LOADS = ("LDG", "LDS", "LD", "LDL")
 WIDTHS = {"64": 2, "128": 4}
 SILENT = (
@@ -45,6 +49,39 @@ SILENT = (
     "CCTL",
     "BMOV",
 )
+
+
+def load(state: State, instruction: Instruction) -> None:
+    """LDG: known where the launch says what is at the address."""
+    width = next((WIDTHS[kind] for kind in instruction.kinds if kind in WIDTHS), 1)
+    found = ADDRESS.search(instruction.operands[1])
+    base = state.read(found[1]) if found and state.memory else None
+    word = None
+    if found and base is not None:
+        addresses = np.broadcast_to(base, (state.threads,))[slice(None) if state.lanes is None else state.lanes]
+        offset = int(found[2] or "0", 16)
+        for known, value in state.memory.items():
+            if all(int(address) + offset in known for address in addresses):
+                word = np.int64(value)
+    state.write_register(instruction.operands[0], [word] * width)
+
+
+def read_float(state: State, operand: str) -> Value:
+    """A register or a literal, as bits."""
+    if operand[0] == "R":
+        return state.read(operand)
+    return None if operand[0] in "|-c" or "NAN" in operand else to_bits(np.float32(operand.replace("INF", "inf")))
+
+
+def compare_floats(state: State, instruction: Instruction) -> None:
+    """FSETP: followed where both values are known, and no NaN."""
+    first, second, a, b, other = instruction.operands[:5]
+    name = find_kind(instruction, FLOAT_COMPARISONS)
+    values = read_float(state, a), read_float(state, b)
+    result = follow(lambda x, y: FLOAT_COMPARISONS[name](from_bits(x), from_bits(y)) + ZERO, *values)
+    combination = find_kind(instruction, COMBINATIONS)
+    state.write(first, combine(combination, result, state.read_predicate(other)))
+    state.write(second, combine(combination, follow(lambda p: 1 - p, result), state.read_predicate(other)))
 
 
 def forget(state: State, instruction: Instruction) -> None:
@@ -101,8 +138,10 @@ HANDLERS: dict[str, Handler] = {
     **PRODUCTS,
     **CONDITIONS,
     **dict.fromkeys((*FLOATS, *LOADS), forget),
+    "LDG": load,
     "SHFL": forget_exchange,
     **dict.fromkeys(COMPARES_FLOATS, forget_predicates),
+    "FSETP": compare_floats,
     "FCHK": trust_division,
     **dict.fromkeys(SILENT, ignore),
     "P2R": pack_predicates,

@@ -47,6 +47,8 @@ def read_term(state: State, operand: str, extended: bool = False) -> Value:
 
 
 def read_word(state: State, operand: str) -> Value:
+    if operand[0] not in "-~|" and operand[-3:] not in (".H0", ".H1"):
+        return state.read(operand)
     return follow(lambda x: x & WORD, read_term(state, operand))
 
 

@@ -7,6 +7,7 @@ and the threads' numbers. Where one depends on anything else SassError says whic
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 from typing import Callable
@@ -14,7 +15,7 @@ from typing import Callable
 import numpy as np
 
 from benchmarks.harness.sass_handlers import COMPARES_FLOATS, HANDLERS
-from benchmarks.harness.sass_integers import Handler
+from benchmarks.harness.sass_integers import Handler, is_predicate
 from benchmarks.harness.sass_state import State, Value
 from benchmarks.harness.sass_text import Code, Instruction, SassError
 
@@ -26,8 +27,13 @@ def depends_on_data(state: State, instruction: Instruction) -> bool:
     """Whether a predicate that this writes, or branches by, follows from values of the tensors."""
     if instruction.name in COMPARES_FLOATS:
         return True
+    return bool(state.data) and any(name in state.data for name in list_predicates(instruction))
+
+
+@functools.lru_cache(maxsize=100_000)
+def list_predicates(instruction: Instruction) -> list[str]:
     names = [operand.lstrip("!") for operand in (*instruction.operands, instruction.guard or "")]
-    return any(name in state.data for name in names)
+    return [name for name in names if is_predicate(name)]
 
 
 def take_every_second(mask: np.ndarray) -> np.ndarray:
@@ -44,6 +50,7 @@ class Group:
 
     def __post_init__(self) -> None:
         self.warps = int(self.mask.reshape(-1, WARP).any(axis=1).sum())
+        self.full = bool(self.mask.all())
 
 
 @dataclass
@@ -55,8 +62,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.counts: Counter[int] = Counter()
-        self.everyone = np.ones(self.state.threads, bool)
-        self.groups = [Group(0, self.everyone)]
+        self.groups = [Group(0, np.ones(self.state.threads, bool))]
 
     def follow(self) -> Counter[int]:
         for _ in range(MOST_STEPS):
@@ -77,13 +83,14 @@ class Run:
             self.jump(group, acting, jump, instruction)
         elif (handler := HANDLERS.get(instruction.name)) is not None:
             lanes = group.mask if acting is None else acting
-            self.state.lanes = None if lanes is self.everyone or lanes.all() else lanes
+            everyone = group.full if lanes is group.mask else lanes.all()
+            self.state.lanes = None if everyone else lanes
             self.state.from_data = depends_on_data(self.state, instruction)
             self.call(handler, instruction, known=acting is not None)
             group.place += 1
         else:
             raise SassError(f"/*{instruction.address:04x}*/ {instruction.text}: {instruction.name} is not followed")
-        if len(self.groups) > 1:
+        if len({group.place for group in self.groups}) < len(self.groups):
             self.merge()
 
     def call(self, handler: Handler, instruction: Instruction, known: bool) -> None:

@@ -6,6 +6,7 @@ predicate, UNKNOWN where it depends on memory or on arithmetic that is not follo
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Callable, Optional, Tuple
 
@@ -36,37 +37,48 @@ def follow(function: Callable[..., Words], *operands: Value) -> Value:
     return np.where(unknown, UNKNOWN, result) if np.any(unknown) else np.asarray(result)
 
 
+@functools.lru_cache(maxsize=None)
+def name_registers(operand: str) -> list[str]:
+    """The register, and the three after it."""
+    found = REGISTER.match(operand)
+    if found is None:
+        raise SassError(f"the register {operand} is not understood")
+    return [f"{found[1]}{int(found[2]) + step}" for step in range(4)]
+
+
 def make_signed(value: Words) -> Words:
     """A register's 32 bits as a signed number."""
     return (value ^ 0x80000000) - 0x80000000
 
 
 class State:
-    """Registers and predicates of `threads` threads, and bank 0 of the constants, where a launch has its parameters."""
+    """Registers and predicates of `threads` threads, and the banks of constants: 0 has the parameters of the launch."""
 
-    def __init__(self, threads: int, constants: bytes) -> None:
+    def __init__(self, threads: int, constants: dict[int, bytes]) -> None:
         self.threads = threads
-        self.constants = np.frombuffer(constants, "<u4").astype(np.int64)
+        self.constants = {bank: np.frombuffer(values, "<u4").astype(np.int64) for bank, values in constants.items()}
         self.values: dict[str, Value] = {}
         self.bits: dict[str, Bits] = {}  # of registers that are known in part
         self.data: set[str] = set()  # predicates that follow from values of the tensors
         self.from_data = False  # what is written now does
         self.special: dict[str, Value] = {}  # SR_TID.X and so on
+        self.memory: dict[range, int] = {}  # global memory that is known: addresses, and the word that is everywhere
         self.lanes: Words | None = None  # those an instruction acts in; None for all
 
     def read_constant(self, bank: int, offset: int) -> Value:
-        return self.constants[offset // 4] if bank == 0 and offset // 4 < len(self.constants) else None
+        words = self.constants.get(bank, ())
+        return words[offset // 4] if offset // 4 < len(words) else None
 
     def read(self, operand: str, step: int = 0) -> Value:
         """An operand without its sign; the word `step` registers on of what is longer than one."""
         if operand in ZEROS:
             return ZERO
-        if found := CONSTANT.match(operand):
-            return self.read_constant(int(found[1], 16), int(found[2], 16) + 4 * step)
+        if operand[0] in "RU":
+            return self.values.get(name_registers(operand)[step])
         if operand.startswith("0x"):
             return np.int64(int(operand, 16)) if step == 0 else ZERO
-        if found := REGISTER.match(operand):
-            return self.values.get(f"{found[1]}{int(found[2]) + step}")
+        if found := CONSTANT.match(operand):
+            return self.read_constant(int(found[1], 16), int(found[2], 16) + 4 * step)
         raise SassError(f"the operand {operand} is not understood")
 
     def read_words(self, operand: str, count: int) -> list[Value]:
@@ -105,15 +117,12 @@ class State:
             self.bits[name] = bits
         if self.from_data:
             self.data.add(name)
-        else:
+        elif self.data:
             self.data.discard(name)
 
     def write_register(self, operand: str, words: list[Value]) -> None:
         """`words` into the register and those after it."""
         if operand in ZEROS:
             return
-        found = REGISTER.match(operand)
-        if found is None:
-            raise SassError(f"the register {operand} is not understood")
-        for step, word in enumerate(words):
-            self.write(f"{found[1]}{int(found[2]) + step}", word)
+        for name, word in zip(name_registers(operand), words):
+            self.write(name, word)

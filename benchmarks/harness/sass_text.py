@@ -1,4 +1,4 @@
-"""Machine code as nvdisasm writes it, as instructions: `nvdisasm -c kernels.cubin` for sm_50 to sm_90."""
+"""Machine code as nvdisasm writes it, as instructions: `nvdisasm kernels.cubin` for sm_50 to sm_90."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-SECTION = re.compile(r"^\.text\.(\w+):", re.MULTILINE)
+SECTION = re.compile(r"^//-+ (\S+)\s+-+$", re.MULTILINE)
+BYTES = re.compile(r"\.byte\s+(.*)$", re.MULTILINE)
 LABEL = re.compile(r"^([.$\w]+):")
 LINE = re.compile(r"^\s+/\*([0-9a-f]{4,})\*/\s+(\{)?\s*(.*?)\s*;?\s*(\})?\s*(?:\(\*.*)?$")
 GUARD = re.compile(r"^@(!?)(U?P\w+)\s+(.*)$")
@@ -34,6 +35,7 @@ class Code:
 
     instructions: list[Instruction]
     labels: dict[str, int]  # address of the next instruction
+    literals: bytes = b""  # bank 2 of the constants
     places: dict[int, int] = field(default_factory=dict)  # address to index in `instructions`
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ def parse_instruction(address: int, text: str, paired: bool) -> Instruction:
     return Instruction(address, guard, negated, name, tuple(kinds), split_operands(operands), paired, text)
 
 
-def parse_lines(lines: list[str]) -> Code:
+def parse_lines(lines: list[str], literals: bytes) -> Code:
     instructions: list[Instruction] = []
     labels: dict[str, int] = {}
     waiting: list[str] = []  # labels before the next instruction
@@ -75,11 +77,21 @@ def parse_lines(lines: list[str]) -> Code:
             waiting = []
         elif label := LABEL.match(line):
             waiting.append(label[1])
-    return Code(instructions, labels)
+    return Code(instructions, labels, literals)
+
+
+def parse_bytes(text: str) -> bytes:
+    """The data of a section."""
+    return bytes(int(byte, 16) for line in BYTES.findall(text) for byte in line.split(","))
 
 
 def parse_kernels(text: str) -> Iterator[tuple[str, Code]]:
     """Mangled name and code of each kernel in the output of nvdisasm."""
     starts = list(SECTION.finditer(text))
-    for start, end in zip(starts, [*(s.start() for s in starts[1:]), len(text)]):
-        yield start[1], parse_lines(text[start.end() : end].splitlines())
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    sections = {start[1]: text[start.end() : end] for start, end in zip(starts, ends)}
+    for name, section in sections.items():
+        if name.startswith(".text."):
+            kernel = name[len(".text.") :]
+            literals = parse_bytes(sections.get(f".nv.constant2.{kernel}", ""))
+            yield kernel, parse_lines(section.splitlines(), literals)

@@ -18,6 +18,7 @@ from benchmarks.pages import (
     cpu_tables,
     hybrid_study_table,
     hybrid_tables,
+    instruction_tables,
     layer_lines,
     load_tables,
     noise_table,
@@ -39,6 +40,7 @@ PARTS = {
     **cpu_tables.PARTS,
     **hybrid_study_table.PARTS,
     **hybrid_tables.PARTS,
+    **instruction_tables.PARTS,
     **layer_lines.PARTS,
     **speed_tables.PARTS,
     **rival_table.PARTS,
@@ -59,6 +61,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
     "docs/training.md": ("training_kernels", "hybrid_study"),
+    "docs/kernels.md": tuple(instruction_tables.PARTS),
     "docs/layers.md": ("layer_noise", "layer_diff"),
 }
 

@@ -17,15 +17,13 @@ inline int64_t blocks_for(int64_t tasks, int tasks_of_a_block, int64_t most) {
     return blocks < most ? blocks : most < 1 ? 1 : most;
 }
 
-template <int kRows>
-int64_t nchw_blocks(const MfDepthwiseConvParams& p) {
-    return blocks_for(MfNchwTask<kRows>::count(p), kMfNchwThreads, kMfMostBlocks);
+inline int64_t nchw_blocks(const MfTasks& tasks) {
+    return blocks_for(tasks.count, kMfNchwThreads, kMfMostBlocks);
 }
 
-template <int kColumns>
-int64_t hwc8_blocks(const MfDepthwiseConvParams& p) {
+inline int64_t hwc8_blocks(const MfDepthwiseConvParams& p, const MfTasks& tasks) {
     const int channel_blocks = MfHwc8Block::channel_blocks(p);
-    return channel_blocks * blocks_for(MfHwc8Task<kColumns>::count(p), kMfLanes, kMfMostBlocks / channel_blocks);
+    return channel_blocks * blocks_for(tasks.count, kMfLanes, kMfMostBlocks / channel_blocks);
 }
 
 template <typename T>
@@ -50,12 +48,14 @@ bool dispatch_mf_depthwise_conv(const MfDepthwiseConvParams& p, const Run& run) 
     };
 #define FWHT_MF_NCHW(T, size, op, rows_)                                     \
     if (is(kNCHW, MfType<T>::kType, size, op) && rows == rows_) {            \
-        run.template nchw<T, size, op, rows_>(p, nchw_blocks<rows_>(p));     \
+        const MfTasks tasks = MfNchwTask<rows_>::number(p);                  \
+        run.template nchw<T, size, op, rows_>(p, tasks, nchw_blocks(tasks)); \
         return true;                                                         \
     }
 #define FWHT_MF_HWC8(T, size, op, columns_)                                  \
     if (is(kHWC8, MfType<T>::kType, size, op) && columns == columns_) {      \
-        run.template hwc8<size, op, columns_>(p, hwc8_blocks<columns_>(p));  \
+        const MfTasks tasks = MfHwc8Task<columns_>::number(p);               \
+        run.template hwc8<size, op, columns_>(p, tasks, hwc8_blocks(p, tasks)); \
         return true;                                                         \
     }
     FWHT_MF_NCHW_INSTANCES(FWHT_MF_NCHW)

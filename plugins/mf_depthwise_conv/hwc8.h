@@ -7,6 +7,7 @@
 #include "../vector_access.h"
 #include "operators.h"
 #include "params.h"
+#include "tasks.h"
 
 #if defined(__CUDA_ARCH__)
 #define FWHT_ROLLED _Pragma("unroll 1")
@@ -55,12 +56,11 @@ struct MfHwc8Shared {
 // Block b works on the 64 channels from 64 * (b % channel blocks) on and is number b / channel blocks of those who do.
 struct MfHwc8Block {
     int first_channel;
-    int64_t index;
+    int index;
 
-    FWHT_HD MfHwc8Block(const MfDepthwiseConvParams& p, int64_t block) {
-        const int blocks = channel_blocks(p);
-        index = block / blocks;
-        first_channel = static_cast<int>(block - index * blocks) * kMfHwc8Channels;
+    FWHT_HD MfHwc8Block(const MfDepthwiseConvParams& p, const MfTasks& tasks, int block) {
+        index = static_cast<int>(tasks.last.divide(static_cast<uint32_t>(block)));
+        first_channel = (block - index * channel_blocks(p)) * kMfHwc8Channels;
     }
 
     static FWHT_HD int channel_blocks(const MfDepthwiseConvParams& p) {
@@ -70,17 +70,26 @@ struct MfHwc8Block {
 
 template <int kColumns>
 struct MfHwc8Task {
-    int64_t row;  // n * out_height + the row in the image
-    int column;   // the first of kColumns
+    int64_t image;
+    int64_t line;  // n * out_height + the row in the image
+    int row;
+    int column;  // the first of kColumns
 
-    FWHT_HD MfHwc8Task(const MfDepthwiseConvParams& p, int64_t task) {
-        const int strips = (p.out_width - 1) / kColumns + 1;
-        row = task / strips;
-        column = static_cast<int>(task - row * strips) * kColumns;
+    FWHT_HD MfHwc8Task(const MfDepthwiseConvParams& p, const MfTasks& tasks, int64_t task) {
+        const MfPlace place(tasks, task, strips(p), p.out_height);
+        image = place.first;
+        line = place.both;
+        row = place.second;
+        column = place.third * kColumns;
     }
 
-    static FWHT_HD int64_t count(const MfDepthwiseConvParams& p) {
-        return p.batch * p.out_height * ((p.out_width - 1) / kColumns + 1);
+    static FWHT_HD MfTasks number(const MfDepthwiseConvParams& p) {
+        const int64_t count = p.batch * p.out_height * strips(p);
+        return make_tasks(count, strips(p), p.out_height, MfHwc8Block::channel_blocks(p));
+    }
+
+    static FWHT_HD int strips(const MfDepthwiseConvParams& p) {
+        return (p.out_width - 1) / kColumns + 1;
     }
 };
 
@@ -90,8 +99,7 @@ FWHT_HD int64_t padded_channels(const MfDepthwiseConvParams& p) {
 
 // The part of one thread; the block waits for all of them before it reads.
 template <int kSize>
-FWHT_HD void fill_shared(const MfDepthwiseConvParams& p, int64_t block, int thread, MfHwc8Shared<kSize>& shared) {
-    const int first_channel = MfHwc8Block(p, block).first_channel;
+FWHT_HD void fill_shared(const MfDepthwiseConvParams& p, int first_channel, int thread, MfHwc8Shared<kSize>& shared) {
     for (int i = thread; i < shared.kRows * kMfHwc8Channels; i += kMfHwc8Threads) {
         const int row = i / kMfHwc8Channels;
         const int channel = first_channel + i % kMfHwc8Channels;
@@ -119,19 +127,18 @@ FWHT_HD Pack<Half, kMfVector> finish(const float (&sums)[kMfVector], const float
 }
 
 template <int kSize, int kOperator, int kColumns>
-FWHT_HD void run_hwc8_task(const MfDepthwiseConvParams& p, const MfHwc8Shared<kSize>& shared, int first_channel,
-                           int vector, int64_t index) {
-    const MfHwc8Task<kColumns> task(p, index);
-    const int64_t image = task.row / p.out_height;
+FWHT_HD void run_hwc8_task(const MfDepthwiseConvParams& p, const MfTasks& tasks, const MfHwc8Shared<kSize>& shared,
+                           int first_channel, int vector, int64_t index) {
+    const MfHwc8Task<kColumns> task(p, tasks, index);
     const int channel = first_channel + vector * kMfVector;
-    const int top = static_cast<int>(task.row - image * p.out_height) * p.stride_h - p.pad_top;
+    const int top = task.row * p.stride_h - p.pad_top;
     const int left = task.column * p.stride_w - p.pad_left;
     const Half* x = static_cast<const Half*>(p.x);
     WindowSum<kOperator> sums[kColumns][kMfVector];
     FWHT_ROLLED  // all rows at once are more than the registers hold: ptxas spilled up to 958 bytes on sm_110
     for (int i = 0; i < kSize; ++i) {
         const int row = top + i;
-        const int64_t at = ((image * p.height + row) * p.width + left) * padded_channels(p) + channel;
+        const int64_t at = ((task.image * p.height + row) * p.width + left) * padded_channels(p) + channel;
         Pack<Half, kMfVector> vectors[kColumns - 1 + kSize];  // where kColumns > 1 the stride is 1
         FWHT_UNROLL
         for (int j = 0; j < kColumns - 1 + kSize; ++j) {
@@ -159,7 +166,7 @@ FWHT_HD void run_hwc8_task(const MfDepthwiseConvParams& p, const MfHwc8Shared<kS
     float bias[kMfVector];
     shared.load(shared.kGain, vector, gain);
     shared.load(shared.kBias, vector, bias);
-    Half* y = static_cast<Half*>(p.y) + (task.row * p.out_width + task.column) * padded_channels(p) + channel;
+    Half* y = static_cast<Half*>(p.y) + (task.line * p.out_width + task.column) * padded_channels(p) + channel;
     FWHT_UNROLL
     for (int c = 0; c < kColumns; ++c) {
         if (task.column + c < p.out_width) {
@@ -176,17 +183,16 @@ FWHT_HD void run_hwc8_task(const MfDepthwiseConvParams& p, const MfHwc8Shared<kS
 // Every `kMfLanes` * `blocks`-th task of the block's channels: right for any number of blocks that is a multiple of
 // channel_blocks.
 template <int kSize, int kOperator, int kColumns>
-FWHT_HD void run_hwc8_thread(const MfDepthwiseConvParams& p, const MfHwc8Shared<kSize>& shared, int64_t block,
-                             int64_t blocks, int thread) {
-    const MfHwc8Block own(p, block);
+FWHT_HD void run_hwc8_thread(const MfDepthwiseConvParams& p, const MfTasks& tasks, const MfHwc8Shared<kSize>& shared,
+                             const MfHwc8Block& own, int blocks, int thread) {
     const int vector = thread % kMfVectors;
     if (own.first_channel + vector * kMfVector >= p.channels) {
         return;
     }
-    const int64_t count = MfHwc8Task<kColumns>::count(p);
-    const int64_t step = blocks / MfHwc8Block::channel_blocks(p) * kMfLanes;
-    for (int64_t task = own.index * kMfLanes + thread / kMfVectors; task < count; task += step) {
-        run_hwc8_task<kSize, kOperator, kColumns>(p, shared, own.first_channel, vector, task);
+    const int64_t step = static_cast<int64_t>(tasks.last.divide(static_cast<uint32_t>(blocks))) * kMfLanes;
+    const int64_t first = static_cast<int64_t>(own.index) * kMfLanes + thread / kMfVectors;
+    for (int64_t task = first; task < tasks.count; task += step) {
+        run_hwc8_task<kSize, kOperator, kColumns>(p, tasks, shared, own.first_channel, vector, task);
     }
 }
 

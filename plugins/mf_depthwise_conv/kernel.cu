@@ -11,15 +11,15 @@ struct Launch {
     cudaStream_t stream;
 
     template <typename T, int kSize, int kOperator, int kRows>
-    void nchw(const MfDepthwiseConvParams& params, int64_t blocks) const {
+    void nchw(const MfDepthwiseConvParams& params, const MfTasks& tasks, int64_t blocks) const {
         mf_depthwise_conv_nchw<T, kSize, kOperator, kRows>
-            <<<static_cast<unsigned>(blocks), kMfNchwThreads, 0, stream>>>(params);
+            <<<static_cast<unsigned>(blocks), kMfNchwThreads, 0, stream>>>(params, tasks);
     }
 
     template <int kSize, int kOperator, int kColumns>
-    void hwc8(const MfDepthwiseConvParams& params, int64_t blocks) const {
+    void hwc8(const MfDepthwiseConvParams& params, const MfTasks& tasks, int64_t blocks) const {
         mf_depthwise_conv_hwc8<kSize, kOperator, kColumns>
-            <<<static_cast<unsigned>(blocks), kMfHwc8Threads, 0, stream>>>(params);
+            <<<static_cast<unsigned>(blocks), kMfHwc8Threads, 0, stream>>>(params, tasks);
     }
 };
 

@@ -6,6 +6,7 @@
 #include "../vector_access.h"
 #include "operators.h"
 #include "params.h"
+#include "tasks.h"
 
 namespace fwht {
 
@@ -18,19 +19,29 @@ enum : int {
 template <int kRows>
 struct MfNchwTask {
     int64_t plane;  // n * C + c
-    int row;        // the first of kRows
+    int channel;
+    int row;  // the first of kRows
     int column;
 
-    FWHT_HD MfNchwTask(const MfDepthwiseConvParams& p, int64_t task) {
-        const int strips = (p.out_height - 1) / kRows + 1;
-        const int64_t strip = task / p.out_width;
-        column = static_cast<int>(task - strip * p.out_width);
-        plane = strip / strips;
-        row = static_cast<int>(strip - plane * strips) * kRows;
+    FWHT_HD MfNchwTask(const MfDepthwiseConvParams& p, const MfTasks& tasks, int64_t task) {
+        const MfPlace place(tasks, task, p.out_width, strips(p));
+        plane = place.first;
+        row = place.second * kRows;
+        column = place.third;
+        if (tasks.narrow != 0) {
+            const uint32_t number = static_cast<uint32_t>(plane);
+            channel = static_cast<int>(number - tasks.last.divide(number) * static_cast<uint32_t>(p.channels));
+        } else {
+            channel = static_cast<int>(plane % p.channels);
+        }
     }
 
-    static FWHT_HD int64_t count(const MfDepthwiseConvParams& p) {
-        return p.batch * p.channels * ((p.out_height - 1) / kRows + 1) * p.out_width;
+    static FWHT_HD MfTasks number(const MfDepthwiseConvParams& p) {
+        return make_tasks(p.batch * p.channels * strips(p) * p.out_width, p.out_width, strips(p), p.channels);
+    }
+
+    static FWHT_HD int strips(const MfDepthwiseConvParams& p) {
+        return (p.out_height - 1) / kRows + 1;
     }
 };
 
@@ -57,9 +68,9 @@ FWHT_HD void load_row(const MfDepthwiseConvParams& p, const T* plane, int row, i
 }
 
 template <typename T, int kSize, int kOperator, int kRows>
-FWHT_HD void run_nchw_task(const MfDepthwiseConvParams& p, int64_t index) {
-    const MfNchwTask<kRows> task(p, index);
-    const int channel = static_cast<int>(task.plane % p.channels);
+FWHT_HD void run_nchw_task(const MfDepthwiseConvParams& p, const MfTasks& tasks, int64_t index) {
+    const MfNchwTask<kRows> task(p, tasks, index);
+    const int channel = task.channel;
     Signed w[kSize][kSize];
     load_weights(p.weight + static_cast<int64_t>(channel) * (kSize * kSize), w);
 
@@ -96,10 +107,9 @@ FWHT_HD void run_nchw_task(const MfDepthwiseConvParams& p, int64_t index) {
 
 // Every `threads`-th task from `first` on: right for any grid.
 template <typename T, int kSize, int kOperator, int kRows>
-FWHT_HD void run_nchw_thread(const MfDepthwiseConvParams& p, int64_t first, int64_t threads) {
-    const int64_t count = MfNchwTask<kRows>::count(p);
-    for (int64_t task = first; task < count; task += threads) {
-        run_nchw_task<T, kSize, kOperator, kRows>(p, task);
+FWHT_HD void run_nchw_thread(const MfDepthwiseConvParams& p, const MfTasks& tasks, int64_t first, int64_t threads) {
+    for (int64_t task = first; task < tasks.count; task += threads) {
+        run_nchw_task<T, kSize, kOperator, kRows>(p, tasks, task);
     }
 }
 

@@ -29,12 +29,14 @@ def library() -> ctypes.CDLL:
     library = load_compiled(FOLDER / "mf_host.cpp")
     library.mf_check.restype = ctypes.c_char_p
     library.mf_run.restype = library.mf_run_last_image.restype = ctypes.c_bool
-    library.mf_run.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int64]
+    library.mf_run.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int64, ctypes.c_bool]
     library.mf_blocks.restype = ctypes.c_int64
     return library
 
 
-def run(library: ctypes.CDLL, case: Case, arrays: Arrays, most_blocks: int = NO_LIMIT) -> np.ndarray:
+def run(
+    library: ctypes.CDLL, case: Case, arrays: Arrays, most_blocks: int = NO_LIMIT, wide: bool = False
+) -> np.ndarray:
     """y as the kernel leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
     item = DTYPES[case.kind].itemsize
     source = Memory(int(np.prod(packed_shape(case.shape, case.layout))) * item)
@@ -45,7 +47,7 @@ def run(library: ctypes.CDLL, case: Case, arrays: Arrays, most_blocks: int = NO_
     for name in WEIGHTS:
         setattr(params, name, arrays[name].ctypes.data)
     assert library.mf_check(ctypes.byref(params)) is None, library.mf_check(ctypes.byref(params))
-    assert library.mf_run(ctypes.byref(params), most_blocks)
+    assert library.mf_run(ctypes.byref(params), most_blocks, wide)
     assert target.guards_hold(), "bytes beside the output were overwritten"
     y, fill = unpack(target.inside, case.out_shape, case.kind, case.layout)
     assert not fill.any(), "the channels that fill HWC8 up are not 0"
@@ -112,6 +114,7 @@ def test_fewer_blocks_than_tasks_need_give_the_same(
     y = run(library, case, arrays)
     for blocks in (1, 3, 7):
         assert run(library, case, arrays, blocks).tobytes() == y.tobytes()
+        assert run(library, case, arrays, blocks, wide=True).tobytes() == y.tobytes()
 
 
 @pytest.mark.parametrize("kind, layout", FORMATS)

@@ -115,7 +115,7 @@ def read_code(architecture: int) -> Code:
 @pytest.mark.parametrize("case", range(len(CASES)))
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_integers(architecture: int, case: int, stores: dict[int, np.ndarray]) -> None:
-    constants = make_constants(architecture, CASES[case], THREADS, 1)
+    constants = make_constants(architecture, bytes(CASES[case]), THREADS, 1)
     run = follow_block(read_code(architecture), constants, THREADS, 0)
     assert not run.groups
     for thread in range(THREADS):
