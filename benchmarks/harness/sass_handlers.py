@@ -76,6 +76,9 @@ def read_float(state: State, operand: str) -> Value:
 def compare_floats(state: State, instruction: Instruction) -> None:
     """FSETP: followed where both values are known, and no NaN."""
     first, second, a, b, other = instruction.operands[:5]
+    if not set(FLOAT_COMPARISONS) & set(instruction.kinds):  # NUM, NAN
+        forget_predicates(state, instruction)
+        return
     name = find_kind(instruction, FLOAT_COMPARISONS)
     values = read_float(state, a), read_float(state, b)
     result = follow(lambda x, y: FLOAT_COMPARISONS[name](from_bits(x), from_bits(y)) + ZERO, *values)
@@ -117,10 +120,10 @@ def pack_predicates(state: State, instruction: Instruction) -> None:
     bits = int(mask, 16)
     word = state.read(base)
     for place in range(7):
-        value = state.values.get(f"P{place}")
         if bits >> place & 1:
-            unknown = word is None or value is None or np.any(value < 0)
-            word = None if unknown else (word & ~np.int64(1 << place)) | value << place  # type: ignore[operator]
+            word = follow(
+                lambda w, p, place=place: (w & ~(1 << place)) | p << place, word, state.values.get(f"P{place}")
+            )
     state.write_register(target, [word])
 
 
