@@ -114,3 +114,14 @@ def test_a_hybrid_learns_from_its_baseline(run: TailRun, tmp_path: Path) -> None
     assert torch.equal(get_weights(made)["blocks.12.project.weight"], get_weights(model)["blocks.12.project.weight"])
     rows = load_state(hybrid.folder.last)["rows"]
     assert np.isfinite([row[2] for row in rows]).all()
+
+
+def test_with_nothing_frozen_everything_learns(run: TailRun, tmp_path: Path) -> None:
+    """The thaw: the views are images then, and a teacher answers them."""
+    baseline = train(run, tmp_path).folder.artefact
+    teacher = Teacher(baseline, run.dataset.labels, 16, PREPROCESSING["mean"], PREPROCESSING["std"])  # type: ignore[arg-type]
+    options = replace(run.options, frozen=0, views=1, epochs=1, hint=1.0)
+    thawed = replace(run, folder=RunFolder(tmp_path, "thawed"), options=options, initial=read_own_weights(baseline))
+    run_tail(replace(thawed, teacher=teacher), QUIET, "python -m test", StopSignals())
+    before, after = (get_weights(load_checkpoint(path)[0]) for path in (baseline, thawed.folder.artefact))
+    assert not [name for name in after if torch.equal(before[name], after[name])]
