@@ -1,10 +1,12 @@
 """Time the CPU kernels in ONNX Runtime against what they replace: python -m benchmarks.kernels.cpu_layers
 
-Three parts, with one thread or more (--threads):
+Four parts, with one thread or more (--threads):
 
 - layers: each FWHT layer of the hybrid and the slim head at batch 1 and 16, and 1024 -> 1024 on 10x1024x32x32, against
   ONNX Runtime's 1x1 convolution and Clip;
 - thresholds: one smooth path, one soft and three soft paths on the same layers, scales that are not 1;
+- direct: the same thresholds at batch 1 and 16 in the kernel alone, called without ONNX Runtime, whose call is 5
+  microseconds of every session's time: what a layer costs inside a model;
 - models: the shipped models at batch 1 and 16 against mobilenet_v2, with the kernels, bottlenecks fused as the server
   does it, with the kernels and not fused, and with the function bodies.
 
@@ -23,7 +25,7 @@ from typing import Any, Callable
 import numpy as np
 import onnxruntime
 
-from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary
+from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary, prepare_fwht_layer
 from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
 from benchmarks.harness.result_files import RESULTS, write_result
 from benchmarks.kernels.fwht_node import BIG, REAL, check
@@ -35,6 +37,8 @@ BASELINE = "mobilenet_v2"
 MODELS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 BATCHES = (1, 16)
 MOST_DIFFERENCE = 1e-4  # of the largest logit, between kernels and function bodies
+PARTS = "layers,thresholds,direct,models"
+ATTRIBUTES = ("keep_dc", "pool", "activation", "paths", "soft")
 THRESHOLDS = {"smooth": (1, 0), "soft": (1, 1), "three_soft": (3, 1)}  # paths, soft
 
 
@@ -93,6 +97,23 @@ def time_thresholds(name: str, layer: LayerCase, pixels: int, options: argparse.
     return finish_row(name, x, alternate(sides, options.rounds, options.seconds), "smooth", tolerance_share=shares)
 
 
+def time_directly(name: str, layer: LayerCase, pixels: int, batch: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One layer with each kind of threshold, in the kernel alone."""
+    library = CpuLibrary(LIBRARY.resolve())
+    sides: dict[str, Make] = {}
+    shares: dict[str, float] = {}
+    kept = []  # the arrays that the parameters point to
+    for kind, (paths, soft) in THRESHOLDS.items():
+        case = LayerCase(**{**vars(layer), "paths": paths, "soft": soft})
+        weights, x = draw_layer(case, pixels, batch, ones=False)
+        params, y = prepare_fwht_layer(x, weights, {key: getattr(case, key) for key in ATTRIBUTES})
+        kept.append((weights, x, y))
+        library.run_fwht_layer(params, options.threads)
+        shares[kind] = check(case, weights, x, y)
+        sides[kind] = partial(partial, library.run_fwht_layer, params, options.threads)
+    return finish_row(name, x, alternate(sides, options.rounds, options.seconds), "smooth", tolerance_share=shares)
+
+
 def time_models(batch: int, options: argparse.Namespace) -> dict[str, Any]:
     """All models at this batch size against the baseline."""
     sides: dict[str, Make] = {}
@@ -148,7 +169,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="threads of every session (1)")
     parser.add_argument("--rounds", type=int, default=10, help="turns of each side (10)")
     parser.add_argument("--seconds", type=float, default=0.1, help="seconds a turn (0.1)")
-    parser.add_argument("--parts", default="layers,thresholds,models", help="which parts (layers,thresholds,models)")
+    parser.add_argument("--parts", default=PARTS, help=f"which parts ({PARTS})")
     parser.add_argument("--out", type=Path, help=f"JSON file ({RESULTS}/cpu_layers_<set>_<threads>.json)")
     return parser.parse_args()
 
@@ -164,6 +185,8 @@ def main() -> None:
         parts["layers"] = [time_layer(*layer, batch, options) for layer, batch in rows]
     if "thresholds" in options.parts:
         parts["thresholds"] = [time_thresholds(*layer, options) for layer in REAL]
+    if "direct" in options.parts:
+        parts["direct"] = [time_directly(*layer, batch, options) for batch in BATCHES for layer in REAL]
     if "models" in options.parts:
         parts["models"] = [time_models(batch, options) for batch in BATCHES]
     path = options.out or RESULTS / f"cpu_layers_{instruction_set}_{options.threads}.json"

@@ -82,7 +82,7 @@ std::string run_mf_depthwise_conv(const MfDepthwiseConvParams& p, int threads) {
     if (const char* wrong = check_mf_depthwise_conv(p)) {
         return wrong;
     }
-    const CpuKernels& kernels = *choice.kernels;
+    const CpuKernels& kernels = kernels_of(*choice.kernels, p);
     const MfDepthwiseConvCpuPlan plan = plan_mf_depthwise_conv(p, kernels.lanes);
     const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
         kernels.run_mf_depthwise_conv_part(p, plan, part, scratch);

@@ -55,4 +55,10 @@ const KernelChoice& chosen_kernels() {
     return choice;
 }
 
+const CpuKernels& kernels_of(const CpuKernels& chosen, const MfDepthwiseConvParams& params) {
+    constexpr int64_t kPage = 4096;
+    const int64_t bytes = int64_t{params.height} * params.width * int64_t{sizeof(float)};
+    return chosen.narrow != nullptr && bytes % kPage == 0 ? *chosen.narrow : chosen;
+}
+
 }  // namespace fwht

@@ -13,4 +13,8 @@ struct KernelChoice {
 
 const KernelChoice& chosen_kernels();
 
+// The kernels for a depthwise convolution: with fewer lanes where the channels lie a multiple of 4 KiB apart. Sixteen of
+// them at once are then sixteen lines in one set of the first-level cache, which holds eight.
+const CpuKernels& kernels_of(const CpuKernels& chosen, const MfDepthwiseConvParams& params);
+
 }  // namespace fwht

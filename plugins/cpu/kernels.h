@@ -22,6 +22,7 @@ struct CpuKernels {
     void (*run_fwht_bottleneck_step)(const FwhtBottleneckParams&, const FwhtBottleneckCpuPlan&,
                                      const FwhtBottleneckUnit&, int step, int64_t item, int64_t items,
                                      const FwhtBottleneckMemory&);
+    const CpuKernels* narrow;  // those with half as many lanes, which give the same bits, or null
 };
 
 extern const CpuKernels kBaselineKernels;

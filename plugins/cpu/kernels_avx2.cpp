@@ -9,6 +9,6 @@ namespace fwht {
 
 const CpuKernels kAvx2Kernels = {
     "avx2", kLanes, kWideLanes, run_fwht_layer_part, run_mf_depthwise_conv_part,
-    run_fwht_layer_gradients_part, run_fwht_bottleneck_step};
+    run_fwht_layer_gradients_part, run_fwht_bottleneck_step, nullptr};
 
 }  // namespace fwht

@@ -178,6 +178,9 @@ std::string self_check() {
     std::string wrong = check_answers(kFwhtLayerAnswers, *choice.kernels);
     wrong = wrong.empty() ? check_answers(kFwhtGradientsAnswers, *choice.kernels) : wrong;
     wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels) : wrong;
+    if (choice.kernels->narrow != nullptr) {
+        wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels->narrow) : wrong;
+    }
     return wrong.empty() ? check_fwht_bottleneck_answers(*choice.kernels) : wrong;
 }
 

@@ -43,7 +43,7 @@ class MfDepthwiseConvKernel : public Kernel {
         if (const char* wrong = check_mf_depthwise_conv(p)) {
             refuse(wrong, " (N = ", p.batch, ", C = ", p.channels, ", H = ", p.height, ", W = ", p.width, ")");
         }
-        const CpuKernels& kernels = *chosen_kernels().kernels;
+        const CpuKernels& kernels = kernels_of(*chosen_kernels().kernels, p);
         const MfDepthwiseConvCpuPlan plan = plan_mf_depthwise_conv(p, kernels.lanes);
         call.run_parts(plan.parts, static_cast<size_t>(plan.scratch_bytes), [&](int64_t part, void* scratch) {
             kernels.run_mf_depthwise_conv_part(p, plan, part, scratch);

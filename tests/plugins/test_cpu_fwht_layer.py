@@ -51,6 +51,16 @@ def test_paths(libraries: dict[str, CpuLibrary], paths: int, soft: int) -> None:
         print(f"{case.check(libraries):.0%} of the tolerance used")
 
 
+@pytest.mark.parametrize("keep_dc", [0, 1])
+@pytest.mark.parametrize("n", [1024, 2048])
+def test_soft_blocks(libraries: dict[str, CpuLibrary], n: int, keep_dc: int) -> None:
+    """The blocks of input and of output that one soft path has code of its own for."""
+    for blocks_in in (3, 15):
+        for blocks_out in (3, 7, 15):
+            layer = LayerCase(blocks_in * n // 16 - 5, blocks_out * n // 16 - 5, n, keep_dc=keep_dc, soft=1)
+            CpuFwhtCase(layer, height=1, width=9).check(libraries)
+
+
 @pytest.mark.parametrize("n", [64, 256, 1024])
 @pytest.mark.parametrize(("height", "width"), [(23, 23), (1, 513)])
 def test_large_maps(libraries: dict[str, CpuLibrary], height: int, width: int, n: int) -> None:

@@ -80,6 +80,15 @@ def test_every_kernel(libraries: dict[str, CpuLibrary], op: int, kernel: int) ->
 
 
 @pytest.mark.parametrize("op", [1, 2, 3])
+def test_channels_pages_apart(libraries: dict[str, CpuLibrary], op: int) -> None:
+    """Where AVX-512 leaves a map to the kernels of AVX2, whose answers are the same."""
+    case = Case(2, 37, 32, 32, 3, (1, 1), (1, 1, 1, 1), op, 6)
+    check(libraries, case)
+    answers = {name: run(each, case, case.arrays()).tobytes() for name, each in libraries.items()}
+    assert answers.get("avx512", answers.get("avx2")) == answers.get("avx2")
+
+
+@pytest.mark.parametrize("op", [1, 2, 3])
 def test_the_same_bits_with_any_threads_and_at_any_place_of_a_batch(libraries: dict[str, CpuLibrary], op: int) -> None:
     case = Case(4, 37, 9, 7, 3, (2, 1), op=op)
     arrays = case.arrays()
