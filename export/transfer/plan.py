@@ -15,7 +15,7 @@ IMAGE_SIZE, RESIZE = 128, "crop"
 SHARE, LARGEST_SHARE = 0.1, 0.2  # held out: a tenth, more where that is too little to calibrate the scores on
 IMAGE_STEPS = 12_000  # images times epochs that suffice where images are few
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 60
-FEWEST_VIEWS, MOST_VIEWS = 4, 16
+FEWEST_VIEWS, MOST_VIEWS = 4, 8
 SECONDS = 150.0  # for the epochs of one model of up to FEW images; of more in proportion
 FEW, MANY = 300, 2000
 # Blocks of EfficientNet-Lite0's 16: hybrids differ in the last five. Few images learn no more than these by heart.

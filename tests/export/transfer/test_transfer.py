@@ -103,7 +103,7 @@ def test_a_folder_that_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_few_photos_are_seen_often_and_many_seldom() -> None:
     few, many = plan_transfer(150), plan_transfer(45_000)
-    assert (few.epochs, few.views, few.frozen, few.seconds) == (60, 16, 11, 150)
+    assert (few.epochs, few.views, few.frozen, few.seconds) == (60, 8, 11, 150)
     assert (many.epochs, many.views, many.frozen, many.seconds) == (8, 4, 8, 150 * 150)
 
 
