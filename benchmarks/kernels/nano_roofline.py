@@ -22,6 +22,7 @@ from benchmarks.harness.markdown import make_table
 from benchmarks.harness.node_models import LayerCase
 from benchmarks.kernels.plugin_cases import BIG, REAL
 from benchmarks.pages.markers import replace_part
+from export.ops.hadamard import next_power_of_two
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "kernels.md"
@@ -30,7 +31,10 @@ ARCHITECTURE = 53
 BANDWIDTH = 25.6e9  # bytes a second, shared with the CPU
 CLOCK = 921.6e6
 LANES = 128  # float32 instructions a clock; one multiprocessor. float16 in pairs: twice the results
-THRESHOLD = 20  # instructions: scale, tanh of exponentials, difference, maximum, product
+# Instructions of a threshold as ptxas makes it for sm_53, by bytes of a value: tanh and its argument, of exponentials,
+# with a polynomial near 0 where float32 is to come out; and difference, maximum, product, which no coefficients share.
+TANH, CUT = {4: 14, 2: 8}, 3
+ROWS, RUN = {1024: 32, 2048: 64}, 4  # of a column, by n; columns that a run of channels fills (tile.h)
 # of the multiprocessor
 REGISTERS, SHARED, THREADS, BLOCKS = 64 * 1024, 64 * 1024, 2048, 32
 BLOCK_SHARED = 48 * 1024
@@ -54,14 +58,27 @@ class Cost:
         return "memory" if self.bytes / BANDWIDTH >= self.arithmetic_s else "arithmetic"
 
 
+def count_live_columns(channels: int, rows: int) -> int:
+    return -(-channels // (RUN * rows)) * RUN
+
+
 def estimate_layer(layer: LayerCase, pixels: int, value_bytes: int) -> Cost:
-    """Each value read once and written once; two transforms of n log2 n additions, n thresholds, in float32 always.
+    """Each value read once and written once; transforms and thresholds as far as the kernel makes them, scales of 1, in
+    float32 always. A row's live columns are rounded up to a power of two.
 
     An addition takes the slot of a multiply-add, so the unit's rate counts instructions, half the GFLOP/s.
     """
     values = pixels * (layer.in_channels + layer.out_channels)
     weights = 4 * (2 * layer.n + 2 * layer.out_channels)
-    instructions = pixels * (2 * layer.n * log2(layer.n) + THRESHOLD * layer.n)
+    rows = ROWS[layer.n]
+    columns = layer.n // rows
+    live = [count_live_columns(c, rows) for c in (layer.in_channels, layer.out_channels * layer.pool)]
+    read, written = (next_power_of_two(count) for count in live)
+    rest = min(written, columns // 2)  # the stage with the largest stride is made for all columns
+    back = columns + columns // 2 - rest + written * log2(rest)
+    additions = sum(live) * rows * log2(rows) + rows * (read * log2(read) + back)
+    distinct = rows * read if 4 * read <= columns else layer.n
+    instructions = pixels * (additions + TANH[value_bytes] * distinct + CUT * layer.n)
     return Cost(values * value_bytes + weights, instructions / (LANES * CLOCK))
 
 

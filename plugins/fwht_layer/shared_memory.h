@@ -13,15 +13,22 @@ struct SharedMemory {
     float* shared;
     int group;
 
-    FWHT_HD float* place(int slot, int e) const {
-        return T::kLayout == kNCHW ? shared + slot * T::kPixels + group * T::kVec + e
-                                   : shared + (group * T::kVec + e) * T::kSlots + slot;
+    FWHT_HD float* place(int slot) const {
+        return shared + slot * T::kPixels + group * T::kVec;
     }
 
     FWHT_HD void put_column(int column, const Values& v) const {
         FWHT_UNROLL
         for (int row = 0; row < T::kRows; ++row) {
             put(T::slot(row, column), v[row]);
+        }
+    }
+
+    FWHT_HD void put_zeros(int column) const {
+        const float zeros[T::kVec] = {};
+        FWHT_UNROLL
+        for (int row = 0; row < T::kRows; ++row) {
+            put(T::slot(row, column), zeros);
         }
     }
 
@@ -32,81 +39,41 @@ struct SharedMemory {
         }
     }
 
-    // The rows of a thread; v[m] is element m of them, row by row.
+    // The first kLive columns of a thread's rows; v[m] is element m of its rows, row by row.
+    template <int kLive>
     FWHT_HD void put_rows(int thread, const Values& v) const {
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; m += T::kUnit) {
-            put_unit(T::slot_of_rows(thread, m), m, v);
+        for (int m = 0; m < T::kRows; ++m) {
+            if (m % T::kColumns < kLive) {
+                put(T::slot_of_rows(thread, m), v[m]);
+            }
         }
     }
 
+    template <int kLive>
     FWHT_HD void get_rows(int thread, Values& v) const {
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; m += T::kUnit) {
-            get_unit(T::slot_of_rows(thread, m), m, v);
-        }
-    }
-
-    // kUnit elements that are neighbours in shared memory, with one instruction per plane.
-    FWHT_HD void put_unit(int slot, int m, const Values& v) const {
-        if (T::kUnit == 1) {
-            put(slot, v[m]);
-            return;
-        }
-        FWHT_UNROLL
-        for (int e = 0; e < T::kVec; ++e) {
-            Pack<float, T::kUnit> pack;
-            FWHT_UNROLL
-            for (int i = 0; i < T::kUnit; ++i) {
-                pack.at[i] = v[m + i][e];
-            }
-            write(place(slot, e), pack);
-        }
-    }
-
-    FWHT_HD void get_unit(int slot, int m, Values& v) const {
-        if (T::kUnit == 1) {
-            get(slot, v[m]);
-            return;
-        }
-        FWHT_UNROLL
-        for (int e = 0; e < T::kVec; ++e) {
-            const Pack<float, T::kUnit> pack = *reinterpret_cast<const Pack<float, T::kUnit>*>(place(slot, e));
-            FWHT_UNROLL
-            for (int i = 0; i < T::kUnit; ++i) {
-                v[m + i][e] = pack.at[i];
+        for (int m = 0; m < T::kRows; ++m) {
+            if (m % T::kColumns < kLive) {
+                get(T::slot_of_rows(thread, m), v[m]);
             }
         }
     }
 
     FWHT_HD void put(int slot, const float (&values)[T::kVec]) const {
-        if (T::kLayout == kNCHW) {
-            Pack<float, T::kVec> pack;
-            FWHT_UNROLL
-            for (int e = 0; e < T::kVec; ++e) {
-                pack.at[e] = values[e];
-            }
-            write(place(slot, 0), pack);
-        } else {
-            FWHT_UNROLL
-            for (int e = 0; e < T::kVec; ++e) {
-                *place(slot, e) = values[e];
-            }
+        Pack<float, T::kVec> pack;
+        FWHT_UNROLL
+        for (int e = 0; e < T::kVec; ++e) {
+            pack.at[e] = values[e];
         }
+        write(place(slot), pack);
     }
 
     FWHT_HD void get(int slot, float (&values)[T::kVec]) const {
-        if (T::kLayout == kNCHW) {
-            const Pack<float, T::kVec> pack = *reinterpret_cast<const Pack<float, T::kVec>*>(place(slot, 0));
-            FWHT_UNROLL
-            for (int e = 0; e < T::kVec; ++e) {
-                values[e] = pack.at[e];
-            }
-        } else {
-            FWHT_UNROLL
-            for (int e = 0; e < T::kVec; ++e) {
-                values[e] = *place(slot, e);
-            }
+        const Pack<float, T::kVec> pack = *reinterpret_cast<const Pack<float, T::kVec>*>(place(slot));
+        FWHT_UNROLL
+        for (int e = 0; e < T::kVec; ++e) {
+            values[e] = pack.at[e];
         }
     }
 };

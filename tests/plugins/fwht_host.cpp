@@ -51,18 +51,17 @@ void run(const FwhtLayerParams& params, int64_t blocks) {
 // of 8 or 16 bytes go in halves or quarters of a warp; a bank gives one word of 4 bytes at a time.
 template <typename T>
 int most_conflicts(bool rows) {
-    const int width = T::kLayout == kNCHW ? T::kVec : rows ? T::kUnit : 1;
-    const int together = 32 / width;
+    const int together = 32 / T::kVec;
     int most = 1;
     for (int first = 0; first + together <= T::kThreads; first += together) {
-        for (int m = 0; m < T::kRows; m += rows ? T::kUnit : 1) {
+        for (int m = 0; m < T::kRows; ++m) {
             std::map<int, std::set<int>> words;
             for (int thread = first; thread < first + together; ++thread) {
-                const int column = T::kLayout == kNCHW ? thread / T::kGroups : thread % T::kColumns;
+                const int column = T::column_of(thread);
                 const int slot = rows ? T::slot_of_rows(column, m) : T::slot(m, column);
-                const SharedMemory<T> shared_memory{nullptr, ThreadSteps<T>::group_of(thread)};
-                const auto at = static_cast<int>(reinterpret_cast<intptr_t>(shared_memory.place(slot, 0)) / 4);
-                for (int word = at; word < at + width; ++word) {
+                const SharedMemory<T> shared_memory{nullptr, T::group_of(thread)};
+                const auto at = static_cast<int>(reinterpret_cast<intptr_t>(shared_memory.place(slot)) / 4);
+                for (int word = at; word < at + T::kVec; ++word) {
                     words[word % 32].insert(word);
                 }
             }
@@ -78,6 +77,10 @@ int most_conflicts(bool rows) {
 
 using Conflicts = int (*)(bool);
 const Conflicts kConflicts[] = {FWHT_LAYER_INSTANCES(FWHT_CONFLICTS) FWHT_LAYER_PATHS_INSTANCES(FWHT_CONFLICTS)};
+
+#define FWHT_PART(...) FWHT_LAYER_TILE(__VA_ARGS__)::kRun,
+
+const int kParts[] = {FWHT_LAYER_INSTANCES(FWHT_PART) FWHT_LAYER_PATHS_INSTANCES(FWHT_PART)};
 
 #define FWHT_RUN(width, ...) run<FWHT_LAYER_TILE(width, __VA_ARGS__), width == kPaths>,
 
@@ -106,6 +109,11 @@ int fwht_choose(const FwhtLayerParams* params, int multiprocessors, int shared_b
 
 int fwht_conflicts(int index, bool rows) {
     return kConflicts[index](rows);
+}
+
+// How many channels belong to the fewest columns that can be left out.
+int fwht_part(int index) {
+    return kParts[index];
 }
 
 // False where this tile is not for these parameters.

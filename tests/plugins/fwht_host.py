@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT32, NCHW, pack, packed_shape, unpack
+from export.ops.contract import PLUGINS
 from export.ops.native_structures import FwhtLayerParams
-from tests.plugins.host import Memory
+from tests.plugins.host import Memory, load_compiled
 
 WIDTHS = ("narrow", "packed", "normal", "wide", "paths")
 NARROW, PACKED, NORMAL, WIDE, PATHS = range(5)
@@ -18,6 +20,15 @@ NARROW, PACKED, NORMAL, WIDE, PATHS = range(5)
 class TileFacts(ctypes.Structure):
     NAMES = ("width", "type", "layout", "n", "vec", "pixels", "threads", "shared_bytes")
     _fields_ = [(name, ctypes.c_int) for name in NAMES]
+
+
+def build_library() -> ctypes.CDLL:
+    """fwht_host.cpp, compiled; skips the test where there is no g++."""
+    library = load_compiled(Path(__file__).parent / "fwht_host.cpp", PLUGINS / "fwht_layer/check.cpp")
+    library.fwht_tile.restype = ctypes.POINTER(TileFacts)
+    library.fwht_check.restype = ctypes.c_char_p
+    library.fwht_run.restype = ctypes.c_bool
+    return library
 
 
 def tiles(library: ctypes.CDLL) -> list[TileFacts]:

@@ -6,7 +6,6 @@ fwht_host.cpp runs them as the kernel does, by loops over blocks and threads. Ev
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from benchmarks.harness.kernel_tolerance import measure_fwht_layer_error
 from benchmarks.harness.node_models import WEIGHTS, LayerCase
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW
-from export.ops.contract import PLUGINS, read_contract
+from export.ops.contract import read_contract
 from tests.plugins.fwht_host import (
     NARROW,
     NORMAL,
@@ -23,12 +22,13 @@ from tests.plugins.fwht_host import (
     WIDE,
     WIDTHS,
     TileFacts,
+    build_library,
     find_tiles,
     params_of,
     run,
     tiles,
 )
-from tests.plugins.host import load_compiled
+from tests.plugins.fwht_live_columns import check_live_columns
 
 CONTRACT = read_contract("fwht_layer")
 SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
@@ -36,12 +36,7 @@ SMALLEST_BOARD = 48 * 1024  # bytes of shared memory
 
 @pytest.fixture(scope="module")
 def library() -> ctypes.CDLL:
-    sources = (Path(__file__).parent / "fwht_host.cpp", PLUGINS / "fwht_layer/check.cpp")
-    library = load_compiled(*sources)
-    library.fwht_tile.restype = ctypes.POINTER(TileFacts)
-    library.fwht_check.restype = ctypes.c_char_p
-    library.fwht_run.restype = ctypes.c_bool
-    return library
+    return build_library()
 
 
 def layers(n: int, generator: np.random.Generator) -> list[LayerCase]:
@@ -86,12 +81,30 @@ def test_every_tile(library: ctypes.CDLL) -> None:
         print(f"{name} {('NCHW', 'HWC8')[tile.layout]} vec {tile.vec}: up to {max(shares):.0%} of the tolerance used")
 
 
+def test_every_number_of_live_columns(library: ctypes.CDLL, pytestconfig: pytest.Config) -> None:
+    """A slice in which each number occurs at input and output; with --full all pairs."""
+    full = pytestconfig.getoption("--full")
+    for index, tile in enumerate(tiles(library)):
+        share = check_live_columns(library, index, tile, full)
+        print(f"tile {index} of n {tile.n}: up to {share:.0%} of the tolerance used")
+
+
+@pytest.mark.parametrize(("in_channels", "out_channels", "pool"), [(96, 24, 4), (1000, 20, 3), (130, 64, 2)])
+def test_pooling_reads_columns_that_were_written(
+    library: ctypes.CDLL, in_channels: int, out_channels: int, pool: int
+) -> None:
+    """Where few channels are pooled, few columns of the second exchange hold anything."""
+    layer, generator = LayerCase(in_channels, out_channels, 1024, pool=pool), np.random.default_rng(5)
+    for index, tile in enumerate(tiles(library)):
+        if tile.n == layer.n and tile.width != PATHS:
+            check(library, index, tile, layer, generator)
+
+
 def test_shared_memory_is_read_and_written_at_full_width(library: ctypes.CDLL) -> None:
-    """No two threads of one access meet in a bank, but for HWC8 below 1,024 channels, which no model here has."""
+    """No two threads of one access meet in a bank."""
     for index, tile in enumerate(tiles(library)):
         columns, rows = library.fwht_conflicts(index, False), library.fwht_conflicts(index, True)
-        small = tile.layout == HWC8 and tile.n < 1024
-        assert rows == 1 and columns <= (4 if small else 1), f"tile {index} of n {tile.n}: {columns} and {rows}"
+        assert rows == columns == 1, f"tile {index} of n {tile.n}: {columns} and {rows}"
 
 
 @pytest.mark.parametrize(("kind", "layout"), [(FLOAT32, NCHW), (FLOAT16, NCHW), (FLOAT16, HWC8)])
