@@ -67,7 +67,10 @@ FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
     _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
 #else
     const Vector rows[4] = {v[0], v[1], v[2], v[3]};
-    repeat<4>([&](auto i) FWHT_UNROLLED { v[i] = Vector{rows[0][i], rows[1][i], rows[2][i], rows[3][i]}; });
+    repeat<4>([&](auto index) FWHT_UNROLLED {
+        constexpr int i = decltype(index)::kIndex;  // gcc finds no conversion of an Index here
+        v[i] = Vector{rows[0][i], rows[1][i], rows[2][i], rows[3][i]};
+    });
 #endif
 }
 FWHT_INLINE void load_quads(const float* from, ptrdiff_t distance, Vector (&v)[4]) {
