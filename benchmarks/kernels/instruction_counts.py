@@ -34,6 +34,7 @@ from benchmarks.kernels.counted_launches import (
     make_convolution,
     make_layer,
 )
+from benchmarks.kernels.nano_issue import count_nano_layers
 
 RESULT = ROOT / "benchmarks" / "results" / "instruction_counts.json"
 ARCHITECTURES = (53, 72, 87, 90)
@@ -125,6 +126,8 @@ def main(arguments: list[str]) -> None:
     print("\n".join(list_changes(counts, stored.get("baseline", {}))))
     if options.renew:
         stored["sources"] = {**stored.get("sources", {}), **{op: hash_sources(SOURCES[op]) for op in ops}}
+        if "FWHTLayer" in ops:
+            stored["nano"] = count_nano_layers(PLUGINS)
         keep(stored, "counts", counts)
 
 

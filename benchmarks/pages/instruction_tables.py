@@ -66,4 +66,20 @@ def make_convolution_table() -> str:
     return make_table(["kernel", *BOARDS.values()], make_rows(sorted(list_kernels("mf_depthwise_conv"))))
 
 
-PARTS = {"layer_instructions": make_layer_table, "convolution_instructions": make_convolution_table}
+def make_nano_table() -> str:
+    rows = [
+        [
+            *(row["layer"], row["type"], f"{row['instructions']:,.0f}"),
+            *(f"{row['issue_ms']:.3g}", f"{row['convolution_ms']:.3g}"),
+            f"{row['convolution_ms'] / row['issue_ms']:.2f}x",
+        ]
+        for row in read_result("instruction_counts")["nano"]
+    ]
+    return make_table(["layer", "type", "instructions a pixel", "FWHT layer, ms", "1x1 convolution, ms", "ratio"], rows)
+
+
+PARTS = {
+    "nano_issue": make_nano_table,
+    "layer_instructions": make_layer_table,
+    "convolution_instructions": make_convolution_table,
+}
