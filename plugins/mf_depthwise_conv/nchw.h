@@ -56,14 +56,16 @@ FWHT_HD void load_weights(const float* weight, Signed (&w)[kSize][kSize]) {
     }
 }
 
-// kSize values of one input row from column `left` on; 0 outside of the image.
+// kSize values of one input row from column `left` on; 0 outside of the image. Without a branch: a column left of the image
+// counts as one right of it, and a row above or below it has no columns, so that each read needs one comparison.
 template <typename T, int kSize>
 FWHT_HD void load_row(const MfDepthwiseConvParams& p, const T* plane, int row, int left, Signed (&a)[kSize]) {
     const int64_t at = static_cast<int64_t>(row) * p.width + left;
+    const int width = row >= 0 && row < p.height ? p.width : 0;
     FWHT_UNROLL
     for (int j = 0; j < kSize; ++j) {
-        const bool inside = row >= 0 && row < p.height && left + j >= 0 && left + j < p.width;
-        a[j] = with_sign(inside ? to_float(read<T, 1>(plane + at + j).at[0]) : 0.0f);
+        const int column = left + j >= 0 ? left + j : p.width;
+        a[j] = with_sign(to_float(read_if<T, 1>(plane + at + j, column, width).at[0]));
     }
 }
 
