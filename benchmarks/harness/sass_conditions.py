@@ -175,8 +175,12 @@ def apply_logic(state: State, instruction: Instruction) -> None:
     name = instruction.kinds[0]
     word = b if name == "PASS_B" else follow(COMBINATIONS[name], a, b)
     state.write_register(target.replace(".CC", ""), [word])
+    zero = follow(lambda w: (w == 0) + ZERO, word)
+    if target.endswith(".CC"):
+        state.write("CC", None)
+        state.write("CZ", zero)
     if flag is not None:
-        state.write(flag, follow(lambda w: (w != 0) + ZERO, word))
+        state.write(flag, follow(lambda z: 1 - z, zero))
 
 
 def select(state: State, instruction: Instruction) -> None:

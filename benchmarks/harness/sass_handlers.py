@@ -26,8 +26,8 @@ FLOATS = (
     "I2FP",
     "F2F",
     "F2FP",
-) + ("HADD2", "HMUL2", "HADD2_32I", "HMNMX2", "HSET2", "FSET", "BFE", "BFI", "SGXT", "BMSK", "POPC", "FLO")
-COMPARES_FLOATS = ("FSETP", "HSETP2", "DSETP")
+) + ("HADD2", "HMUL2", "HADD2_32I", "HMNMX2", "HSET2", "BFI", "SGXT", "BMSK", "POPC", "FLO")
+COMPARES_FLOATS = ("FSETP", "FSET", "HSETP2", "DSETP")
 FLOAT_COMPARISONS = {**COMPARISONS, **{f"{name}U": function for name, function in COMPARISONS.items()}}
 ADDRESS = re.compile(r"\[(R\d+)(?:\.64)?(?:\+(0x[0-9a-f]+))?\]$")
 LOADS = ("LDG", "LDS", "LD", "LDL")
@@ -74,23 +74,37 @@ def read_float(state: State, operand: str) -> Value:
 
 
 def compare_floats(state: State, instruction: Instruction) -> None:
-    """FSETP: followed where both values are known, and no NaN."""
-    first, second, a, b, other = instruction.operands[:5]
+    """FSETP: followed where both values are known, and no NaN. FSET's flags: whether its word is 0, which no comparison
+    that holds gives."""
+    to_flags = instruction.name == "FSET"
+    if to_flags:
+        forget(state, instruction)
     if not set(FLOAT_COMPARISONS) & set(instruction.kinds):  # NUM, NAN
         forget_predicates(state, instruction)
         return
+    *outputs, a, b, other = instruction.operands[: 4 if to_flags else 5]
     name = find_kind(instruction, FLOAT_COMPARISONS)
     values = read_float(state, a), read_float(state, b)
     result = follow(lambda x, y: FLOAT_COMPARISONS[name](from_bits(x), from_bits(y)) + ZERO, *values)
     combination = find_kind(instruction, COMBINATIONS)
-    state.write(first, combine(combination, result, state.read_predicate(other)))
+    holds = combine(combination, result, state.read_predicate(other))
+    if to_flags:
+        if outputs[0].endswith(".CC"):
+            state.write("CZ", follow(lambda p: 1 - p, holds))
+        return
+    first, second = outputs
+    state.write(first, holds)
     state.write(second, combine(combination, follow(lambda p: 1 - p, result), state.read_predicate(other)))
 
 
 def forget(state: State, instruction: Instruction) -> None:
     """The target is not followed."""
     width = next((WIDTHS[kind] for kind in instruction.kinds if kind in WIDTHS), 1) if instruction.name in LOADS else 1
-    state.write_register(instruction.operands[0].replace(".CC", ""), [None] * width)
+    target = instruction.operands[0]
+    state.write_register(target.replace(".CC", ""), [None] * width)
+    if target.endswith(".CC"):
+        state.write("CC", None)
+        state.write("CZ", None)
 
 
 def forget_predicates(state: State, instruction: Instruction) -> None:
@@ -144,7 +158,7 @@ HANDLERS: dict[str, Handler] = {
     "LDG": load,
     "SHFL": forget_exchange,
     **dict.fromkeys(COMPARES_FLOATS, forget_predicates),
-    "FSETP": compare_floats,
+    **dict.fromkeys(("FSETP", "FSET"), compare_floats),
     "FCHK": trust_division,
     **dict.fromkeys(SILENT, ignore),
     "P2R": pack_predicates,

@@ -146,6 +146,23 @@ def shift_pair(state: State, instruction: Instruction) -> None:
     state.write_register(target, [follow(shift, low, high, n)])
 
 
+def extract_bits(state: State, instruction: Instruction) -> None:
+    """BFE of Maxwell: as many bits as the second byte says, from the place on that the first says."""
+    target, value, field = instruction.operands
+    chosen = state.read(field)
+    if not field.startswith("0x") or chosen is None:
+        state.write_register(target.replace(".CC", ""), [None])
+        return
+    place, width = int(chosen) & 0xFF, int(chosen) >> 8 & 0xFF
+    sign = 0 if "U32" in instruction.kinds or not width else 1 << width - 1
+
+    def extract(x: Words) -> Words:
+        return ((x >> place & (1 << width) - 1) ^ sign) - sign & WORD
+
+    known = place + width <= 32  # what fields that reach beyond the word give is not documented
+    write_sum(state, target, [], follow(extract, read_word(state, value)) if known else None)
+
+
 def permute_bytes(state: State, instruction: Instruction) -> None:
     """PRMT: each hexadecimal digit of the selector names a byte of (c, a)."""
     target, a, selector, c = instruction.operands
@@ -179,6 +196,7 @@ ADDITIONS: dict[str, Handler] = {
     **dict.fromkeys(("LEA", "ULEA", "ISCADD", "ISCADD32I"), scale_add),
     **dict.fromkeys(("MOV", "MOV32I", "UMOV", "S2R", "S2UR", "CS2R", "LDC", "ULDC", "R2UR"), move),
     **dict.fromkeys(("SHL", "SHR"), shift_single),
+    "BFE": extract_bits,
     **dict.fromkeys(("SHF", "USHF"), shift_pair),
     **dict.fromkeys(("PRMT", "UPRMT"), permute_bytes),
     "HFMA2": move_halves,

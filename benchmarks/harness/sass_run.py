@@ -33,7 +33,12 @@ def depends_on_data(state: State, instruction: Instruction) -> bool:
 @functools.lru_cache(maxsize=100_000)
 def list_predicates(instruction: Instruction) -> list[str]:
     names = [operand.lstrip("!") for operand in (*instruction.operands, instruction.guard or "")]
-    return [name for name in names if is_predicate(name)]
+    return ["CZ" if is_flag(name) else name for name in names if is_predicate(name) or is_flag(name)]
+
+
+def is_flag(operand: str) -> bool:
+    """BRA CC.NEU, LABEL."""
+    return operand.startswith("CC.")
 
 
 def take_every_second(mask: np.ndarray) -> np.ndarray:
@@ -117,7 +122,7 @@ class Run:
         return np.asarray(group.mask & np.broadcast_to(value == 1, group.mask.shape))
 
     def jump(self, group: Group, acting: np.ndarray | None, jump: Jump, instruction: Instruction) -> None:
-        condition = [operand for operand in instruction.operands if operand.lstrip("!U").startswith("P")]
+        condition = [operand for operand in instruction.operands if is_predicate(operand) or is_flag(operand)]
         if condition and acting is not None:  # BRA UP0, LABEL
             value = self.state.read_predicate(condition[0])
             acting = None if value is None or np.any(value < 0) else acting & (value == 1)

@@ -86,8 +86,19 @@ class State:
 
     def read_predicate(self, operand: str) -> Value:
         negated, name = operand.startswith("!"), operand.lstrip("!")
+        if name.startswith("CC."):
+            return self.read_flags(name[3:])
         value = ONE if name in TRUE else self.values.get(name)
         return follow(lambda p: 1 - p, value) if negated else value
+
+    def read_flags(self, condition: str) -> Value:
+        """Maxwell's flags of the last result that asked for them, as far as branches ask whether it was 0."""
+        zero = self.values.get("CZ")
+        if condition in ("EQ", "EQU"):
+            return zero
+        if condition in ("NE", "NEU"):
+            return follow(lambda z: 1 - z, zero)
+        raise SassError(f"the condition CC.{condition} is not followed")
 
     def read_bits(self, operand: str) -> Bits:
         """Which bits of an operand are known, and those. ptxas keeps a predicate in one bit of a register whose others

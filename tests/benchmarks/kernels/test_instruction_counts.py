@@ -11,6 +11,13 @@ from benchmarks.harness.kernel_figures import SOURCES
 from benchmarks.kernels.counted_launches import LAYER, Divisor
 from benchmarks.kernels.instruction_counts import load_stored
 
+# HWC8 with two pixels a block: a warp there has 16 columns, of which 128 channels are 4, and 3b1e89a wrote no cut
+# channel either. What they miss the bounds by stands in docs/kernels.md; here, the most that a board issues, as a
+# share of 3b1e89a's for few outputs, few inputs and few of both.
+TWO_PIXELS = {
+    "fwht_layer_kernel<Half, 1, 32, 32, 2, 1, false>": (0.844, 0.696, 0.613),
+    "fwht_layer_kernel<Half, 1, 64, 32, 2, 1, false>": (0.772, 0.676, 0.521),
+}
 RENEW = "run `python -m benchmarks.kernels.instruction_counts --renew` and `python -m benchmarks.pages.renew`"
 
 
@@ -29,12 +36,25 @@ def compare_layers(least_n: int) -> Iterator[tuple[str, list[float]]]:
                 yield f"{board} {name}", [now / was for now, was in zip(cases, stored["baseline"][board][name])]
 
 
+BOUNDS = (0.70, 0.85, 0.55)
+
+
 def test_what_is_padding_or_cut_off_costs_little() -> None:
     """For n = 1024 and more: few outputs 30 % fewer instructions, few inputs 15 %, few of both 45 %."""
     compared = dict(compare_layers(1024))
-    assert len(compared) >= 4 * 4, compared.keys()
-    for name, (_, outputs, inputs, both) in compared.items():
-        assert outputs <= 0.70 and inputs <= 0.85 and both <= 0.55, (name, outputs, inputs, both)
+    assert len(compared) == 4 * 22, sorted(compared)
+    for name, (_, *few) in compared.items():
+        if name.partition(" ")[2] not in TWO_PIXELS:
+            assert all(share <= bound for share, bound in zip(few, BOUNDS)), (name, few)
+
+
+@pytest.mark.parametrize("kernel", TWO_PIXELS)
+def test_the_tiles_that_miss_a_bound_are_as_the_docs_have_them(kernel: str) -> None:
+    """And they do miss it: one that no longer does belongs among the others."""
+    shares = [few for name, (_, *few) in compare_layers(1024) if name.endswith(kernel)]
+    most = [round(max(of_boards), 3) for of_boards in zip(*shares)]
+    assert tuple(most) == TWO_PIXELS[kernel]
+    assert any(share > bound for share, bound in zip(most, BOUNDS))
 
 
 def test_where_nothing_can_be_skipped_no_tile_issues_more() -> None:
