@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.pages import (
     accuracy_tables,
     cpu_tables,
+    decision_picture,
     hybrid_study_table,
     hybrid_tables,
     instruction_tables,
@@ -106,6 +107,7 @@ def renew_pages() -> None:
     for page in PAGES:
         path = ROOT / page
         path.write_text(renew_page(path.read_text(), page))
+    decision_picture.PICTURE.write_bytes(decision_picture.draw_decision())
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ STYLE: Any = {"svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": 
 
 
 @contextmanager
-def draw(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
-    """A figure of so many inches, saved as SVG into the buffer at the end."""
+def draw(width: float, height: float, description: str | None = None) -> Iterator[tuple[Figure, io.BytesIO]]:
+    """A figure of so many inches, saved as SVG into the buffer at the end, with what it shows in words."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         # Only for measuring text: the browser that shows it has other fonts.
@@ -32,7 +32,7 @@ def draw(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, buffer
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Description": description})
 
 
 def shorten(name: str) -> str:
@@ -86,7 +86,7 @@ def draw_curves(rows: Sequence[dict[str, float | None]]) -> bytes:
         right.legend(frameon=False)
         for axes in (left, right):
             axes.xaxis.get_major_locator().set_params(integer=True)
-            _plain(axes)
+            hide_frame(axes)
     return buffer.getvalue()
 
 
@@ -111,7 +111,7 @@ def draw_calibration(measured: dict[str, Any]) -> bytes:
         lower.set(xlabel="score of the answer", ylabel="test images", xlim=(0, 1))
         upper.legend(frameon=False, loc="best", fontsize=9)
         for axes in (upper, lower):
-            _plain(axes)
+            hide_frame(axes)
     return buffer.getvalue()
 
 
@@ -135,7 +135,7 @@ def draw_mistakes(mistakes: Sequence[dict[str, Any]], images: np.ndarray) -> byt
     return buffer.getvalue()
 
 
-def _plain(axes: Axes) -> None:
+def hide_frame(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
