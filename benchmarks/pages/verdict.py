@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.harness.families import find_baseline
 from benchmarks.harness.markdown import make_table
-from benchmarks.pages.accuracy_tables import REFERENCE, format_share
+from benchmarks.pages.accuracy_tables import REFERENCE, describe_points_lost, format_share
 from benchmarks.pages.cpu_tables import BODY, CPU_RUNS
 from benchmarks.pages.hybrid_tables import describe_users
 from benchmarks.pages.results import read_result
@@ -19,27 +20,25 @@ ANSWER = Path(__file__).resolve().parents[2] / "docs" / "answer.json"
 
 def make_verdict() -> str:
     """A row for each shipped model, then in words what a user must know of the ratios."""
-    accuracies = read_result("accuracy")["models"]
-    timed = read_result("cpu_layers_avx2_1")
-    one = timed["parts"]["models"][0]
-    baseline, *hybrids = SHIPPED
+    accuracies, timed = read_result("accuracy")["models"], read_result("models")
+    times = next(row for row in timed["rows"] if row["batch"] == 1)["times"]
     rows = []
-    for name in SHIPPED:
-        model = accuracies[name]
-        top1 = model["engines"][REFERENCE]["top1"]
-        lost = 100 * (top1 - accuracies[baseline]["engines"][REFERENCE]["top1"])
-        time, ratio = one["times"][name]["median_ms"], one["ratios"][name]["median"]
+    for name in sorted(times, key=lambda name: (find_baseline(name) != SHIPPED[0], find_baseline(name) != name, name)):
+        model, baseline = accuracies[name], find_baseline(name)
+        ratio = f", {times[name]['median_ms'] / times[baseline]['median_ms']:.2f}x"
+        lost = describe_points_lost(name, accuracies)
         rows.append(
             [
-                f"`{name}`" + (", the baseline" if name == baseline else ""),
+                f"`{name}`" + (", a baseline" if name == baseline else ""),
                 f"{model['parameters']:,}",
                 f"{model['onnx_bytes'] / 1e6:.1f} MB",
-                f"{time:.3g} ms" + ("" if name == baseline else f", {ratio:.2f}x"),
-                format_share(top1) + ("" if name == baseline else f", {lost:+.2f} points"),
+                f"{times[name]['median_ms']:.3g} ms" + ("" if name == baseline else ratio),
+                format_share(model["engines"][REFERENCE]["top1"]) + (lost and f", {lost} points"),
             ]
         )
-    head = ["model", "parameters", "ONNX file", "one image on one core, AVX2", "CIFAR-10 accuracy"]
-    sentences = [describe_ratios(find_ratios("{}", hybrids), find_ratios(BODY, hybrids)), *describe_users()]
+    kernels = timed["instruction_set"].replace("avx", "AVX")
+    head = ["model", "parameters", "ONNX file", f"one image on one core, {kernels}", "CIFAR-10 accuracy"]
+    sentences = [describe_ratios(find_ratios("{}", SHIPPED[1:]), find_ratios(BODY, SHIPPED[1:])), *describe_users()]
     words = f"{' '.join(sentences)} Every figure: [docs/measurements.md](docs/measurements.md#native-cpu-kernels)."
     return f"{make_table(head, rows)}\n\n{textwrap.fill(words, WIDTH, break_long_words=False, break_on_hyphens=False)}"
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.harness.families import find_baseline
 from benchmarks.harness.result_files import write_result
 from benchmarks.training.engine_predictions import REFERENCE, Predictions, predict_with_engines
 from benchmarks.training.operations import count_operations
@@ -25,7 +26,7 @@ from export.models.checkpoint import CheckpointError, load_checkpoint
 from export.to_onnx.from_checkpoint import SAMPLES
 from server.errors import StartupError
 
-BASELINE, TWINS = "mobilenet_v2", ("fwht_mf_mobilenet_v2", "fwht_mobilenet_v2")
+TWINS = ("fwht_mf_mobilenet_v2", "fwht_mobilenet_v2")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -127,8 +128,8 @@ def judge(found: Predictions, reference: np.ndarray, truth: np.ndarray) -> dict[
 
 
 def compare_models(right: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Every model against the baseline, and the multiplication-free hybrid against its twin, in PyTorch."""
-    pairs = [(name, BASELINE) for name in right if name != BASELINE] + [TWINS]
+    """Every hybrid against what it is made of, and the multiplication-free hybrid against its twin, in PyTorch."""
+    pairs = [(name, find_baseline(name)) for name in right if name != find_baseline(name)] + [TWINS]
     there = [pair for pair in pairs if right.keys() >= set(pair)]
     return [{"models": pair, **compare(right[pair[0]], right[pair[1]])} for pair in there]
 
