@@ -6,7 +6,7 @@ Four parts, with one thread or more (--threads):
   ONNX Runtime's 1x1 convolution and Clip;
 - thresholds: one smooth path, one soft and three soft paths on the same layers, scales that are not 1;
 - direct: the same thresholds at batch 1 and 16 in the kernel alone, called without ONNX Runtime, whose call is 5
-  microseconds of every session's time: what a layer costs inside a model;
+  microseconds of every session's time: what a layer costs inside a model. One thread only;
 - models: the shipped models at batch 1 and 16 against mobilenet_v2, with the kernels, bottlenecks fused as the server
   does it, with the kernels and not fused, and with the function bodies.
 
@@ -185,7 +185,7 @@ def main() -> None:
         parts["layers"] = [time_layer(*layer, batch, options) for layer, batch in rows]
     if "thresholds" in options.parts:
         parts["thresholds"] = [time_thresholds(*layer, options) for layer in REAL]
-    if "direct" in options.parts:
+    if "direct" in options.parts and options.threads == 1:  # the library makes further threads for every run
         parts["direct"] = [time_directly(*layer, batch, options) for batch in BATCHES for layer in REAL]
     if "models" in options.parts:
         parts["models"] = [time_models(batch, options) for batch in BATCHES]

@@ -25,7 +25,7 @@ def list_rows(result: dict[str, Any], part: str) -> list[dict[str, Any]]:
 
 
 def say_missing(part: str) -> str:
-    return f"Not measured yet: `{COMMAND} --parts layers,thresholds,models` has `{part}`."
+    return f"Not measured yet: `{COMMAND} --parts layers,thresholds,direct,models` has `{part}`."
 
 
 def make_model_table() -> str:
@@ -65,18 +65,18 @@ def make_layer_table() -> str:
 
 
 def make_threshold_table() -> str:
-    """One soft path and three as shares of one smooth path's time, batch 1."""
-    runs = [(name_run(result), list_rows(result, "thresholds")) for result in map(read_result, CPU_RUNS)]
-    runs = [(name, rows) for name, rows in runs if rows]
-    if not runs:
+    """One soft path and three as shares of one smooth path's time: in a session at batch 1, and in the kernel alone."""
+    results = list(map(read_result, CPU_RUNS))
+    if not any(list_rows(result, "thresholds") for result in results):
         return say_missing("thresholds")
-    table = []
-    for number, first in enumerate(runs[0][1]):
-        table.append([first["name"], "x".join(map(str, first["input"]))])
-        for _, rows in runs:
-            ratios = rows[number]["ratios"]
-            table[-1].append(f"{ratios['soft']['median']:.2f}, {ratios['three_soft']['median']:.2f}")
-    return make_table(["layer", "input", *(f"{name}: one, three soft" for name, _ in runs)], table)
+    table: dict[tuple[str, str], list[str]] = {}
+    for part, kind in (("thresholds", ""), ("direct", ", kernel alone")):
+        for number, result in enumerate(results):
+            for row in list_rows(result, part):
+                cells = table.setdefault((row["name"] + kind, "x".join(map(str, row["input"]))), [""] * len(results))
+                cells[number] = f"{row['ratios']['soft']['median']:.2f}, {row['ratios']['three_soft']['median']:.2f}"
+    head = ["layer", "input", *(f"{name_run(result)}: one, three soft" for result in results)]
+    return make_table(head, [[*key, *cells] for key, cells in table.items()])
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,11 @@ def list_bounds() -> list[Bound]:
         Bound("1024 -> 1024 on 10x1024x32x32, times as fast", "layers", find_layer(32), 6, 15, least=True),
         Bound("slowest layer on 8x8 maps, times as fast", "layers", find_layer(8), 1.3, 2, least=True),
         Bound("slowest layer on 4x4 maps, times as fast", "layers", find_layer(4), 2.5, 5, least=True),
-        Bound("three soft paths over one smooth path", "thresholds", find_threshold("three_soft"), 1.1),
-        Bound("one soft path over one smooth path", "thresholds", find_threshold("soft"), 0.65),
+        *(
+            Bound(f"{text} over one smooth path{where}", part, find_threshold(kind), required)
+            for part, where in (("direct", ", kernel alone"), ("thresholds", ", in a session"))
+            for kind, text, required in (("three_soft", "three soft paths", 1.1), ("soft", "one soft path", 0.65))
+        ),
         *(
             Bound(f"`{model}` over `{SHIPPED[0]}`, batch {batch}", "models", find_model(model, batch), required, goal)
             for model, one, many, goal in model_bounds
