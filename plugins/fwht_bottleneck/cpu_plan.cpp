@@ -11,9 +11,6 @@ constexpr int64_t kStoreBytes = 1 << 20;   // of a unit's expanded values: more 
 constexpr int64_t kGroupBytes = 1 << 18;   // images are taken together up to this, which leaves the cache some room
 constexpr int kFewestRows = 4;             // of a band: two of its rows of input are computed again by the next one
 constexpr int64_t kFewUnits = 4;           // below: threads share the steps of a unit
-// Unless its image has less pixels than this. A line of the cache that another core has read takes 25 ns to be written
-// again, and with the steps shared that is every line: of a 4x4 map in 960 channels more than all of its arithmetic.
-constexpr int64_t kSharedPixels = 32;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -49,10 +46,6 @@ int32_t choose_images(const FwhtBottleneckParams& p, int lanes) {
     return static_cast<int32_t>(best);
 }
 
-bool is_shared(const FwhtBottleneckParams& p) {
-    return p.batch < kFewUnits && int64_t{p.height} * p.width >= kSharedPixels;
-}
-
 void choose_units(const FwhtBottleneckParams& p, int lanes, FwhtBottleneckCpuPlan& plan) {
     const int32_t out_height = bottleneck_out_size(p.height, p.stride);
     const int64_t row_bytes = int64_t{p.width} * p.expand.out_channels * int64_t{sizeof(float)};
@@ -63,11 +56,11 @@ void choose_units(const FwhtBottleneckParams& p, int lanes, FwhtBottleneckCpuPla
         plan.bands = static_cast<int32_t>(divide_up(out_height, smaller(rows, out_height)));
         plan.rows = static_cast<int32_t>(divide_up(out_height, plan.bands));
     } else {
-        plan.images = is_shared(p) ? static_cast<int32_t>(p.batch) : choose_images(p, lanes);
+        plan.images = p.batch < kFewUnits ? static_cast<int32_t>(p.batch) : choose_images(p, lanes);
     }
     plan.bands = static_cast<int32_t>(divide_up(out_height, plan.rows));
     plan.units = divide_up(p.batch, plan.images) * plan.bands;
-    plan.shared = plan.units < kFewUnits && is_shared(p);
+    plan.shared = plan.units < kFewUnits;
 }
 
 void place_values(const FwhtBottleneckParams& p, FwhtBottleneckCpuPlan& plan) {
