@@ -20,9 +20,9 @@ from benchmarks.harness.families import find_baseline
 from benchmarks.harness.result_files import write_result
 from benchmarks.training.engine_predictions import REFERENCE, Predictions, predict_with_engines
 from benchmarks.training.operations import count_operations
-from benchmarks.training.significance import compare, wilson
 from export.data.datasets import load_dataset
 from export.models.checkpoint import CheckpointError, load_checkpoint
+from export.report.significance import compare, wilson
 from export.to_onnx.from_checkpoint import SAMPLES
 from server.errors import StartupError
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -29,3 +31,14 @@ def escape_unprintable_output() -> None:
     """From here on what the terminal's encoding lacks is printed as \\uNNNN, where it would end the command."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def check_name(name: str) -> str:
+    """For argparse: raises ArgumentTypeError for what cannot be the name of files and models."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise argparse.ArgumentTypeError(
+            f"{name!r}: letters, digits, '.', '_' and '-' only, the first a letter or digit"
+        )
+    if name.endswith(".report"):
+        raise argparse.ArgumentTypeError(f"{name!r}: what ends in .report is the folder of a report")
+    return name

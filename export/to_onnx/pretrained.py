@@ -7,12 +7,12 @@ BUILD/NAME.onnx and BUILD/NAME.golden.npz.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from export.data.names import check_name
 from export.engine.parity_verdict import ParityError
 from export.models import build_model, imagenet
 from export.models.checkpoint import CheckpointError, save_checkpoint
@@ -60,12 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m export.to_onnx.pretrained", description="EfficientNet-Lite0 with ImageNet's weights, to serve."
     )
-    parser.add_argument("--name", default=NAME, help=f"of what is made ({NAME})")
+    parser.add_argument("--name", type=check_name, default=NAME, help=f"of what is made ({NAME})")
     parser.add_argument("--image-size", type=int, default=SIZE, help=f"side in pixels ({SIZE}, as in its training)")
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="folder for what is made (build)")
     args = parser.parse_args(arguments)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args.name):
-        parser.error(f"--name {args.name!r}: letters, digits, '.', '_' and '-' only, the first a letter or digit")
     if not 32 <= args.image_size <= 1024:
         parser.error(f"--image-size is from 32 to 1024, not {args.image_size}")
     try:

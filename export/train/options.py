@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from export.data.names import check_name
 from export.models import MODELS, apply_variant, list_variants
 from export.ops.layers import MOST_PATHS
 from export.train.argument_types import FloatRange, IntRange
@@ -132,10 +132,6 @@ def parse_options(arguments: Sequence[str]) -> Options:
     _add_run_options(parser)
     values = vars(parser.parse_args(arguments))
     values["name"] = values["name"] or values["model"]
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["name"]):
-        parser.error(f"--name {values['name']!r}: letters, digits, '.', '_' and '-' only, the first a letter or digit")
-    if values["name"].endswith(".report"):
-        parser.error(f"--name {values['name']!r}: what ends in .report is the folder of a report")
     if values["lr"] is None:
         share = LR_SHARE_FROM_WEIGHTS if values["init"] else 1
         values["lr"] = share * LR_PER_IMAGE * values["batch_size"]
@@ -157,7 +153,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("data").add_argument
     add("--model", choices=tuple(MODELS), default="fwht_mobilenet_v2", help="architecture")
     add("--data", type=Path, required=True, help="image folder, CIFAR-10 batches or packed file (docs/data_formats.md)")
-    add("--name", help="of what is made; the model's name where not given")
+    add("--name", type=check_name, help="of what is made; the model's name where not given")
     add(
         "--image-size",
         type=IntRange(8, 1024),

@@ -18,9 +18,9 @@ import torch
 
 from export.data.datasets import Dataset, load_dataset
 from export.data.names import escape_unprintable_output
-from export.models.checkpoint import CheckpointError
 from export.models.initial_weights import read_initial_weights
 from export.train.batches import Batches, choose_heldout, mean_and_std
+from export.train.command import run_command
 from export.train.describe_data import describe_data
 from export.train.evaluation import evaluate_and_save
 from export.train.kernels import describe_kernels
@@ -28,7 +28,7 @@ from export.train.loss import Teacher
 from export.train.memory import keep_freed_memory
 from export.train.options import Options, parse_options
 from export.train.state import RunFolder, TrainingError, check_same_run, extend_run, load_state
-from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
+from export.train.stop_signals import StopSignals
 from export.train.trainer import Trainer
 from server.files import write_atomically
 
@@ -41,26 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
     escape_unprintable_output()
     keep_freed_memory()
-    try:
+
+    def work() -> None:
         tell_of_shipped_name(options)
-        train(options, shlex.join(["python", "-m", "export.train", *arguments]))
-    except (TrainingError, CheckpointError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except torch.cuda.OutOfMemoryError:
-        print(
-            f"error: the GPU's memory does not hold batches of {options.batch_size}: lower --batch-size",
-            file=sys.stderr,
-        )
-        return 1
-    except StopRequested as stop:
-        why = "time is up" if stop.exit_status == EXIT_TIME_IS_UP else "interrupted"
-        print(f"{why}; the state is saved: the same command, without --overwrite, goes on from here")
-        return stop.exit_status
-    except KeyboardInterrupt:
-        print("stopped at once; the same command, without --overwrite, goes on from the last save, if there was one")
-        return EXIT_INTERRUPTED
-    return 0
+        try:
+            train(options, shlex.join(["python", "-m", "export.train", *arguments]))
+        except torch.cuda.OutOfMemoryError:
+            raise TrainingError(
+                f"the GPU's memory does not hold batches of {options.batch_size}: lower --batch-size"
+            ) from None
+
+    return run_command(work, again="the same command, without --overwrite,")
 
 
 def train(options: Options, command: str, dataset: Dataset | None = None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from export.data.datasets import Part
 from export.report.measures import measure_accuracy
+from export.report.significance import compare
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.files import write_atomically
 from server.profiling.machine import describe_machine
@@ -78,7 +79,7 @@ def compare_models(baseline: Path, hybrid: Path, part: Part, plain: dict[str, An
     makers = {path.stem: (lambda path=path: make_runner(path, plain["size"])) for path in paths}
     times = alternate(makers, ROUNDS, SECONDS)  # type: ignore[arg-type]
     models = [describe_model(path, right, times[path.stem]) for path, right in zip(paths, rights)]
-    p = compute_p(rights[0], rights[1])
+    p = compare(rights[0], rights[1])["p"]
     deploy, why = choose(models[0], models[1], p)
     return Comparison(models[0], models[1], p, deploy, why)
 
@@ -88,15 +89,6 @@ def describe_model(path: Path, right: np.ndarray, times: dict[str, Any]) -> Expo
     milliseconds = times["median_ms"], times["p10_ms"], times["p90_ms"]
     share = found["right"], len(right), found["low"], found["high"]
     return ExportedModel(path.stem, *share, *milliseconds, path.stat().st_size / 1e6, OnnxRuntimeBackend(path).kernels)
-
-
-def compute_p(first: np.ndarray, second: np.ndarray) -> float:
-    """Two-sided exact McNemar test of two boolean arrays (images,), true where a model is right; 1 where they agree."""
-    from scipy.stats import binomtest
-
-    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
-    tosses = only_first + only_second
-    return float(binomtest(only_first, tosses, 0.5).pvalue) if tosses else 1.0
 
 
 def choose(baseline: ExportedModel, hybrid: ExportedModel, p: float) -> tuple[str, str]:

@@ -18,20 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from export.data.datasets import load_dataset
-from export.data.names import describe_path, escape_unprintable_output
+from export.data.names import check_name, describe_path, escape_unprintable_output
 from export.models import MODELS, apply_variant, list_variants
-from export.models.checkpoint import CheckpointError, load_card
+from export.models.checkpoint import load_card
 from export.models.initial_weights import read_initial_weights
 from export.train.argument_types import FloatRange, IntRange
 from export.train.augment import AUGMENTS
 from export.train.batches import choose_heldout
+from export.train.command import run_command
 from export.train.describe_data import list_counts
 from export.train.initialisation import THRESHOLD_INITS
 from export.train.loss import Teacher
 from export.train.memory import keep_freed_memory
-from export.train.state import RunFolder, TrainingError
-from export.train.stop_signals import EXIT_INTERRUPTED, EXIT_TIME_IS_UP, StopRequested, StopSignals
-from export.transfer.names import check_name
+from export.train.state import RunFolder
+from export.train.stop_signals import StopSignals
 from export.transfer.plan import IMAGE_SIZE, RESIZE
 from export.transfer.tail_run import RunLimits, run_tail
 from export.transfer.tail_start import TailRun
@@ -46,19 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     command = describe_path(shlex.join(["python", "-m", "export.transfer.train_tail", *arguments]))
     limits = RunLimits(0.0, args.save_every, args.place, args.overwrite)
-    try:
+
+    def work() -> None:
         run_tail(read_run(args), limits, command, StopSignals(args.seconds))
-    except (TrainingError, CheckpointError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except StopRequested as stop:
-        why = "time is up" if stop.exit_status == EXIT_TIME_IS_UP else "interrupted"
-        print(f"{why}; the state is saved: the same command, without --overwrite, goes on from here")
-        return stop.exit_status
-    except KeyboardInterrupt:
-        print("stopped at once; the same command, without --overwrite, goes on from the last save, if there was one")
-        return EXIT_INTERRUPTED
-    return 0
+
+    return run_command(work, again="the same command, without --overwrite,")
 
 
 def read_run(args: argparse.Namespace) -> TailRun:

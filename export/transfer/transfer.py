@@ -16,20 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from export.data.datasets import Dataset, load_dataset
-from export.data.names import describe_path, escape_unprintable_output
+from export.data.names import check_name, describe_path, escape_unprintable_output
 from export.engine.parity_verdict import ParityError
 from export.models import list_variants
-from export.models.checkpoint import CheckpointError
 from export.models.initial_weights import IMAGENET, read_initial_weights, read_own_weights
 from export.report.page import report_folder
 from export.to_onnx.from_checkpoint import export_checkpoint
+from export.train.command import ERRORS, run_command
 from export.train.describe_data import list_counts
 from export.train.loss import Teacher
 from export.train.memory import keep_freed_memory
-from export.train.state import RunFolder, TrainingError
-from export.train.stop_signals import EXIT_INTERRUPTED, StopRequested, StopSignals
+from export.train.state import RunFolder
+from export.train.stop_signals import StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
-from export.transfer.names import check_name
 from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
@@ -97,15 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     escape_unprintable_output()
     keep_freed_memory()
     command = describe_path(shlex.join(["python", "-m", "export.transfer", *arguments]))
-    try:
+
+    def work() -> None:
         print(transfer(args.data, args.name, args.build, command, Models()))
-    except (TrainingError, CheckpointError, ParityError, ServerError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except StopRequested as stop:
-        print("interrupted; the state is saved: the same command goes on from here")
-        return stop.exit_status
-    except KeyboardInterrupt:
-        print("stopped at once; the same command goes on from the last save, if there was one")
-        return EXIT_INTERRUPTED
-    return 0
+
+    return run_command(work, (*ERRORS, ParityError, ServerError))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     If neither is better, each such image is as likely the one's as the other's: a fair coin.
     """
-    tosses, fewer = only_first + only_second, min(only_first, only_second)
-    tail = sum(comb(tosses, k) for k in range(fewer + 1))
-    return min(1.0, float(2 * tail / 2**tosses))
+    from scipy.stats import binomtest
+
+    tosses = only_first + only_second
+    return float(binomtest(only_first, tosses, 0.5).pvalue) if tosses else 1.0
 
 
 def compare(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.training.significance import compare, mcnemar, wilson
+from export.report.significance import compare, mcnemar, wilson
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_compare_counts_the_images_that_one_alone_has_right() -> None:
     first = np.array([True] * 6 + [False] * 4)
     second = np.array([True] * 3 + [False] * 3 + [True] + [False] * 3)
     assert compare(first, second) == {"points": 20.0, "only_first": 3, "only_second": 1, "p": pytest.approx(10 / 16)}
+
+
+def test_p_where_one_alone_is_ever_right() -> None:
+    first, second = np.array([True] * 6 + [False] * 4), np.array([False] * 6 + [False] * 4)
+    assert compare(first, second)["p"] == pytest.approx(2 / 2**6)
+    assert compare(first, first)["p"] == 1.0
