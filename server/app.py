@@ -25,7 +25,7 @@ from .inference.workers import Workers
 from .metrics.metrics import Metrics
 from .openinference import repository
 from .openinference import routes as openinference
-from .page import api_docs, page
+from .page import api_docs, page, samples
 from .routes import classify, models, probes
 from .settings import Settings
 
@@ -65,7 +65,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> FastAPI:
     )
     dispatcher = Dispatcher(settings, workers, metrics)
     app.state.context = AppContext(settings, catalogue, workers, metrics, keys, dispatcher, traces)
-    parts = [part.router for part in (models, probes, openinference, repository, page, api_docs)]
+    parts = [part.router for part in (models, probes, openinference, repository, page, samples, api_docs)]
     for part in parts:
         app.include_router(part)
     add_bodiless(app.router, parts)

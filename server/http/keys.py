@@ -19,6 +19,12 @@ OPEN = frozenset(
     {"/", "/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"}
     | {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
 )
+OPEN_FOLDER = "/samples/"  # photos of the page
+
+
+def is_open(path: str) -> bool:
+    """Whether this needs no key."""
+    return path in OPEN or path.startswith(OPEN_FOLDER)
 
 
 class Keys:
@@ -99,7 +105,7 @@ class KeyCheck:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN or self.keys.is_client(read_key(scope)):
+        if scope["type"] != "http" or is_open(scope["path"]) or self.keys.is_client(read_key(scope)):
             await self.app(scope, receive, send)
             return
         refusal = answer_server_error(scope, Unauthorized(f"this server asks for an API key: {HOW}"))

@@ -8,6 +8,7 @@ const TITLES = {
 const NO_ANSWER = "It may have stopped, or have refused a very large file.";
 let last = null;    // the file on show, to be sent again when an option changes
 let sending = null; // the AbortController of the newest request, which alone may write its answer
+let models = [];    // what the server says of each, the default first
 
 class Refused extends Error {
   constructor(status, detail) {
@@ -99,21 +100,28 @@ function offerOthers(names) {
   at("other").value = names.includes(before) && before !== chosen ? before : "";
 }
 
+function chooseModel(names) {
+  offerOthers(names);
+  const chosen = models.find((model) => model.name === at("model").value);
+  samples.offer((chosen && chosen.labels) || []);
+}
+
 async function describe() {
-  let names = [];
+  models = [];
   try {
-    names = (await ask("v1/models")).models.map((model) => model.name);
+    models = (await ask("v1/models")).models;
     at("lock").hidden = true;
   } catch (error) {
     if (error.status === 401) at("lock").hidden = false;
     else if (error.status !== 503) throw error;
   }
+  const names = models.map((model) => model.name);
   at("about").textContent = names.length > 1 ? `${names.length} models` : names[0] ||
     (at("lock").hidden ? "the models are still loading" : "this server asks for a key");
   const before = at("model").value;
   at("model").replaceChildren(...names.map((name) => new Option(name, name, false, name === before)));
   at("choices").hidden = names.length < 2;
-  offerOthers(names);
+  chooseModel(names);
   if (!names.length && at("lock").hidden) setTimeout(start, 1000);
 }
 
@@ -134,9 +142,13 @@ at("wanted").addEventListener("change", resend);
 at("other").addEventListener("change", resend);
 at("again").addEventListener("click", resend);
 at("model").addEventListener("change", () => {
-  offerOthers([...at("model").options].map((option) => option.value));
+  chooseModel([...at("model").options].map((option) => option.value));
   resend();
 });
+for (const button of at("samples").querySelectorAll("button")) {
+  button.addEventListener("click", () => samples.load(button).then(send).catch((error) =>
+    complain("The photo cannot be had", error.message || NO_ANSWER)));
+}
 at("lock").addEventListener("submit", (event) => {
   event.preventDefault();
   start().then(resend);

@@ -15,6 +15,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from .samples import draw_buttons
+
 router = APIRouter()
 
 FOLDER = Path(__file__).parent
@@ -36,6 +38,7 @@ FIXED_HEADERS = {
 def assemble_page() -> str:
     """page.html with its parts in their places; the nonce and the root of its links are still to be put in."""
     text = (FOLDER / "page.html").read_text(encoding="utf-8").replace("{icon}", ICON)
+    text = text.replace("{samples}", draw_buttons())
     return re.sub(r"\{(page\w*\.(?:css|js))\}", lambda name: (FOLDER / name[1]).read_text(encoding="utf-8"), text)
 
 
@@ -46,7 +49,7 @@ def make_policy(nonce: str) -> str:
     """Content-Security-Policy: scripts and styles that carry `nonce`, and requests to this server; no other host."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-        "img-src blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 

@@ -57,9 +57,9 @@ def test_every_route_but_the_open_ones_asks_for_a_key(guarded: AppClient) -> Non
         for method in operations:
             status = guarded.request(method, path).status_code
             assert (status == 401) == (path not in OPEN), (method, path, status)
-    for path in ("/", "/healthz", "/openapi.json", "/docs"):
+    for path in ("/", "/healthz", "/openapi.json", "/docs", "/samples/chelsea.jpg"):
         assert guarded.get(path).status_code == 200
-    assert guarded.get("/nothing").status_code == 401
+    assert all(guarded.get(path).status_code == 401 for path in ("/nothing", "/samples", "/samplesx"))
     assert guarded.get("/livez/").status_code == 401
 
 

@@ -19,7 +19,7 @@ def test_policy_allows_what_carries_the_nonce_of_this_answer(client: AppClient) 
     (nonce,) = set(re.findall(r"-src 'nonce-([^']+)'", policy))
     assert len(nonce) >= 20
     tags = re.findall(r"<(?:script|style)[^>]*>", response.text)
-    assert len(tags) == 5 and all(f'nonce="{nonce}"' in tag for tag in tags)
+    assert len(tags) == 6 and all(f'nonce="{nonce}"' in tag for tag in tags)
     assert "{nonce}" not in response.text and "{page" not in response.text
 
 

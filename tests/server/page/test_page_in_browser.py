@@ -81,6 +81,17 @@ def test_image_that_is_dropped_or_pasted(visitor: Visit, way: str) -> None:
     assert visitor.page.locator("#invitation").inner_text() == "given.jpg"
 
 
+def test_photo_that_the_page_offers(visitor: Visit) -> None:
+    """The cat alone: none of these models knows the others."""
+    offered = visitor.page.locator("#samples button:visible")
+    offered.first.wait_for()
+    assert offered.count() == 1 and offered.get_attribute("title") == "A cat (photo: Stefan van der Walt, CC0)"
+    offered.click()
+    assert visitor.wait_for_answers() == ["fwht_mobilenet_v2"]
+    assert visitor.page.locator(".labels tr th, .labels tr td").first.inner_text() == "cat"
+    assert visitor.page.locator("#invitation").inner_text() == "chelsea.jpg" and visitor.messages == []
+
+
 def test_link_that_is_dropped_is_not_fetched(visitor: Visit) -> None:
     visitor.page.evaluate(GIVE, ["drop", ""])
     assert "links are not fetched" in visitor.wait_for_error()
