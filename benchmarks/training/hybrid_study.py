@@ -69,7 +69,7 @@ class HybridStudy:
         plain = load_card(args.baseline)["preprocessing"]
         self.dataset: Dataset = load_dataset(args.data, plain["size"], plain["resize"])
         split = choose_images(self.dataset.train.class_ids, args.images, args.heldout)
-        teacher = Teacher(args.baseline, self.dataset.labels, plain["size"], plain["mean"], plain["std"])
+        teacher = Teacher(args.baseline, self.dataset.labels, plain["mean"], plain["std"])
         options = TailOptions(args.frozen, args.views, args.epochs, batch_size=128, lr=2e-3, ema=0.99)
         folder = RunFolder(args.build, "features")
         initial = read_own_weights(args.baseline)

@@ -33,21 +33,27 @@ def training_loss(
 
 
 class Teacher(nn.Module):
-    """A trained model that reads images normalised for the student: (N, 3, S, S) -> logits (N, classes)."""
+    """A trained model that reads images made for the student: (N, 3, S, S), normalised -> logits (N, classes).
+
+    `size`: the pixels that the teacher itself reads; images of another size are resized, bilinearly as the server does
+    it, so that a small student can learn from a model of larger images.
+    """
 
     gain: Tensor
     bias: Tensor
 
-    def __init__(self, path: Path, labels: list[str], size: int, mean: list[float], std: list[float]) -> None:
-        """Raises CheckpointError for unusable weights, ValueError where it knows other classes or another size."""
+    def __init__(self, path: Path, labels: list[str], mean: list[float], std: list[float]) -> None:
+        """`mean` and `std` of the student.
+
+        Raises CheckpointError for unusable weights, ValueError where it knows other classes.
+        """
         super().__init__()
         self.model, card = load_checkpoint(path)
         own = card["preprocessing"]
         if card["labels"] != labels:
             known = ", ".join(card["labels"][:10])
             raise ValueError(f"--teacher {path} knows the classes {known}, not those of --data")
-        if own["size"] != size:
-            raise ValueError(f"--teacher {path} reads images of {own['size']} pixels, not of --image-size {size}")
+        self.size: int = own["size"]
         self.sha256: str = card["sha256"]
         spread = torch.tensor(own["std"])
         self.register_buffer("gain", (torch.tensor(std) / spread)[:, None, None])
@@ -55,10 +61,13 @@ class Teacher(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
-    def normalise(self, images: Tensor) -> Tensor:
-        """Images normalised for the student, as the teacher wants them."""
-        return images * self.gain + self.bias
+    def prepare(self, images: Tensor) -> Tensor:
+        """Images made for the student, as the teacher wants them: (N, 3, size, size), normalised its way."""
+        images = images * self.gain + self.bias
+        if images.shape[-1] == self.size:
+            return images
+        return F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.model(self.normalise(images))
+        logits: Tensor = self.model(self.prepare(images))
         return logits

@@ -225,7 +225,7 @@ def _add_learning_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--label-smoothing", type=FloatRange(0, 0.9), default=0.1, help="share of the target spread over all classes")
     add("--ema", type=FloatRange(0, 0.99999), default=0.0, help="decay of a running average of the weights; 0: none")
-    add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes and size to learn from")
+    add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes to learn from")
     add("--teacher-share", type=FloatRange(0, 1), default=0.7, help="of the loss that is the distance to the teacher")
     add("--temperature", type=FloatRange(0.1, 100), default=4.0, help="that softens teacher and student for it")
     add("--augment", choices=AUGMENTS, default="crop+flip", help="'crop' where left and right differ (text, digits)")

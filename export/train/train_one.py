@@ -73,7 +73,7 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
         computed_mean, computed_std = initial.mean, initial.std
     mean, std = list(options.mean or computed_mean), list(options.std or computed_std)
     preprocessing = {"size": options.image_size, "resize": options.resize, "colour": "RGB", "mean": mean, "std": std}
-    teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
+    teacher = Teacher(options.teacher, dataset.labels, mean, std) if options.teacher else None
     identity: dict[str, Any] = {
         "options": {
             **options.fixed_on_resume,

@@ -49,31 +49,36 @@ def make_model(run: TailRun) -> nn.Module:
     return model
 
 
-def make_teacher_answer(teacher: Teacher, front: nn.Module, options: TailOptions) -> Answer:
-    """The teacher's logits, (N, classes), with a hint its embedding behind them, (N, classes + C).
+def make_teacher_answer(teacher: Teacher, front: nn.Module, size: int, options: TailOptions) -> Answer:
+    """The teacher's logits, (N, classes), with a hint its embedding behind them, (N, classes + C); images of `size`.
 
     Where it has the same frozen front, its tail alone answers the features.
     """
     own_front, own_tail = split_model(teacher.model.eval(), options.frozen)
-    shared = options.frozen > 0 and is_same_front(teacher, own_front, front)
+    shared = options.frozen > 0 and is_same_front(teacher, own_front, front, size)
     answering = expose_embedding(own_tail if shared else teacher.model)
 
     def answer(images: Tensor, features: Tensor) -> Tensor:
-        embedding, logits = answering(features if shared else teacher.normalise(images))
+        embedding, logits = answering(features if shared else teacher.prepare(images))
         return torch.cat([logits, embedding], dim=1) if options.hint else logits
 
     return answer
 
 
-def is_same_front(teacher: Teacher, own: nn.Module, front: nn.Module) -> bool:
-    """Whether the teacher sees what the student's front sees: the same weights, images normalised alike."""
+def is_same_front(teacher: Teacher, own: nn.Module, front: nn.Module, size: int) -> bool:
+    """Whether the teacher sees what the student's front sees: the same weights, images of the same kind."""
     found, wanted = get_weights(own), get_weights(front)
-    same = found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in found)
+    same = (
+        teacher.size == size
+        and found.keys() == wanted.keys()
+        and all(torch.equal(found[name], wanted[name]) for name in found)
+    )
     return same and bool((teacher.gain == 1).all()) and not bool(teacher.bias.any())
 
 
 def make_view_maker(run: TailRun, model: nn.Module, batches: Batches) -> ViewMaker:
     options = run.options
     front, _ = split_model(model, options.frozen)
-    answer = make_teacher_answer(run.teacher, front, options) if run.teacher else None
+    size = run.preprocessing["size"]
+    answer = make_teacher_answer(run.teacher, front, size, options) if run.teacher else None
     return ViewMaker(front, answer, batches, run.split[0], options.augment, options.seed)

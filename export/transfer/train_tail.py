@@ -67,7 +67,7 @@ def read_run(args: argparse.Namespace) -> TailRun:
     print("\n".join([dataset.description, *list_counts(dataset, split)]), flush=True)
     teacher = None
     if args.teacher:
-        teacher = Teacher(args.teacher, dataset.labels, plain["size"], initial.mean, initial.std)
+        teacher = Teacher(args.teacher, dataset.labels, initial.mean, initial.std)
     options = TailOptions(**{key: getattr(args, key) for key in TailOptions.__dataclass_fields__})
     folder = RunFolder(args.build, args.name)
     return TailRun(folder, args.model, dataset, split, plain, initial, options, variant, args.threshold_init, teacher)
@@ -94,7 +94,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--model", choices=tuple(MODELS), default="fwht_efficientnet_lite0", help="architecture")
     add("--variant", nargs="*", type=read_variant, default=[], help="of a hybrid, as paths=3 soft=true")
     add("--init", required=True, help="weights to start from: a .safetensors file, or imagenet")
-    add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes and size to learn from")
+    add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes to learn from")
     add("--image-size", type=IntRange(8, 1024), help=f"pixels; those of --init, or {IMAGE_SIZE}")
     add("--frozen", type=IntRange(0, 100), default=own.frozen, help=f"blocks that stay as they are ({own.frozen})")
     add("--views", type=IntRange(1, 1000), default=own.views, help=f"augmented views of each image ({own.views})")

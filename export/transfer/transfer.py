@@ -64,7 +64,7 @@ def transfer(data: Path, name: str, build: Path, command: str, models: Models, p
     run_tail(TailRun(baseline, models.baseline, *common, initial, options), limits, command, StopSignals())
     print(f"2. {hybrid.name}: {models.hybrid}, which learns from {baseline.name}", flush=True)
     learnt = read_own_weights(baseline.artefact)
-    teacher = Teacher(baseline.artefact, dataset.labels, models.image_size, initial.mean, initial.std)
+    teacher = Teacher(baseline.artefact, dataset.labels, initial.mean, initial.std)
     options = choose_hybrid_options(plan)
     variant = list_variants(models.hybrid)
     run = TailRun(hybrid, models.hybrid, *common, learnt, options, variant, teacher=teacher)

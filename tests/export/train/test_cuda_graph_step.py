@@ -30,7 +30,7 @@ def make_training_step(folder: Path, device: str, *arguments: str) -> TrainingSt
     path = folder / "teacher.safetensors"
     card: dict[str, Any] = {"architecture": "resnet32", "labels": LABELS, "preprocessing": PREPROCESSING}
     save_checkpoint(path, build_model("resnet32", 10, 8), card)
-    return TrainingStep(options, 10, 4, torch.device(device), Teacher(path, LABELS, 8, [120.0] * 3, [60.0] * 3))
+    return TrainingStep(options, 10, 4, torch.device(device), Teacher(path, LABELS, [120.0] * 3, [60.0] * 3))
 
 
 def batch(seed: int, device: str = "cpu") -> list[Tensor]:

@@ -57,8 +57,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_teacher_reads_images_as_it_was_trained_to(trained: Path) -> None:
     """The same pixels, normalised in two ways, within a few float32 roundings of each other."""
     pixels = torch.randint(0, 256, (4, 3, 8, 8)).float()
-    student = Teacher(trained, ["a", "b"], 8, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
-    own = Teacher(trained, ["a", "b"], 8, [120.0, 110.0, 100.0], [60.0, 50.0, 40.0])
+    student = Teacher(trained, ["a", "b"], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+    own = Teacher(trained, ["a", "b"], [120.0, 110.0, 100.0], [60.0, 50.0, 40.0])
 
     def normal(mean: list[float], std: list[float]) -> torch.Tensor:
         return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
@@ -70,10 +70,20 @@ def test_a_teacher_reads_images_as_it_was_trained_to(trained: Path) -> None:
     assert not any(parameter.requires_grad for parameter in student.parameters())
 
 
+def test_a_teacher_of_another_size_sees_the_images_resized(trained: Path) -> None:
+    """A plane of one value stays one; what is twice as large comes back as it was, but for the filter's edges."""
+    teacher = Teacher(trained, ["a", "b"], [120.0, 110.0, 100.0], [60.0, 50.0, 40.0])
+    small = torch.linspace(-1, 1, 8).expand(2, 3, 8, 8)
+    assert torch.equal(teacher.prepare(small), small) and teacher(small).shape == (2, 2)
+    for size in (4, 16, 31):
+        plane = teacher.prepare(torch.full((2, 3, size, size), 0.75))
+        assert plane.shape == (2, 3, 8, 8) and (plane - 0.75).abs().max() < 1e-6
+    twice = small.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
+    torch.testing.assert_close(teacher.prepare(twice)[..., 1:-1], small[..., 1:-1], rtol=0, atol=1e-6)
+
+
 def test_a_teacher_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="knows the classes a, b, not those of --data"):
-        Teacher(trained, ["b", "a"], 8, [0.0] * 3, [1.0] * 3)
-    with pytest.raises(ValueError, match="reads images of 8 pixels, not of --image-size 16"):
-        Teacher(trained, ["a", "b"], 16, [0.0] * 3, [1.0] * 3)
+        Teacher(trained, ["b", "a"], [0.0] * 3, [1.0] * 3)
     with pytest.raises(CheckpointError, match=r"none\.json is missing"):
-        Teacher(tmp_path / "none.safetensors", ["a", "b"], 8, [0.0] * 3, [1.0] * 3)
+        Teacher(tmp_path / "none.safetensors", ["a", "b"], [0.0] * 3, [1.0] * 3)

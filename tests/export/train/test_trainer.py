@@ -40,7 +40,7 @@ def make_trainer(dataset: Dataset, build: Path, *arguments: str, device: str = "
     mean, std = mean_and_std(dataset.train.images)
     batches = Batches(dataset.train, mean, std, torch.device(device))
     split = split_holdout(dataset.train.class_ids, options.holdout, options.seed)
-    teacher = Teacher(options.teacher, dataset.labels, options.image_size, mean, std) if options.teacher else None
+    teacher = Teacher(options.teacher, dataset.labels, mean, std) if options.teacher else None
     return Trainer(options, batches, split, 10, RunFolder(build, options.name), {}, teacher)
 
 

@@ -103,7 +103,7 @@ def test_a_hybrid_learns_from_its_baseline(run: TailRun, tmp_path: Path) -> None
     """Whose tail answers the features: its logits are those for the views themselves, but for float16."""
     baseline = train(run, tmp_path).folder.artefact
     model, _ = load_checkpoint(baseline)
-    teacher = Teacher(baseline, run.dataset.labels, 16, PREPROCESSING["mean"], PREPROCESSING["std"])  # type: ignore[arg-type]
+    teacher = Teacher(baseline, run.dataset.labels, PREPROCESSING["mean"], PREPROCESSING["std"])  # type: ignore[arg-type]
     hybrid = replace(run, folder=RunFolder(tmp_path, "hybrid"), architecture="fwht_mobilenet_v2", teacher=teacher)
     hybrid = replace(hybrid, initial=read_own_weights(baseline), variant={"paths": 2})
     hybrid = replace(hybrid, options=replace(run.options, hint=1.0))
@@ -119,7 +119,7 @@ def test_a_hybrid_learns_from_its_baseline(run: TailRun, tmp_path: Path) -> None
 def test_with_nothing_frozen_everything_learns(run: TailRun, tmp_path: Path) -> None:
     """The thaw: the views are images then, and a teacher answers them."""
     baseline = train(run, tmp_path).folder.artefact
-    teacher = Teacher(baseline, run.dataset.labels, 16, PREPROCESSING["mean"], PREPROCESSING["std"])  # type: ignore[arg-type]
+    teacher = Teacher(baseline, run.dataset.labels, PREPROCESSING["mean"], PREPROCESSING["std"])  # type: ignore[arg-type]
     options = replace(run.options, frozen=0, views=1, epochs=1, hint=1.0)
     thawed = replace(run, folder=RunFolder(tmp_path, "thawed"), options=options, initial=read_own_weights(baseline))
     run_tail(replace(thawed, teacher=teacher), QUIET, "python -m test", StopSignals())
