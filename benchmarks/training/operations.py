@@ -8,6 +8,9 @@ addition. Per output pixel, with the BatchNorm behind a layer folded into it:
                           scaling (1 / sqrt(n) and `scale`) and a product; for each output channel gain and bias, and
                           pool - 1 additions. The n values of tanh are counted on their own. All that P times for
                           P paths, and P - 1 additions; a soft path has neither tanh nor the product
+    FWHT2D                of each map: with m = n / stride, two transforms of 2 m m log2(m) additions; for each of m m
+                          coefficients what FWHTLayer has for its own, P times for P paths; gain and bias; with a stride
+                          an addition for each pixel of the input
     MFDepthwiseConv       k k pairs for each channel, two additions each (operators 2 and 3: a comparison and an
                           addition), and gain and bias
     addition, pool        an addition for each value; pool: and a product for each channel
@@ -21,6 +24,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 from export.to_onnx.nodes import list_pads
@@ -65,6 +69,8 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
         products = values if module.soft else 2 * values
         tanh = 0 if module.soft else values
         return made, Operations(pixels * (products + module.out_channels), pixels * additions, pixels * tanh)
+    if isinstance(module, FWHT2D):
+        return _plane(module)
     if isinstance(module, MFDepthwiseConv):
         made = (channels, *_sides(shape, module.kernel_size, module.stride, 2 * module.padding))
         return made, Operations(_values(made), _values(made) * 2 * module.kernel_size**2)
@@ -73,6 +79,18 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
     if layer.op == "add":
         return shape, Operations(additions=_values(shape))
     return (channels, 1, 1), Operations(channels, _values(shape))
+
+
+def _plane(module: FWHT2D) -> tuple[Shape, Operations]:
+    made = (module.channels, -(-module.height // module.stride), -(-module.width // module.stride))
+    m = module.n // module.stride
+    values = module.paths * m * m
+    windows = module.height * module.width if module.stride > 1 else 0
+    additions = 4 * m * m * (m.bit_length() - 1) + 2 * values - m * m + windows
+    products = values if module.soft else 2 * values
+    tanh = 0 if module.soft else values
+    channels = module.channels
+    return made, Operations(channels * products + _values(made), channels * additions, channels * tanh)
 
 
 def _sides(shape: Shape, kernel: int, stride: int, padding: int) -> tuple[int, int]:

@@ -84,7 +84,7 @@ def compute_tolerance(golden: Dict[str, np.ndarray], precision: str, graph: Sequ
 
 def is_discontinuous(graph: Sequence[Node]) -> bool:
     """Whether the model holds sgn(x): a multiplication-free layer of operator 1, or a soft threshold."""
-    jumps = (("MFDepthwiseConv", "operator"), ("FWHTLayer", "soft"), ("FWHTLayerAdd", "soft"))
+    jumps = (("MFDepthwiseConv", "operator"), ("FWHTLayer", "soft"), ("FWHTLayerAdd", "soft"), ("FWHT2D", "soft"))
     return any(node.op_type == op and node.integers.get(attribute) == 1 for node in graph for op, attribute in jumps)
 
 

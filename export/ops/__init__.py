@@ -1,1 +1,1 @@
-"""The two ops: PyTorch modules, float64 references, error bounds, and the contracts shared with the plugins."""
+"""The ops: PyTorch modules, float64 references, error bounds, and the contracts shared with the plugins."""

@@ -1,4 +1,4 @@
-"""What the plugins of the two ops take: plugins/<op>/contract.json, which kernels and adapters keep to as well."""
+"""What the plugins of the ops take: plugins/<op>/contract.json, which kernels and adapters keep to as well."""
 
 from __future__ import annotations
 

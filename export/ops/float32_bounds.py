@@ -1,4 +1,4 @@
-"""How far a float32 run of the two ops may lie from `export.ops.reference`: bounds to first order in u = 2^-24.
+"""How far a float32 run of the ops may lie from `export.ops.reference`: bounds to first order in u = 2^-24.
 
 A sum of m products in float32, in whatever order, errs by at most m u times the sum of their sizes. A transform as two
 factors with K and b columns is two such sums, and every entry of H_n / sqrt(n) has the size 1 / sqrt(n), so with the
@@ -20,12 +20,16 @@ jump = 0. Of P paths the distances add up, and their sum rounds P - 1 times: (P 
 The way back sums |dv| as it sums v, and adds its own (K' + b' + 6) u |v|_1 / sqrt(n), times |gain|; the bias comes
 last. |v| is there the sum of the sizes of the paths, since a body may leave their sum to the way back. Activations and
 means do not enlarge a distance. n enters through K, b, the norms and 1 / sqrt(n).
+
+The two-dimensional layer is that of n n coefficients, with K and b the lengths of its sums along either axis and no
+roundings of factors 1 / n; the norms are over a map.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from export.ops.fwht_2d_reference import count_rows, transform
 from export.ops.hadamard import hadamard
 from export.ops.reference import mf_depthwise_conv
 
@@ -95,6 +99,42 @@ def _thresholded(s: np.ndarray, ds: np.ndarray, limits: np.ndarray, soft: int) -
     bent = np.tanh(s)
     v = bent * r
     return v, (1 + r) * ds + U * ((TANH + 2) * v + (s + np.abs(limits)) * bent)
+
+
+def fwht_2d_bounds(
+    x: np.ndarray,
+    thresholds: np.ndarray,
+    scale: np.ndarray,
+    gain: np.ndarray,
+    bias: np.ndarray,
+    forward_terms: int,
+    backward_terms: int,
+    stride: int = 1,
+    keep_dc: int = 0,
+    paths: int = 1,
+    soft: int = 0,
+) -> np.ndarray:
+    """The bound for all outputs of a channel, (N, C, 1, 1) float64; arguments as of `fwht_2d_reference.fwht_2d`.
+
+    `forward_terms` and `backward_terms` are the lengths of the sums along the two axes, added up. Coefficients that a
+    stride leaves without effect do not count: the versions compared do not compute them.
+    """
+    x, n = x.astype(np.float64), count_rows(thresholds, paths)
+    limits, factors = (
+        values.astype(np.float64).reshape(paths, n, n)[:, ::stride, ::stride] for values in (thresholds, scale)
+    )
+    u = transform(x, n)[:, :, ::stride, ::stride]
+    du = (forward_terms + 4) * U * np.abs(x).sum(axis=(2, 3), keepdims=True) / n
+    v, dv = np.zeros_like(u), np.zeros_like(u)
+    for limit, factor in zip(limits, np.abs(factors)):
+        size, distance = _thresholded(factor * np.abs(u), factor * du, limit, soft)
+        v, dv = v + size, dv + distance
+    dv += (paths - 1) * U * v
+    if keep_dc:
+        v[:, :, 0, 0] = np.abs(u[:, :, 0, 0])
+        dv[:, :, 0, 0] = du[:, :, 0, 0] + (TANH + 4) * U * v[:, :, 0, 0]
+    dz = (dv + (backward_terms + 6) * U * v).sum(axis=(2, 3), keepdims=True) / n
+    return np.asarray(np.abs(gain)[:, None, None] * dz + 2 * U * np.abs(bias)[:, None, None])
 
 
 def mf_depthwise_conv_bounds(

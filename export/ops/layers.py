@@ -1,4 +1,4 @@
-"""The two ops as trainable PyTorch modules. `export/ops/reference.py` holds slow reference versions and the formulas.
+"""FWHTLayer and MFDepthwiseConv as trainable PyTorch modules. `export/ops/reference.py` has slow ones and the formulas.
 
 `FWHTLayer` stands in for a 1x1 convolution, `MFDepthwiseConv` for a depthwise one (Pan, Badawi, Cetin, arXiv
 2104.07085). Neither holds a BatchNorm: the gain, bias and activation of the ONNX op are what the exporter folds in.

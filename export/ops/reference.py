@@ -1,4 +1,4 @@
-"""The two ops, slow and obvious, in float64 NumPy: what every fast version is compared with.
+"""FWHTLayer and MFDepthwiseConv, slow and obvious, in float64 NumPy: what every fast version is compared with.
 
 FWHT layer (Pan, Badawi, Cetin, arXiv 2104.07085, section 3; the smooth threshold as the authors coded it; several paths
 as in their arXiv 2303.06797), n the number of thresholds of a path, H_n the Hadamard matrix in natural order:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from export.models.same_convolution import SameConv2d
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 ACTIVATIONS: dict[Any, int] = {F.relu: 1, torch.relu: 1, F.relu6: 6}
@@ -27,9 +28,10 @@ KINDS: dict[type[nn.Module], str] = {
     SameConv2d: "conv",
     FWHTLayer: "fwht",
     MFDepthwiseConv: "mf",
+    FWHT2D: "fwht_2d",
     nn.Linear: "linear",
 }
-FOLDABLE = ("conv", "fwht", "mf")  # take a BatchNorm and an activation; an addition takes an activation
+FOLDABLE = ("conv", "fwht", "mf", "fwht_2d")  # take a BatchNorm and an activation; an addition takes an activation
 
 
 @dataclass
@@ -41,7 +43,7 @@ class FoldedLayer:
     """
 
     name: str
-    op: str  # conv, fwht, mf, linear, add, pool
+    op: str  # conv, fwht, mf, fwht_2d, linear, add, pool
     inputs: list[str]
     module: nn.Module | None = None
     gain: np.ndarray | None = None
@@ -53,7 +55,7 @@ class Tracer(fx.Tracer):
     """Takes the ops, and convolutions that pad by themselves, for leaves: one ONNX op does what they do inside."""
 
     def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
-        return isinstance(m, (FWHTLayer, MFDepthwiseConv, SameConv2d)) or super().is_leaf_module(m, qualname)
+        return isinstance(m, (FWHTLayer, MFDepthwiseConv, FWHT2D, SameConv2d)) or super().is_leaf_module(m, qualname)
 
 
 def fold_graph(model: nn.Module) -> list[FoldedLayer]:

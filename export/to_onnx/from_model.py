@@ -1,4 +1,4 @@
-"""A trained model as one ONNX file that runs everywhere: opset 13, IR 8, the two ops as nodes of the domain `fwht`.
+"""A trained model as one ONNX file that runs everywhere: opset 13, IR 8, the ops as nodes of the domain `fwht`.
 
 Every node is named by its module path; weights are node inputs; BatchNorm and ReLU6 are folded in. ONNX Runtime runs
 the ops by their function bodies, TensorRT by the plugins of the same names.
@@ -17,6 +17,7 @@ from torch import nn
 from export.ops.layers import MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
+from export.to_onnx.fwht_2d_body import make_fwht_2d_function
 from export.to_onnx.fwht_function import make_fwht_layer_function
 from export.to_onnx.mf_body import make_mf_depthwise_conv_function
 from export.to_onnx.nodes import EMITTERS
@@ -56,6 +57,8 @@ def _make_model(graph: onnx.GraphProto, layers: list[FoldedLayer], properties: d
     functions = []
     if any(layer.op == "fwht" for layer in layers):
         functions.append(make_fwht_layer_function(graph.node))
+    if any(layer.op == "fwht_2d" for layer in layers):
+        functions.append(make_fwht_2d_function(graph.node))
     operators = {layer.module.operator for layer in layers if isinstance(layer.module, MFDepthwiseConv)}
     if operators:
         functions.append(make_mf_depthwise_conv_function(operators))

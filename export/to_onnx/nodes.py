@@ -10,8 +10,10 @@ from onnx import helper
 from torch import nn
 
 from export.models.same_convolution import SameConv2d
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer
+from export.to_onnx.fwht_2d_body import make_fwht_2d_node
 from export.to_onnx.fwht_node import make_fwht_layer_node
 from export.to_onnx.mf_body import make_mf_depthwise_conv_node
 
@@ -124,6 +126,32 @@ def emit_mf(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     return [node], constants
 
 
+def emit_fwht_2d(layer: FoldedLayer, inputs: list[str]) -> Emitted:
+    plane, name = layer.module, layer.name
+    assert isinstance(plane, FWHT2D)
+    gain, bias = _gain_and_bias(layer, plane.channels)
+    constants = {
+        f"{name}.thresholds": _to_float32(plane.thresholds).reshape(-1),
+        f"{name}.scale": _to_float32(plane.scale).reshape(-1),
+        f"{name}.gain": _to_float32(gain),
+        f"{name}.bias": _to_float32(bias),
+    }
+    node = make_fwht_2d_node(
+        name,
+        [*inputs, *constants],
+        name,
+        n=plane.n,
+        height=plane.height,
+        width=plane.width,
+        stride=plane.stride,
+        keep_dc=int(plane.keep_dc),
+        activation=layer.activation,
+        paths=plane.paths,
+        soft=int(plane.soft),
+    )
+    return [node], constants
+
+
 def emit_linear(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     linear, name = layer.module, layer.name
     assert isinstance(linear, nn.Linear)
@@ -146,6 +174,7 @@ EMITTERS: dict[str, Callable[[FoldedLayer, list[str]], Emitted]] = {
     "conv": emit_conv,
     "fwht": emit_fwht,
     "mf": emit_mf,
+    "fwht_2d": emit_fwht_2d,
     "linear": emit_linear,
     "add": emit_add,
     "pool": emit_pool,

@@ -25,6 +25,7 @@ from export.data.datasets import describe_fault
 from export.data.names import describe_path
 from export.data.raw_images import read_raw
 from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import FoldedLayer, fold_graph
 from server.errors import ServerError
@@ -85,7 +86,7 @@ def compute_tolerance(layers: list[FoldedLayer], logits: np.ndarray) -> float:
 def _jumps(layer: FoldedLayer) -> bool:
     """A soft threshold does below 0: from -|T| over 0 to |T|."""
     module = layer.module
-    if isinstance(module, FWHTLayer):
+    if isinstance(module, (FWHTLayer, FWHT2D)):
         return module.soft and bool((module.thresholds < 0).any())
     return isinstance(module, MFDepthwiseConv) and module.operator == 1
 
@@ -95,6 +96,8 @@ def _count_terms(layer: FoldedLayer) -> int:
     module = layer.module
     if isinstance(module, FWHTLayer):
         return 4 * module.paths * module.n  # sqrt(4 n) = 2 sqrt(n)
+    if isinstance(module, FWHT2D):
+        return 8 * module.paths * module.n  # n terms along each axis, each way
     if isinstance(module, MFDepthwiseConv):
         return 2 * module.kernel_size**2
     if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -1,4 +1,4 @@
-"""How the two ops start, beyond what their modules do by themselves. Nothing here draws from torch's own generator."""
+"""How the ops start, beyond what their modules do by themselves. Nothing here draws from torch's own generator."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 THRESHOLD_INITS = ("ramp", "sequency", "uniform", "zero")
@@ -42,6 +43,18 @@ def make_initial_thresholds(n: int, kind: str, random: np.random.Generator, path
     return torch.from_numpy(thresholds.reshape(n if paths == 1 else shape).astype(np.float32))
 
 
+def make_initial_squares(n: int, kind: str, random: np.random.Generator, paths: int = 1) -> Tensor:
+    """(n, n) or (paths, n, n) float32 for FWHT2D: in "ramp" and "sequency" the sum of what row and column have."""
+    if kind == "uniform":
+        thresholds = LARGEST_THRESHOLD * random.uniform(size=(n, n))
+    else:
+        places = {"ramp": np.arange(n), "sequency": sequency(n), "zero": np.zeros(n)}[kind]
+        thresholds = LARGEST_THRESHOLD * (places[:, None] + places) / n
+    if paths > 1:
+        thresholds = thresholds + LARGEST_THRESHOLD * np.arange(paths)[:, None, None]
+    return torch.from_numpy(thresholds.astype(np.float32))
+
+
 def initialise(model: nn.Module, thresholds: str, mf_bound: float | None, random: np.random.Generator) -> None:
     """Set the thresholds of FWHT layers and, with a bound, the weights of multiplication-free ones, uniform below it.
 
@@ -50,6 +63,8 @@ def initialise(model: nn.Module, thresholds: str, mf_bound: float | None, random
     for module in model.modules():
         if isinstance(module, FWHTLayer):
             module.thresholds.data.copy_(make_initial_thresholds(module.n, thresholds, random, module.paths))
+        if isinstance(module, FWHT2D):
+            module.thresholds.data.copy_(make_initial_squares(module.n, thresholds, random, module.paths))
         if isinstance(module, MFDepthwiseConv) and (mf_bound or module.operator != 1):
             bound = mf_bound or MF_BOUND
             module.weight.data.copy_(torch.from_numpy(random.uniform(-bound, bound, module.weight.shape)))

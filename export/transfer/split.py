@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import fx, nn
 
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 
@@ -12,7 +13,7 @@ class BlockTracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
         block = qualname.startswith("blocks.") and qualname.count(".") == 1
-        return block or isinstance(m, (FWHTLayer, MFDepthwiseConv)) or super().is_leaf_module(m, qualname)
+        return block or isinstance(m, (FWHTLayer, MFDepthwiseConv, FWHT2D)) or super().is_leaf_module(m, qualname)
 
 
 def list_blocks(model: nn.Module) -> list[str]:

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.training.operations import Operations, count_operations
 from export.models import build_model
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 
@@ -54,6 +55,15 @@ def test_a_path_costs_a_threshold_each(soft: bool) -> None:
     assert second.additions - first.additions == 16 * 8 * 4
     assert second.multiply_adds - first.multiply_adds == 16 * 8 * 2 * (1 if soft else 2)
     assert (first.tanh, second.tanh) == ((0, 0) if soft else (16 * 8, 16 * 24))
+
+
+@pytest.mark.parametrize(("stride", "m", "windows"), [(1, 8, 0), (2, 4, 49)])
+def test_a_layer_of_two_dimensions(stride: int, m: int, windows: int) -> None:
+    """Maps of 7x7 of three channels, two paths: 2 (m m 2 log2(m)) additions, five a coefficient less two."""
+    model = nn.Sequential(FWHT2D(3, 7, stride=stride, paths=2))
+    log, out = {8: 3, 4: 2}[m], -(-7 // stride)
+    wanted = Operations(3 * 4 * m * m + 3 * out * out, 3 * (4 * m * m * log + 3 * m * m + windows), 3 * 2 * m * m)
+    assert count_operations(nn.Sequential(nn.Conv2d(3, 3, 1), model), 7) == wanted + Operations(49 * 9)
 
 
 @pytest.mark.parametrize("name, millions", [("resnet32", 69.1), ("mobilenet_v2_w050", 28.0), ("mobilenet_v2", 88.0)])

@@ -39,6 +39,8 @@ def test_only_a_node_that_uses_what_is_newer_asks_for_a_newer_plugin(newer: dict
         ("fwht_layer", FWHT, {"out_channels": 3, "pools": 2}, "no attribute pools, only out_channels, keep_dc"),
         ("fwht_layer", FWHT, {"out_channels": 3, "paths": 9}, "paths is 9, it must be from 1 to 8"),
         ("fwht_layer", FWHT, {"out_channels": 3, "soft": 2}, r"soft is 2, it must be one of \[0, 1\]"),
+        ("fwht_2d", FWHT, {"stride": 3}, r"stride is 3, it must be one of \[1, 2, 4\]"),
+        ("fwht_2d", FWHT, {"size": 8}, "no attribute size, only stride, keep_dc"),
         ("mf_depthwise_conv", MF, {"group": 3, "strides": [1]}, r"strides is \[1\], it must have 2 values"),
         ("mf_depthwise_conv", MF, {"group": 3, "pads": [1, 1, 1, 5]}, "pads is 5, it must be from 0 to 4"),
         ("mf_depthwise_conv", MF, {"group": 3, "operator": 4}, "operator is 4"),
@@ -49,6 +51,6 @@ def test_what_the_contract_does_not_allow(op: str, inputs: list[str], attributes
         make_contract_node(op, "layer", inputs, "y", attributes)
 
 
-@pytest.mark.parametrize("op", ["fwht_layer", "mf_depthwise_conv"])
+@pytest.mark.parametrize("op", ["fwht_layer", "mf_depthwise_conv", "fwht_2d"])
 def test_tolerances_are_given_for_every_type(op: str) -> None:
     assert set(read_contract(op)["types"]) <= read_contract(op)["tolerances"].keys()

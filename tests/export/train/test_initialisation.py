@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from export.models import build_model
+from export.ops.fwht_2d import FWHT2D
 from export.ops.hadamard import hadamard
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.train.initialisation import MF_BOUND, THRESHOLD_INITS, initialise, make_initial_thresholds, sequency
@@ -42,6 +43,20 @@ def test_a_model_of_several_paths_is_initialised() -> None:
     initialise(model, "zero", None, np.random.default_rng(0))
     thresholds = model.get_parameter("blocks.13.expand.thresholds")
     assert thresholds[0].tolist() == [0.0] * 1024 and thresholds[1].tolist() == pytest.approx([0.1] * 1024)
+
+
+@pytest.mark.parametrize("paths", [1, 3])
+def test_a_layer_of_two_dimensions_is_initialised(paths: int) -> None:
+    for kind in THRESHOLD_INITS:
+        layer = FWHT2D(2, 6, paths=paths)
+        own = layer.thresholds.detach().clone()
+        initialise(torch.nn.Sequential(layer), kind, None, np.random.default_rng(0))
+        first = layer.thresholds[0] if paths > 1 else layer.thresholds
+        assert layer.thresholds.shape == own.shape and first.min() >= 0 and first.max() < 0.2
+        if kind in ("ramp", "sequency"):
+            torch.testing.assert_close(layer.thresholds.sort().values.sum(), own.sum())
+        if kind == "ramp":
+            torch.testing.assert_close(layer.thresholds.detach(), own)
 
 
 def test_ramp_and_sequency_hold_the_same_values_in_another_order() -> None:
