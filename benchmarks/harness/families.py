@@ -6,6 +6,7 @@ import re
 
 
 def find_baseline(name: str) -> str:
-    """`mobilenet_v2` for fwht_mobilenet_v2, fwht_mobilenet_v2_slim, fwht_mf_mobilenet_v2 and itself."""
-    found = re.fullmatch(r"(?:fwht_(?:mf_)?)?(.+?)(?:_slim)?", name)
+    """`mobilenet_v2` for fwht_mobilenet_v2, fwht_mobilenet_v2_slim, fwht_mf_mobilenet_v2, fwht_soft3_mobilenet_v2
+    and itself."""
+    found = re.fullmatch(r"(?:fwht_(?:mf_|soft3_)?)?(.+?)(?:_slim)?", name)
     return found.group(1) if found else name

@@ -19,6 +19,7 @@ MODELS: dict[str, Spec] = {
     "mobilenet_v2": MobileNetSpec(),
     "fwht_mobilenet_v2": MobileNetSpec(fwht_bottlenecks=5),
     "fwht_mobilenet_v2_slim": MobileNetSpec(fwht_bottlenecks=5, fwht_head=True),
+    "fwht_soft3_mobilenet_v2": MobileNetSpec(fwht_bottlenecks=5, scale=True, paths=3, soft=True),
     "fwht_mf_mobilenet_v2": MobileNetSpec(fwht_bottlenecks=5, operator=1),
     "mobilenet_v2_w050": MobileNetSpec(width=0.5),
     "resnet32": ResNetSpec(blocks=5),

@@ -16,6 +16,7 @@ TOTALS = {
     "mobilenet_v2": 2_270_794,
     "fwht_mobilenet_v2": 947_786,
     "fwht_mobilenet_v2_slim": 540_234,
+    "fwht_soft3_mobilenet_v2": 947_786 + 10 * (2 * 3 - 1) * 1024,  # ten layers, three thresholds and factors for one
     "fwht_mf_mobilenet_v2": 947_786,
     "mobilenet_v2_w050": 719_034,
     "resnet32": 469_370,
