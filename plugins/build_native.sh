@@ -14,7 +14,7 @@ FLAGS="-std=c++14 -O2 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errn
 
 # What the CUDA side has, too.
 SHARED="plugins/fwht_bottleneck/op.h plugins/fwht_bottleneck/params.h plugins/fwht_layer/check.cpp plugins/fwht_layer/check.h plugins/fwht_layer/op.h plugins/fwht_layer/params.h
-  plugins/host_device.h plugins/mf_depthwise_conv/check.h plugins/mf_depthwise_conv/op.h
+  plugins/fwht_layer/windows.h plugins/host_device.h plugins/mf_depthwise_conv/check.h plugins/mf_depthwise_conv/op.h
   plugins/mf_depthwise_conv/params.h plugins/tensorrt/op.h plugins/tensorrt/refuse.h"
 
 stop() { printf '%s\n' "$@" >&2; exit 1; }

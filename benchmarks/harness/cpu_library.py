@@ -111,7 +111,7 @@ def prepare_fwht_layer(
     x: np.ndarray, weights: dict[str, np.ndarray], attributes: dict[str, int], residual: np.ndarray | None = None
 ) -> tuple[FwhtLayerParams, np.ndarray]:
     """The parameters of a run, and Y, which is NaN; the arrays, contiguous float32, must live as long as both."""
-    values = {"keep_dc": 1, "pool": 1, "activation": 0, "paths": 1, "soft": 0, **attributes}
+    values = {"keep_dc": 1, "pool": 1, "activation": 0, "paths": 1, "soft": 0, "block": 0, **attributes}
     out_channels = len(weights["gain"])
     y = np.full((x.shape[0], out_channels, *x.shape[2:]), np.nan, np.float32)
     params = FwhtLayerParams(

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.ops.float32_bounds import fwht_layer_bounds
+from export.ops.float32_bounds import fwht_layer_bounds, fwht_layer_bounds_of_windows
 from export.ops.reference import fwht_layer
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
 from export.to_onnx.fwht_function import make_fwht_layer_function
@@ -30,6 +30,7 @@ class LayerCase:
     activation: int = 0
     paths: int = 1
     soft: int = 0
+    block: int = 0
 
     def draw_weights(self, generator: np.random.Generator) -> Weights:
         """Random weights by input name; thresholds of either sign."""
@@ -49,19 +50,26 @@ class LayerCase:
     def compute_reference(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Y in float64."""
         thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
-        attributes = (self.out_channels, self.keep_dc, self.pool, self.activation, self.paths, self.soft)
+        attributes = (self.out_channels, self.keep_dc, self.pool, self.activation, self.paths, self.soft, self.block)
         return fwht_layer(x, thresholds, scale, gain, bias, *attributes)
 
     def compute_tolerance(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """How far float32 may be from `compute_reference`."""
         attributes = {a.name: a.i for a in self.make_node("layer", "x", "y").attribute}
-        even = self.pool & -self.pool
-        backward_block = even * self.out_channels // attributes["backward_groups"]
-        forward = attributes["forward_groups"] + self.in_channels // attributes["forward_groups"]
+        in_channels, out_channels = (self.block,) * 2 if self.block else (self.in_channels, self.out_channels)
+        even = 1 if self.block else self.pool & -self.pool
+        backward_block = even * out_channels // attributes["backward_groups"]
+        forward = attributes["forward_groups"] + in_channels // attributes["forward_groups"]
         backward = self.paths * self.n // backward_block + backward_block
-        thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
+        return self.bound_float32(x, weights, forward, backward)
+
+    def bound_float32(self, x: np.ndarray, weights: Weights, forward: int, backward: int) -> np.ndarray:
+        """The bound of `export.ops.float32_bounds`: `forward` and `backward` terms of the two transforms."""
+        arrays = (x, *(weights[name] for name in WEIGHTS), forward)
         options = (self.keep_dc, self.paths, self.soft)
-        return fwht_layer_bounds(x, thresholds, scale, gain, bias, forward, backward, *options)
+        if self.block:
+            return fwht_layer_bounds_of_windows(*arrays, backward + self.pool, *options, self.pool)
+        return fwht_layer_bounds(*arrays, backward, *options)
 
 
 def make_model(

@@ -7,7 +7,8 @@ addition. Per output pixel, with the BatchNorm behind a layer folded into it:
     FWHTLayer             two transforms of n log2(n) additions; for each coefficient a subtraction (the threshold), a
                           scaling (1 / sqrt(n) and `scale`) and a product; for each output channel gain and bias, and
                           pool - 1 additions. The n values of tanh are counted on their own. All that P times for
-                          P paths, and P - 1 additions; a soft path has neither tanh nor the product
+                          P paths, and P - 1 additions; a soft path has neither tanh nor the product. In block
+                          mode the same for each window whose results are not cut
     FWHT2D                of each map: with m = n / stride, two transforms of 2 m m log2(m) additions; for each of m m
                           coefficients what FWHTLayer has for its own, P times for P paths; gain and bias; with a stride
                           an addition for each pixel of the input
@@ -63,9 +64,10 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
         return made, Operations(multiply_adds=_values(made) * module.weight[0].numel())
     if isinstance(module, FWHTLayer):
         made, pixels = (module.out_channels, height, width), height * width
-        values = module.paths * module.n
-        additions = 2 * module.n * (module.n.bit_length() - 1) + module.out_channels * (module.pool - 1)
-        additions += 2 * values - module.n
+        coefficients = module.n * (-(-module.out_channels * module.pool // module.n) if module.block else 1)
+        values = module.paths * coefficients
+        additions = 2 * coefficients * (module.n.bit_length() - 1) + module.out_channels * (module.pool - 1)
+        additions += 2 * values - coefficients
         products = values if module.soft else 2 * values
         tanh = 0 if module.soft else values
         return made, Operations(pixels * (products + module.out_channels), pixels * additions, pixels * tanh)

@@ -32,6 +32,7 @@ import numpy as np
 from export.ops.fwht_2d_reference import count_rows, transform
 from export.ops.hadamard import hadamard
 from export.ops.reference import mf_depthwise_conv
+from export.ops.windows import list_window_starts
 
 U = 2.0**-24
 TANH = 8  # relative error of ONNX Runtime's tanh in units of u; its rational approximation was seen to use 3
@@ -87,6 +88,30 @@ def fwht_layer_bounds_around(
         v[:, :1] = np.abs(u[:, :1])
         dv[:, :1] = du + (TANH + 4) * U * v[:, :1]
     dz = (dv + (backward_terms + 6) * U * v).sum(axis=1, keepdims=True) / np.sqrt(n)
+    return np.asarray(np.abs(gain)[:, None, None] * dz + 2 * U * np.abs(bias)[:, None, None])
+
+
+def fwht_layer_bounds_of_windows(
+    x: np.ndarray,
+    thresholds: np.ndarray,
+    scale: np.ndarray,
+    gain: np.ndarray,
+    bias: np.ndarray,
+    forward_terms: int,
+    backward_terms: int,
+    keep_dc: int,
+    paths: int,
+    soft: int,
+    pool: int,
+) -> np.ndarray:
+    """The same in block mode; `backward_terms` is K' + b' + pool, as the sum of a pool rounds on its own."""
+    block = len(thresholds) // paths
+    starts = list_window_starts(x.shape[1], len(gain), block)
+    ones, options = np.ones(block), (forward_terms, backward_terms, keep_dc, paths, soft)
+    windows = [fwht_layer_bounds(x[:, s : s + block], thresholds, scale, ones, 0 * ones, *options) for s in starts]
+    dz = np.concatenate(windows, axis=1)
+    groups = x.shape[1] // pool if pool > 1 else dz.shape[1]
+    dz = dz[:, : groups * pool].reshape(len(dz), groups, pool, *dz.shape[2:]).mean(axis=2)[:, : len(gain)]
     return np.asarray(np.abs(gain)[:, None, None] * dz + 2 * U * np.abs(bias)[:, None, None])
 
 

@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.ops.hadamard import is_power_of_two, next_power_of_two
 from export.ops.native_layer import apply_native_layer, is_native
-from export.ops.transform import LayerOptions, apply_fwht_layer
+from export.ops.transform import LayerOptions, apply_fwht_layer, apply_in_windows
+from export.ops.windows import choose_length, list_window_starts
 
 MOST_PATHS = 8
 
@@ -36,6 +36,10 @@ class FWHTLayer(nn.Module):
     groups of that many channels on the way out; `scale` adds a trainable factor per coefficient before the threshold
     (Pan, Badawi, Cetin, arXiv 2201.02711); `soft` takes sgn for tanh. `paths` > 1 adds up so many thresholded
     coefficients before the way back, each path with thresholds and, always, factors of its own.
+
+    `block` = B transforms windows of B channels instead, all with the same thresholds and factors (n = B): the blocks
+    of the input, or overlapping windows where there are more channels to make (export/ops/windows.py). The paper's code
+    does so with keep_dc False, scale True and, on the way down, pool = in_channels // out_channels.
 
     Parameters: `thresholds` (n,), from k / (10 n), unclamped, and `scale` (n,); of several paths (paths, n). Path p
     starts with thresholds p / 10 higher and all factors 1: equal paths would stay equal, as their gradients are, while
@@ -56,23 +60,21 @@ class FWHTLayer(nn.Module):
         scale: bool = False,
         paths: int = 1,
         soft: bool = False,
+        block: int = 0,
     ) -> None:
         super().__init__()
-        n = next_power_of_two(max(in_channels, out_channels, 2)) if n is None else n
         if min(in_channels, out_channels, pool) < 1:
             raise ValueError(
                 f"in_channels, out_channels and pool are at least 1, not {in_channels}, {out_channels}, {pool}"
             )
-        if not is_power_of_two(n) or n < max(in_channels, out_channels, 2):
-            raise ValueError(
-                f"n = {n} must be a power of two, at least 2, {in_channels} and {out_channels} (the channels)"
-            )
+        self.starts = list_window_starts(in_channels, out_channels, block) if block else []
+        n = choose_length(in_channels, out_channels, n, block)
         if pool > 1 and out_channels > in_channels // pool:
             raise ValueError(f"pool {pool} leaves {in_channels // pool} channels, out_channels is {out_channels}")
         if not 1 <= paths <= MOST_PATHS:
             raise ValueError(f"paths is from 1 to {MOST_PATHS}, not {paths}")
         self.in_channels, self.out_channels, self.n = in_channels, out_channels, n
-        self.keep_dc, self.pool, self.paths, self.soft = keep_dc, pool, paths, soft
+        self.keep_dc, self.pool, self.paths, self.soft, self.block = keep_dc, pool, paths, soft, block
         thresholds = torch.arange(n) / (10.0 * n) + torch.arange(paths)[:, None] / 10.0
         self.thresholds = nn.Parameter(thresholds if paths > 1 else thresholds[0])
         self.scale = nn.Parameter(torch.ones_like(self.thresholds)) if scale or paths > 1 else None
@@ -81,12 +83,14 @@ class FWHTLayer(nn.Module):
         options = LayerOptions(self.in_channels, self.out_channels, self.n, self.keep_dc, self.pool, self.soft)
         native = self.training and is_native(x, self.thresholds, self.scale, options)
         apply = apply_native_layer if native else apply_fwht_layer
+        if self.block:
+            return apply_in_windows(x, self.thresholds, self.scale, options, self.starts, apply)
         return apply(x, self.thresholds, self.scale, options)
 
     def extra_repr(self) -> str:
         return (
             f"{self.in_channels}, {self.out_channels}, n={self.n}, keep_dc={self.keep_dc}, pool={self.pool}, "
-            f"scale={self.scale is not None}, paths={self.paths}, soft={self.soft}"
+            f"scale={self.scale is not None}, paths={self.paths}, soft={self.soft}, block={self.block}"
         )
 
 

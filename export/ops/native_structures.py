@@ -14,7 +14,7 @@ class FwhtLayerParams(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("x", "thresholds", "scale", "gain", "bias", "residual", "y")),
         *((name, ctypes.c_int64) for name in ("batch", "pixels")),
         *((name, ctypes.c_int) for name in ("in_channels", "out_channels", "n", "pool", "keep_dc", "activation")),
-        *((name, ctypes.c_int) for name in ("type", "layout", "paths", "soft")),
+        *((name, ctypes.c_int) for name in ("type", "layout", "paths", "soft", "block")),
     ]
 
 

@@ -11,6 +11,9 @@ as in their arXiv 2303.06797), n the number of thresholds of a path, H_n the Had
     y = z[:out_channels]           pool > 1: mean over groups of `pool` channels of z[:C_in // pool * pool], then cut
     Y = activation(gain * y + bias)
 
+In block mode (arXiv 2201.02711, as the authors coded it), block = n, each window of n channels is transformed on its
+own up to its n values of z, and z is those of all windows, one after the other (export/ops/windows.py: which windows).
+
 Multiplication-free depthwise convolution (operator 1: Afrasiyabi et al., arXiv 1702.02676): a convolution whose
 product a * b is replaced by
 
@@ -25,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.ops.hadamard import hadamard
+from export.ops.windows import list_window_starts
 
 Array = NDArray[Any]
 
@@ -52,15 +56,32 @@ def fwht_layer(
     activation: int = 0,
     paths: int = 1,
     soft: int = 0,
+    block: int = 0,
 ) -> Array:
     """x (N, C_in, H, W), thresholds and scale (paths n,), path after path, gain and bias (out_channels,).
 
-    -> (N, out_channels, H, W). Raises ValueError where the thresholds are not `paths` times a power of two.
+    -> (N, out_channels, H, W). Raises ValueError where the thresholds are not `paths` times a power of two, or the
+    sizes do not fit the block.
     """
     x, in_channels, n = x.astype(np.float64), x.shape[1], len(thresholds) // paths
     limits, factors = (values.astype(np.float64).reshape(paths, n, 1, 1) for values in (thresholds, scale))
+    if block and block != n:
+        raise ValueError(f"block = {block} must be the number of thresholds of a path, which is {n}")
+    starts = list_window_starts(in_channels, out_channels, block) if block else [0]
+    length = block or in_channels
+    z = np.concatenate([_bend(x[:, s : s + length], limits, factors, keep_dc, soft) for s in starts], axis=1)
+    if pool > 1:
+        groups = in_channels // pool
+        z = z[:, : groups * pool].reshape(z.shape[0], groups, pool, *z.shape[2:]).mean(axis=2)
+    y = z[:, :out_channels]
+    return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
+
+
+def _bend(x: Array, limits: Array, factors: Array, keep_dc: int, soft: int) -> Array:
+    """z (N, n, H, W) of x (N, n or fewer channels, H, W); limits and factors (paths, n, 1, 1)."""
+    n = limits.shape[1]
     h = hadamard(n) / np.sqrt(n)
-    padded = np.concatenate([x, np.zeros((x.shape[0], n - in_channels) + x.shape[2:])], axis=1)
+    padded = np.concatenate([x, np.zeros((x.shape[0], n - x.shape[1]) + x.shape[2:])], axis=1)
     u = np.einsum("kc,nchw->nkhw", h, padded, optimize=True)
     v = np.zeros_like(u)
     for limit, factor in zip(limits, factors):
@@ -68,12 +89,7 @@ def fwht_layer(
         v += (np.sign(s) if soft else np.tanh(s)) * np.maximum(np.abs(s) - limit, 0.0)
     if keep_dc:
         v[:, 0] = u[:, 0]
-    z = np.einsum("kc,nchw->nkhw", h, v, optimize=True)
-    if pool > 1:
-        groups = in_channels // pool
-        z = z[:, : groups * pool].reshape(z.shape[0], groups, pool, *z.shape[2:]).mean(axis=2)
-    y = z[:, :out_channels]
-    return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
+    return np.asarray(np.einsum("kc,nchw->nkhw", h, v, optimize=True))
 
 
 def fwht_layer_gradients(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,9 @@ class LayerOptions(NamedTuple):
     pool: int
     soft: bool
 
+
+# As apply_fwht_layer
+Apply = Callable[[Tensor, Tensor, Optional[Tensor], LayerOptions], Tensor]
 
 FACTOR = 128  # at least both factors of n up to 2^14
 
@@ -82,11 +85,29 @@ def apply_fwht_layer(x: Tensor, thresholds: Tensor, scale: Optional[Tensor], opt
     v = _sum_paths(u, thresholds, scale, options)
     if options.keep_dc:
         v = torch.cat([u[:, :1].to(v.dtype), v[:, 1:]], dim=1)
-    z = fwht(v)
+    return _pool_and_cut(fwht(v), options)
+
+
+def _pool_and_cut(z: Tensor, options: LayerOptions) -> Tensor:
     if options.pool > 1:
         groups = options.in_channels // options.pool
         z = z[:, : groups * options.pool].reshape(len(z), groups, options.pool, *z.shape[2:]).mean(dim=2)
     return z[:, : options.out_channels]
+
+
+def apply_in_windows(
+    x: Tensor,
+    thresholds: Tensor,
+    scale: Optional[Tensor],
+    options: LayerOptions,
+    starts: Sequence[int],
+    apply: Apply = apply_fwht_layer,
+) -> Tensor:
+    """The same in block mode, of the windows that begin at `starts`: each is an image of n channels to `apply`."""
+    windows = torch.stack([x[:, start : start + options.n] for start in starts], dim=1)
+    window = LayerOptions(options.n, options.n, options.n, options.keep_dc, pool=1, soft=options.soft)
+    z = apply(windows.flatten(0, 1), thresholds, scale, window)
+    return _pool_and_cut(z.reshape(len(x), len(starts) * options.n, *x.shape[2:]), options)
 
 
 def _sum_paths(u: Tensor, thresholds: Tensor, scale: Optional[Tensor], options: LayerOptions) -> Tensor:

@@ -14,8 +14,9 @@ attributes alone is constant and folds when a session is made:
 
 Paths: the factor across of the way in makes each coefficient once for every path, and the first factor of the way back
 adds them up; between them lie P n channels, in the same operators. The soft threshold has a steep line, cut at -1 and
-1, in place of Tanh; it passes DC with a scale of 1 and a threshold of 0. A model in which neither is used has the body
-without them, and its file is as it always was.
+1, in place of Tanh; it passes DC with a scale of 1 and a threshold of 0. Blocks: Gather lays the windows side by side,
+and each is an image of its own; behind them come the means of the pool and a BatchNormalization with the gain. A model
+in which none of these is used has the body without them, and its file is as it always was.
 
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and
@@ -50,11 +51,10 @@ def _hadamard_text(name: str, rows: str, columns: str) -> str:
 # What begins with a $ is filled in by export/to_onnx/fwht_function.py.
 BODY = f"""
 <domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>
-FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_groups$attributes>
+FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_groups$attributes$window_attributes>
     (X, thresholds, scale, gain, bias) => (Y)
 {{
-    $size
-    c_out = Shape (gain)
+    $size$c_out
     single = Div ($all, $all)
     first = Sub (single, single)
     last = Sub (first, single)
@@ -64,8 +64,7 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     pool_0 = Constant <value_int: int = @pool> ()
     forward_groups_0 = Constant <value_int: int = @forward_groups> ()
     backward_groups_0 = Constant <value_int: int = @backward_groups> ()
-    c_in = Mul (in_channels_0, single)
-    groups = Mul (forward_groups_0, single)
+$c_in    groups = Mul (forward_groups_0, single)
     out_groups = Mul (backward_groups_0, single)
     n_float = Cast <to = 1> (n)
     root = Sqrt (n_float)
@@ -86,7 +85,7 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     bits = Cast <to = 1> (bits_int)
     bits_across = Transpose <perm = [1, 0]> (bits)
 
-    # forward, in_channels = groups block, n = blocks block
+    # forward, in_channels = groups block, n = blocks block$windows
     block = Div (c_in, groups)
     blocks = Div (n, block)
 {_hadamard_text("within", "block", "block")}
@@ -98,7 +97,7 @@ FWHTLayer <in_channels, keep_dc, pool, activation, forward_groups, backward_grou
     across_normed = Div (across, root)$forward
     weight_2_shape = Concat <axis = 0> ($blocks, groups, single, single, single)
     weight_2 = Reshape ($across, weight_2_shape)
-    x = Unsqueeze (X, third)
+    $x
     x_within = Conv <group: int = @forward_groups> (x, weight_1)
     x_shape = Concat <axis = 0> (first, groups, last, first, first)
     x_blocks = Reshape (x_within, x_shape)
@@ -118,11 +117,11 @@ $limits
     v = Mul (bent, kept)
 
     # backward, out_channels = out_groups out_block, n = z_blocks z_block; pool = odd even, even a power of two
-    pool_rest = Mod (pool_0, powers)
+    pool_rest = Mod ($pool, powers)
     divides = Equal (pool_rest, zero)
     divisors = Where (divides, powers, one)
     even = ReduceMax <keepdims = 1> (divisors)
-    odd = Div (pool_0, even)
+    odd = Div ($pool, even)
     out_block = Div (c_out, out_groups)
     z_block = Mul (out_block, even)
     z_blocks = Div (n, z_block)
@@ -138,18 +137,16 @@ $limits
     inner_shape = Concat <axis = 0> (out_block, even, z_block)
     inner_groups = Reshape (inner, inner_shape)
     inner_mean = ReduceMean <axes = [1], keepdims = 0> (inner_groups)
-    gain_shape = Concat <axis = 0> (out_groups, out_block, single)
-    gain_per_row = Reshape (gain, gain_shape)
-    inner_gained = Mul (gain_per_row, inner_mean)
+$gained
     weight_4_shape = Concat <axis = 0> (c_out, z_block, single, single, single)
-    weight_4 = Reshape (inner_gained, weight_4_shape)
+    weight_4 = Reshape ($weight_4, weight_4_shape)
     v_shape = Concat <axis = 0> (first, $z_blocks, last, first, first)
     v_blocks = Reshape (v, v_shape)
     z_groups = Conv (v_blocks, weight_3)
     z_channels = Mul (out_groups, z_block)
     z_shape = Concat <axis = 0> (first, z_channels, last, first, first)
     z = Reshape (z_groups, z_shape)
-    y = Conv <group: int = @backward_groups> (z, weight_4, bias)
+$end
 {ACTIVATION}
     y_active = Clip (y, low, high)
     Y = Squeeze (y_active, third)

@@ -10,6 +10,7 @@ from onnx import helper
 
 from export.to_onnx.function_text import parse_function_text
 from export.to_onnx.fwht_body import BODY, EPSILON, TINY
+from export.to_onnx.fwht_windows_text import WHOLE, WINDOWS
 
 STEP = 2.0**126
 
@@ -98,17 +99,24 @@ KINDS = {
 }
 
 
+DEFAULTS = {"paths": 1, "soft": 0, "block": 0, "windows": 1}
+
+
 def make_fwht_layer_function(nodes: Iterable[onnx.NodeProto] = ()) -> onnx.FunctionProto:
     """The body for all FWHTLayer nodes of a model, which are among `nodes`: one for every size and attribute.
 
-    Where one of them has paths or is soft, all get both attributes, since a body's references know no defaults.
+    Where one of them has paths or is soft, all get both attributes, since a body's references know no defaults; where
+    one has blocks, all get those of the windows.
     """
     layers = [node for node in nodes if node.op_type == "FWHTLayer"]
     values = [{a.name: a.i for a in node.attribute} for node in layers]
-    if not any("paths" in each or "soft" in each for each in values):
-        return parse_function_text(Template(BODY).substitute(PLAIN), "fwht_layer_")
+    has_paths = any("paths" in each or "soft" in each for each in values)
+    has_blocks = any("block" in each for each in values)
+    wanted = [*(("paths", "soft") if has_paths else ()), *(("block", "windows") if has_blocks else ())]
     for node, each in zip(layers, values):
-        defaults = {"paths": 1, "soft": 0}.items()
-        node.attribute.extend(helper.make_attribute(name, value) for name, value in defaults if name not in each)
+        node.attribute.extend(helper.make_attribute(name, DEFAULTS[name]) for name in wanted if name not in each)
+    body = Template(BODY).safe_substitute(WINDOWS if has_blocks else WHOLE)
+    if not has_paths:
+        return parse_function_text(Template(body).substitute(PLAIN), "fwht_layer_")
     kind = KINDS[tuple(sorted({each.get("soft", 0) for each in values}))]
-    return parse_function_text(Template(Template(BODY).safe_substitute(GENERAL)).substitute(kind), "fwht_layer_")
+    return parse_function_text(Template(Template(body).safe_substitute(GENERAL)).substitute(kind), "fwht_layer_")

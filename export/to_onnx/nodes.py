@@ -100,6 +100,7 @@ def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         activation=layer.activation,
         paths=fwht.paths,
         soft=int(fwht.soft),
+        block=fwht.block,
     )
     return [node], constants
 

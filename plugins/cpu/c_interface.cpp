@@ -57,6 +57,9 @@ std::string run_fwht_layer_gradients(const FwhtLayerGradientsParams& params, int
     if (const char* wrong = check_cpu(params.layer)) {
         return wrong;
     }
+    if (params.layer.block != 0) {
+        return "FWHTLayer: the backward pass takes no blocks: give it each window as an image, with block 0";
+    }
     const CpuKernels& kernels = *choice.kernels;
     const FwhtLayerGradientsPlan plan = plan_fwht_layer_gradients(params, kernels.lanes);
     float* const sums =

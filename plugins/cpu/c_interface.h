@@ -10,7 +10,7 @@
 #define FWHT_API extern "C" __attribute__((visibility("default")))
 
 // Raised when a function or structure here, or the meaning of an op, is no longer that of the version before.
-enum : int { kFwhtNativeAbi = 2 };
+enum : int { kFwhtNativeAbi = 3 };
 
 FWHT_API int fwht_native_abi();
 FWHT_API const char* fwht_native_version();

@@ -13,16 +13,18 @@ namespace fwht {
 namespace {
 
 struct FwhtLayerAnswer {
-    int batch, pixels, in_channels, out_channels, n, pool, keep_dc, activation, paths, soft, ones, residual;
+    int batch, pixels, in_channels, out_channels, n, pool, keep_dc, activation, paths, soft, ones, residual, block;
     double digest;  // from the float64 reference (tests/plugins/test_cpu_self_check.py)
 };
 
 constexpr FwhtLayerAnswer kFwhtLayerAnswers[] = {
-    {1, 9, 96, 576, 1024, 1, 1, 6, 1, 0, 1, 0, -14.623753},   {2, 16, 576, 96, 1024, 1, 1, 0, 1, 0, 0, 1, 95.319610},
-    {1, 5, 320, 1280, 2048, 1, 0, 1, 1, 0, 1, 0, -29.552617}, {1, 3, 4096, 2049, 4096, 1, 1, 0, 1, 0, 0, 0, 99.124723},
-    {3, 1, 2, 1, 2, 1, 1, 0, 1, 0, 0, 0, 5.089682},           {2, 7, 5, 8, 16, 1, 0, 6, 3, 1, 0, 1, 4.217529},
-    {1, 20, 60, 20, 64, 3, 1, 1, 2, 0, 0, 0, 16.605247},      {1, 35, 130, 250, 256, 1, 1, 0, 3, 1, 0, 0, 107.334885},
-    {1, 600, 250, 20, 256, 2, 1, 6, 1, 1, 1, 1, 15.086487},
+    {1, 9, 96, 576, 1024, 1, 1, 6, 1, 0, 1, 0, 0, -14.623753},   {2, 16, 576, 96, 1024, 1, 1, 0, 1, 0, 0, 1, 0, 95.319610},
+    {1, 5, 320, 1280, 2048, 1, 0, 1, 1, 0, 1, 0, 0, -29.552617}, {1, 3, 4096, 2049, 4096, 1, 1, 0, 1, 0, 0, 0, 0, 99.124723},
+    {3, 1, 2, 1, 2, 1, 1, 0, 1, 0, 0, 0, 0, 5.089682},           {2, 7, 5, 8, 16, 1, 0, 6, 3, 1, 0, 1, 0, 4.217529},
+    {1, 20, 60, 20, 64, 3, 1, 1, 2, 0, 0, 0, 0, 16.605247},      {1, 35, 130, 250, 256, 1, 1, 0, 3, 1, 0, 0, 0, 107.334885},
+    {1, 600, 250, 20, 256, 2, 1, 6, 1, 1, 1, 1, 0, 15.086487},   {1, 9, 24, 144, 16, 1, 0, 6, 1, 0, 0, 1, 16, -38.014208},
+    {2, 4, 96, 50, 32, 1, 1, 0, 2, 0, 0, 0, 32, -14.269034},     {1, 20, 64, 30, 8, 2, 0, 0, 1, 0, 1, 0, 8, 32.259031},
+    {3, 7, 96, 16, 16, 6, 0, 1, 1, 1, 0, 1, 16, 1.945882},
 };
 
 struct MfDepthwiseConvAnswer {
@@ -95,6 +97,7 @@ std::string check_answer(const FwhtLayerAnswer& a, const CpuKernels& kernels) {
     p.activation = a.activation;
     p.paths = a.paths;
     p.soft = a.soft;
+    p.block = a.block;
     const FwhtLayerCpuPlan plan = plan_fwht_layer(p, kernels.lanes, kernels.wide_lanes);
     void* scratch = thread_scratch(static_cast<size_t>(plan.scratch_bytes));
     if (scratch == nullptr) {

@@ -45,6 +45,9 @@ std::string check_fwht_bottleneck(const FwhtBottleneckParams& p) {
     if (p.expand.pool != 1 || p.project.pool != 1) {
         return "a layer that pools is not taken into a bottleneck";
     }
+    if (p.expand.block != 0 || p.project.block != 0) {
+        return "a layer with blocks is not taken into a bottleneck";
+    }
     if (p.residual != 0 && (p.stride != 1 || p.expand.in_channels != p.project.out_channels)) {
         return "a residual needs stride 1 and as many channels of output as of X";
     }

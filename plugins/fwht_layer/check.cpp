@@ -8,6 +8,39 @@ bool aligned(const void* address) {
     return reinterpret_cast<uintptr_t>(address) % 16 == 0;
 }
 
+// Of the channels, where there are blocks.
+const char* check_blocks(const FwhtLayerParams& p) {
+    if (p.block != p.n) {
+        return "FWHTLayer: block must be 0 or n, the number of thresholds of a path";
+    }
+    if (p.in_channels < p.block || p.in_channels > kMostBlockChannels) {
+        return "FWHTLayer: with blocks X must have from `block` to 65536 channels: take a smaller block, or block = 0";
+    }
+    if (p.out_channels < 1 || p.out_channels > kLargestN) {
+        return "FWHTLayer: out_channels must be from 1 to 4096";
+    }
+    if (p.out_channels > p.in_channels && p.out_channels % p.block != 0) {
+        return "FWHTLayer: out_channels must be a multiple of block where it is more than the channels of X";
+    }
+    if (p.out_channels <= p.in_channels && p.in_channels % p.block != 0) {
+        return "FWHTLayer: X must have a multiple of `block` channels where out_channels is not more of them";
+    }
+    return nullptr;
+}
+
+const char* check_channels(const FwhtLayerParams& p) {
+    if (p.block != 0) {
+        return check_blocks(p);
+    }
+    if (p.in_channels < 1 || p.in_channels > p.n) {
+        return "FWHTLayer: X must have from 1 to n channels, n being the number of thresholds";
+    }
+    if (p.out_channels < 1 || p.out_channels > p.n) {
+        return "FWHTLayer: out_channels must be from 1 to n, n being the number of thresholds";
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 const char* check_fwht_layer(const FwhtLayerParams& p) {
@@ -27,11 +60,8 @@ const char* check_fwht_layer_sizes(const FwhtLayerParams& p) {
     if (p.n < kSmallestN || p.n > kLargestN || (p.n & (p.n - 1)) != 0) {
         return "FWHTLayer: the number of thresholds of a path must be a power of two from 2 to 4096";
     }
-    if (p.in_channels < 1 || p.in_channels > p.n) {
-        return "FWHTLayer: X must have from 1 to n channels, n being the number of thresholds";
-    }
-    if (p.out_channels < 1 || p.out_channels > p.n) {
-        return "FWHTLayer: out_channels must be from 1 to n, n being the number of thresholds";
+    if (const char* wrong = check_channels(p)) {
+        return wrong;
     }
     if (p.pool < 1 || (p.pool > 1 && p.out_channels > p.in_channels / p.pool)) {
         return "FWHTLayer: pool must be at least 1, and out_channels at most C_in / pool where it is more";

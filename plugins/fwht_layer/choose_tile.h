@@ -31,7 +31,7 @@ inline int64_t blocks_of(const TileFacts& tile, const FwhtLayerParams& params) {
 inline bool fits(const TileFacts& tile, const FwhtLayerParams& params, const Device& device) {
     const bool pairs = tile.layout == kHWC8 || params.pixels % tile.vec == 0;
     const bool paths = params.paths > 1 || params.soft != 0;
-    return (tile.width == kPaths) == paths && tile.type == params.type && tile.layout == params.layout && tile.n == params.n && pairs &&
+    return params.block == 0 && (tile.width == kPaths) == paths && tile.type == params.type && tile.layout == params.layout && tile.n == params.n && pairs &&
            tile.shared_bytes <= device.shared_bytes;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cpu_kernel.h"
 #include "cpu_pixels.h"
+#include "cpu_windows.h"
 
 namespace fwht {
 namespace {
@@ -76,10 +77,19 @@ bool is_streamed(const FwhtLayerParams& p, const FwhtLayerCpuPlan& plan) {
 // The tiles from `begin` on, below `end`.
 void run_tiles(const FwhtLayerParams& p, const CpuPlanes& planes, const FwhtLayerCpuPlan& plan, int64_t begin,
                int64_t end, void* scratch, bool streamed) {
-    const auto run = plan.wide != 0 ? large_tile_of<CpuTransform, kWideLanes>(p.n) : tile_of<CpuTransform>(p.n);
+    TransformTile* const transform =
+        plan.wide != 0 ? large_tile_of<CpuTransform, kWideLanes>(p.n) : tile_of<CpuTransform>(p.n);
     const Bend bend = bend_of(p, plan);
     float* const rows = static_cast<float*>(scratch);
     float* const beside = rows + int64_t{p.n} * plan.width + kMostBlocks * kBlockGap;
+    const CpuWindows windows(p, transform, bend, plan.width, beside + gathered_rows(p) * plan.width);
+    const auto run = [&](const CpuTile& tile) {
+        if (p.block == 0) {
+            transform(tile, bend);
+        } else {
+            windows.run(tile);
+        }
+    };
     const float normalisation = 1.0f / __builtin_sqrtf(static_cast<float>(p.n));
     for (int64_t tile = begin; tile < end; ++tile) {
         const int64_t first = tile * plan.width;
@@ -89,14 +99,12 @@ void run_tiles(const FwhtLayerParams& p, const CpuPlanes& planes, const FwhtLaye
             const int64_t y = image * planes.y_image + pixel;
             run({p, planes.x + image * planes.x_image + pixel, planes.x_channel,
                  planes.residual == nullptr ? nullptr : planes.residual + y, planes.y + y, planes.y_channel, rows,
-                 normalisation, streamed},
-                bend);
+                 normalisation, streamed});
         } else {
             const GatheredTile gathered(p, planes, first, plan.width, beside);
             gathered.gather();
             run({p, gathered.x(), plan.width, gathered.residual(), gathered.y(), plan.width, rows, normalisation,
-                 false},
-                bend);
+                 false});
             gathered.scatter();
         }
     }

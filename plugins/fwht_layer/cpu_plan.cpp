@@ -1,5 +1,7 @@
 #include "cpu_plan.h"
 
+#include "windows.h"
+
 namespace fwht {
 namespace {
 
@@ -8,6 +10,11 @@ constexpr int64_t kWidePixels = 512;
 constexpr int kWideN = 256;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+// The results of all windows where pools reach across them, and a gain of ones and a bias of zeros (cpu_windows.h).
+int64_t pooled_floats(const FwhtLayerParams& p, int64_t width) {
+    return p.block == 0 || pools_lie_inside(p) ? 0 : count_used_windows(p) * p.n * width + 2 * int64_t{p.n};
+}
 
 }  // namespace
 
@@ -31,9 +38,9 @@ FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_l
     plan.width = plan.wide ? wide_lanes : lanes;
     plan.tiles = (p.batch * p.pixels + plan.width - 1) / plan.width;
     plan.parts = plan.tiles < kMostParts ? plan.tiles : kMostParts;
-    const int64_t rows =
-        int64_t{p.n} + p.in_channels + 2 * int64_t{p.out_channels};  // a tile, and X, R and Y beside it
-    plan.scratch_bytes = round_up((rows * plan.width + kMostBlocks * kBlockGap) * int64_t{sizeof(float)}, 64);
+    const int64_t rows = int64_t{p.n} + gathered_rows(p);
+    const int64_t floats = rows * plan.width + kMostBlocks * kBlockGap + pooled_floats(p, plan.width);
+    plan.scratch_bytes = round_up(floats * int64_t{sizeof(float)}, 64);
     return plan;
 }
 

@@ -23,6 +23,9 @@ constexpr int kMostBlocks = 16;
 // Parts beyond which the counting costs more than it evens out.
 constexpr int64_t kMostParts = 64;
 
+// Rows of a tile's pixels that lie beside the coefficients: X, R and Y where they are gathered.
+inline int64_t gathered_rows(const FwhtLayerParams& p) { return p.in_channels + 2 * int64_t{p.out_channels}; }
+
 // Whether all scales are 1; whoever runs a layer many times asks once.
 bool is_unscaled(const float* scale, int64_t count);
 

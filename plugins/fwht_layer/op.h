@@ -13,7 +13,7 @@ struct FwhtLayerInput {
 
 // The values, in the order of the attributes.
 struct FwhtLayerValue {
-    enum : int { kOutChannels, kKeepDc, kPool, kActivation, kPaths, kSoft };
+    enum : int { kOutChannels, kKeepDc, kPool, kActivation, kPaths, kSoft, kBlock };
 };
 
 constexpr Attribute kFwhtLayerAttributes[] = {
@@ -23,9 +23,10 @@ constexpr Attribute kFwhtLayerAttributes[] = {
     {"activation", 1, false, 0, 0, 0, {0, 1, 6}, 3},
     {"paths", 1, false, 1, 1, kMostPaths, {}, 0},
     {"soft", 1, false, 0, 0, 0, {0, 1}, 2},
+    {"block", 1, false, 0, 0, kLargestN, {}, 0},
 };
 
-enum : int { kFwhtLayerAttributesOf1 = 4, kFwhtLayerAttributesOf2 = 6 };
+enum : int { kFwhtLayerAttributesOf1 = 4, kFwhtLayerAttributesOf2 = 6, kFwhtLayerAttributesOf3 = 7 };
 
 constexpr Op kFwhtLayer = {"FWHTLayer",
                            "1",
@@ -45,15 +46,21 @@ constexpr Op kFwhtLayerAdd = {"FWHTLayerAdd",
                               6,
                               FwhtLayerInput::kResidual};
 
-// Version 2 of an op: the same with all attributes.
-constexpr Op second_version(const Op& op, uint32_t tag) {
-    return {op.name,       "2",
-            tag,           op.attributes,
-            kFwhtLayerAttributesOf2, {op.inputs[0], op.inputs[1], op.inputs[2], op.inputs[3], op.inputs[4], op.inputs[5]},
-            op.input_count, op.residual};
+// A later version of an op: the same with more attributes.
+constexpr Op later_version(const Op& op, const char* version, uint32_t tag, int attribute_count) {
+    return {op.name,
+            version,
+            tag,
+            op.attributes,
+            attribute_count,
+            {op.inputs[0], op.inputs[1], op.inputs[2], op.inputs[3], op.inputs[4], op.inputs[5]},
+            op.input_count,
+            op.residual};
 }
 
-constexpr Op kFwhtLayer2 = second_version(kFwhtLayer, 0x32485746);
-constexpr Op kFwhtLayerAdd2 = second_version(kFwhtLayerAdd, 0x42485746);
+constexpr Op kFwhtLayer2 = later_version(kFwhtLayer, "2", 0x32485746, kFwhtLayerAttributesOf2);
+constexpr Op kFwhtLayerAdd2 = later_version(kFwhtLayerAdd, "2", 0x42485746, kFwhtLayerAttributesOf2);
+constexpr Op kFwhtLayer3 = later_version(kFwhtLayer, "3", 0x33485746, kFwhtLayerAttributesOf3);
+constexpr Op kFwhtLayerAdd3 = later_version(kFwhtLayerAdd, "3", 0x43485746, kFwhtLayerAttributesOf3);
 
 }  // namespace fwht

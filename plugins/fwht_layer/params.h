@@ -25,12 +25,14 @@ struct FwhtLayerParams {
     int layout;  // Layout
     int paths;   // 1 to 8
     int soft;    // 0: the smooth threshold, 1: the soft one
+    int block;   // 0: one transform over all channels; n: one for each window of n channels (windows.h)
 };
 
 enum : int {
     kSmallestN = 2,
     kLargestN = 4096,
     kMostPaths = 8,
+    kMostBlockChannels = 65536,  // of X, where there are blocks
     kSmallestHwc8N = 8,  // a vector of 8 channels is one thread's
 };
 

@@ -11,9 +11,9 @@ namespace {
 using Input = FwhtLayerInput;
 using Attributes = FwhtLayerValue;
 
-// With the attributes of version 2, which are not needed and mean version 1 where they are not there.
-constexpr Op kLayer = kFwhtLayer2;
-constexpr Op kLayerAdd = kFwhtLayerAdd2;
+// With the attributes of version 3, which are not needed and mean an earlier one where they are not there.
+constexpr Op kLayer = kFwhtLayer3;
+constexpr Op kLayerAdd = kFwhtLayerAdd3;
 
 class FwhtLayerKernel : public Kernel {
   public:
@@ -27,6 +27,7 @@ class FwhtLayerKernel : public Kernel {
         attributes_.activation = values[Attributes::kActivation];
         attributes_.paths = values[Attributes::kPaths];
         attributes_.soft = values[Attributes::kSoft];
+        attributes_.block = values[Attributes::kBlock];
         attributes_.type = kFloat32;
         attributes_.layout = kNCHW;
     }
@@ -42,7 +43,7 @@ class FwhtLayerKernel : public Kernel {
         p.pixels = pixels > 0 ? pixels : 1;
         if (const char* wrong = check_fwht_layer_sizes(p)) {
             refuse(skip_op_name(wrong), " (C_in = ", p.in_channels, ", n = ", p.n, ", out_channels = ", p.out_channels,
-                   ", pool = ", p.pool, ", N = ", p.batch, ", H * W = ", p.pixels, ")");
+                   ", pool = ", p.pool, ", block = ", p.block, ", N = ", p.batch, ", H * W = ", p.pixels, ")");
         }
         const Shape shape{x.shape[0], p.out_channels, x.shape[2], x.shape[3]};
         if (op_.residual != kNone) {

@@ -134,7 +134,8 @@ def _read_layer(graph: Graph, node: onnx.NodeProto, prefix: str) -> Optional[Dic
     if node.domain != "fwht" or node.op_type not in ((LAYER,) if prefix == "expand" else (LAYER, LAYER_ADD)):
         return None
     found = read_attributes(node)
-    if found.get("pool", 1) != 1 or any(graph.shape(name) is None for name in node.input[1:5]):
+    whole = found.get("pool", 1) == 1 and found.get("block", 0) == 0
+    if not whole or any(graph.shape(name) is None for name in node.input[1:5]):
         return None
     values = {name: found.get(name, default) for name, default in LAYER_DEFAULTS.items()}
     return {"out_channels": found["out_channels"], **{f"{prefix}_{name}": value for name, value in values.items()}}

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from benchmarks.harness.cpu_library import CpuLibrary, prepare_fwht_layer
-from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
-from export.ops.float32_bounds import U, fwht_layer_bounds
+from benchmarks.harness.node_models import LayerCase, Weights
+from export.ops.float32_bounds import U
 from export.ops.reference import activate
 from tests.plugins.host import Memory
 
@@ -41,7 +41,7 @@ class CpuFwhtCase:
 
     @property
     def attributes(self) -> dict[str, int]:
-        names = ("keep_dc", "pool", "activation", "paths", "soft")
+        names = ("keep_dc", "pool", "activation", "paths", "soft", "block")
         return {name: getattr(self.layer, name) for name in names}
 
     def run(self, library: CpuLibrary, threads: int = 1) -> np.ndarray:
@@ -76,9 +76,27 @@ class CpuFwhtCase:
     def _bound(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         # a butterfly rounds once a stage, and the mean of a pool once for each channel
         stages = int(np.log2(self.layer.n))
-        options = (self.layer.keep_dc, self.layer.paths, self.layer.soft)
-        thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
-        return fwht_layer_bounds(x, thresholds, scale, gain, bias, stages, stages + self.layer.pool, *options)
+        pool = 0 if self.layer.block else self.layer.pool  # that of windows is counted there
+        return self.layer.bound_float32(x, weights, stages, stages + pool)
+
+
+@st.composite
+def draw_block_layers(draw: st.DrawFn) -> LayerCase:
+    """Any layer with blocks of up to 64 channels: more channels than it reads, or no more and any pool."""
+    block = draw(st.sampled_from([2**power for power in range(1, 7)]))
+    kind = {
+        "keep_dc": draw(st.integers(0, 1)),
+        "paths": draw(st.sampled_from([1, 1, 3])),
+        "soft": draw(st.integers(0, 1)),
+    }
+    if draw(st.booleans()):
+        windows = draw(st.integers(2, 9))
+        in_channels = draw(st.integers(block, windows * block - 1))
+        return LayerCase(in_channels, windows * block, block, block=block, **kind)
+    in_channels = draw(st.integers(1, 9)) * block
+    pool = draw(st.integers(1, min(9, in_channels)))
+    out_channels = draw(st.integers(1, in_channels // pool))
+    return LayerCase(in_channels, out_channels, block, pool=pool, block=block, **kind)
 
 
 @st.composite

@@ -149,7 +149,7 @@ def attribute_of(contract: dict[str, Any]) -> dict[str, Any]:
 def test_the_adapters_know_the_ops_as_their_contracts(tmp_path: Path) -> None:
     ops = json.loads(output_of(compiled([DRIVER / "ops.cpp"], tmp_path / "ops")))
     layer, conv = (json.loads(contract.read_text()) for contract in CONTRACTS)
-    newer = [op_of(layer, "2"), op_with_residual(layer, "2")]
+    newer = [make(layer, version) for version in ("2", "3") for make in (op_of, op_with_residual)]
     assert ops == [op_of(layer), op_with_residual(layer), op_of(conv), *newer]
     assert {contract["version"] for contract in (layer, conv)} == {"1"}
     assert {contract["namespace"] for contract in (layer, conv)} == {""}

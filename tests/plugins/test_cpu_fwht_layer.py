@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.cpu_library import CpuLibrary
 from benchmarks.harness.node_models import LayerCase
-from tests.plugins.cpu_fwht_case import CpuFwhtCase, draw_layers
+from tests.plugins.cpu_fwht_case import CpuFwhtCase, draw_block_layers, draw_layers
 from tests.plugins.native import list_instruction_sets, native_libraries
 
 SIZES = [2**k for k in range(1, 13)]
@@ -67,9 +67,32 @@ def test_large_maps(libraries: dict[str, CpuLibrary], height: int, width: int, n
     CpuFwhtCase(LayerCase(n // 4, n // 8, n, activation=6), 2, height, width, residual=True).check(libraries)
 
 
+@pytest.mark.parametrize("block", SIZES)
+def test_blocks_of_every_size(libraries: dict[str, CpuLibrary], block: int) -> None:
+    """In tiles that lie in one image and in gathered ones, wide and not; every size of block that fits."""
+    shares = []
+    half = block // 2
+    sizes = ((3, 4, 1), (6, 10, 1), (6, 2, 3), (6, 3, 1), (8, 4, 2))
+    for halves_in, halves_out, pool in (
+        sizes if block < 1024 else ((3, 4, 1), (6, 2, 3)) if block < 4096 else ((6, 2, 3),)
+    ):
+        layer = LayerCase(halves_in * half, halves_out * half, block, pool=pool, activation=6, block=block)
+        for height, width in ((1, 5), (5, 13)) if block < 128 else ((1, 5), (4, 8)) if block < 1024 else ((1, 5),):
+            case = CpuFwhtCase(layer, height=height, width=width, residual=pool > 1, ones=pool == 1)
+            shares.append(case.check(libraries))
+    print(f"blocks of {block}: up to {max(shares):.0%} of the tolerance used")
+
+
+@pytest.mark.parametrize("pool", [1, 2, 3])
+def test_blocks_of_large_maps(libraries: dict[str, CpuLibrary], pool: int) -> None:
+    layer = LayerCase(768, 768 // pool, 256, pool=pool, keep_dc=0, block=256)
+    CpuFwhtCase(layer, height=23, width=23, residual=True).check(libraries)
+    CpuFwhtCase(replace(layer, n=64, block=64), height=16, width=32).check(libraries)
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> CpuFwhtCase:
-    layer = replace(draw(draw_layers()), activation=draw(st.sampled_from([0, 1, 6])))
+    layer = replace(draw(st.one_of(draw_layers(), draw_block_layers())), activation=draw(st.sampled_from([0, 1, 6])))
     return CpuFwhtCase(
         layer,
         batch=draw(st.integers(1, 20)),
@@ -81,18 +104,21 @@ def cases(draw: st.DrawFn) -> CpuFwhtCase:
     )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(case=cases())
 def test_any_shape(libraries: dict[str, CpuLibrary], case: CpuFwhtCase) -> None:
     case.check(libraries)
 
 
-@pytest.mark.parametrize("n", [16, 1024])
+LAYERS = [LayerCase(8, 16, 16), LayerCase(512, 1024, 1024), LayerCase(96, 16, 32, pool=6, block=32)]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.n)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (4, 4), (7, 7), (32, 32)])
 def test_the_same_bits_with_any_threads_and_at_any_place_of_a_batch(
-    library: CpuLibrary, height: int, width: int, n: int
+    library: CpuLibrary, height: int, width: int, layer: LayerCase
 ) -> None:
-    case = CpuFwhtCase(LayerCase(n // 2, n, n), batch=5, height=height, width=width, residual=True)
+    case = CpuFwhtCase(layer, batch=5, height=height, width=width, residual=True)
     x, weights, residual = case.draw_arrays()
     assert residual is not None
     y = case.run(library)

@@ -29,6 +29,7 @@ FIELDS = (
     "soft",
     "ones",
     "residual",
+    "block",
 )  # and the digest
 
 
@@ -73,7 +74,7 @@ def make_pattern(count: int, step: int) -> np.ndarray:
 
 
 def compute_digest(answer: dict[str, int]) -> float:
-    names = ("in_channels", "out_channels", "n", "keep_dc", "pool", "paths", "soft")
+    names = ("in_channels", "out_channels", "n", "keep_dc", "pool", "paths", "soft", "block")
     layer = LayerCase(**{name: answer[name] for name in names})
     shape = (answer["batch"], layer.in_channels, answer["pixels"], 1)
     out_shape = (answer["batch"], layer.out_channels, answer["pixels"], 1)

@@ -85,6 +85,13 @@ def test_nothing_gives_nothing(shape: list[int]) -> None:
         ({}, {"paths": 8}, "power of two"),
         ({"gain": [9], "bias": [9]}, {"out_channels": 9}, "out_channels must be from 1 to n"),
         ({}, {"pool": 2}, "pool"),
+        ({}, {"block": 4}, "block must be 0 or n"),
+        ({}, {"block": 8}, "with blocks X must have from `block` to 65536 channels"),
+        ({"X": [2, 65544, 1, 1]}, {"block": 8}, "from `block` to 65536 channels"),
+        ({"X": [2, 9, 1, 1]}, {"block": 8}, "X must have a multiple of `block` channels"),
+        ({"X": [2, 7, 1, 1], "thresholds": [4], "scale": [4]}, {"block": 4}, "X must have a multiple of `block`"),
+        ({"thresholds": [4], "scale": [4]}, {"block": 4}, "out_channels must be a multiple of block"),
+        ({"X": [2, 8, 1, 1]}, {"block": 8, "pool": 2}, "pool"),
     ],
 )
 def test_wrong_shapes_are_answered_with_a_sentence(

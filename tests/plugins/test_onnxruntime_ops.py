@@ -41,6 +41,20 @@ def test_the_shipped_models_answer_as_with_their_bodies(name: str) -> None:
     assert (logits[0].argmax(axis=1) == logits[1].argmax(axis=1)).mean() >= 0.999
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [LayerCase(24, 144, 16, activation=6, block=16), LayerCase(96, 16, 32, keep_dc=0, pool=6, paths=2, block=32)],
+)
+def test_blocks_answer_as_with_their_body(layer: LayerCase) -> None:
+    case = CpuFwhtCase(layer)
+    x, weights, _ = case.draw_arrays()
+    model = make_fwht_layer_model(layer, weights, 4, 4).SerializeToString()
+    body, native = (make_session(model, native=native).run(None, {"x": x})[0] for native in (False, True))
+    wanted, allowed = layer.compute_reference(x, weights), layer.compute_tolerance(x, weights)
+    assert (np.abs(body - wanted) <= allowed).all() and (np.abs(native - wanted) <= allowed).all()
+    assert body.tobytes() != native.tobytes(), "both came from the body"
+
+
 def test_the_kernel_runs_under_the_nodes_name(tmp_path: Path) -> None:
     case = CpuFwhtCase(LayerCase(5, 7, 8))
     x, weights, _ = case.draw_arrays()

@@ -66,6 +66,16 @@ def test_a_layer_of_two_dimensions(stride: int, m: int, windows: int) -> None:
     assert count_operations(nn.Sequential(nn.Conv2d(3, 3, 1), model), 7) == wanted + Operations(49 * 9)
 
 
+@pytest.mark.parametrize(("layer", "windows"), [(FWHTLayer(6, 6, block=2), 3), (FWHTLayer(6, 3, block=2), 2)])
+def test_each_window_whose_results_are_used_is_a_transform(layer: FWHTLayer, windows: int) -> None:
+    """Of 2 coefficients on 4 pixels: two transforms of 2 additions, 2 subtractions; 2 scalings, 2 products, 2 tanh."""
+    convolution = nn.Conv2d(3, 6, 1)
+    alone, both = (count_operations(nn.Sequential(*some), 2) for some in ([convolution], [convolution, layer]))
+    assert both.tanh == 4 * windows * 2
+    assert both.additions - alone.additions == 4 * windows * (2 * 2 + 2)
+    assert both.multiply_adds - alone.multiply_adds == 4 * (windows * 4 + layer.out_channels)
+
+
 @pytest.mark.parametrize("name, millions", [("resnet32", 69.1), ("mobilenet_v2_w050", 28.0), ("mobilenet_v2", 88.0)])
 def test_multiply_adds_at_32_pixels_are_what_others_count(name: str, millions: float) -> None:
     """chenyaofo/pytorch-cifar-models: 69.13, 28.08 and 87.98 M, to the three digits."""

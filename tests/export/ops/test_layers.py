@@ -33,7 +33,7 @@ def reference(layer: FWHTLayer, x: torch.Tensor) -> np.ndarray:
     scale = np.ones(layer.n) if layer.scale is None else layer.scale.detach().numpy()
     thresholds = layer.thresholds.detach().numpy().ravel()
     sizes = {"out_channels": layer.out_channels, "keep_dc": int(layer.keep_dc), "pool": layer.pool}
-    paths = {"paths": layer.paths, "soft": int(layer.soft)}
+    paths = {"paths": layer.paths, "soft": int(layer.soft), "block": layer.block}
     return fwht_layer(x.numpy(), thresholds, scale.ravel(), ones, 0 * ones, **sizes, **paths)
 
 
@@ -63,6 +63,37 @@ def test_pooling_on_the_way_out(sizes: tuple[int, int], pool: int) -> None:
     np.testing.assert_allclose(layer(x).detach().numpy(), reference(layer, x), atol=FLOAT64_TOLERANCE)
 
 
+@pytest.mark.parametrize(
+    "sizes, block, pool",
+    [
+        ((24, 96), 8, 1),
+        ((24, 144), 16, 1),
+        ((25, 64), 2, 1),
+        ((64, 64), 64, 1),
+        ((96, 96), 32, 1),
+        ((96, 50), 32, 1),
+        ((96, 24), 32, 4),
+        ((576, 96), 64, 6),
+        ((576, 160), 16, 3),
+        ((64, 5), 4, 12),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, *PATHS])
+def test_blocks(sizes: tuple[int, int], block: int, pool: int, options: dict[str, Any]) -> None:
+    generator = torch.Generator().manual_seed(6)
+    layer = random_layer(generator, *sizes, block=block, pool=pool, **options)
+    assert layer.thresholds.numel() == layer.paths * block
+    x = torch.randn(2, sizes[0], 3, 5, dtype=torch.float64, generator=generator)
+    np.testing.assert_allclose(layer(x).detach().numpy(), reference(layer, x), atol=FLOAT64_TOLERANCE)
+
+
+@pytest.mark.parametrize("sizes", [(16, 12), (16, 16), (16, 3)])
+def test_one_block_is_the_layer_without_blocks(sizes: tuple[int, int]) -> None:
+    plain, block = (random_layer(torch.Generator().manual_seed(7), *sizes, block=block) for block in (0, 16))
+    x = torch.randn(2, 16, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
+    torch.testing.assert_close(block(x), plain(x))
+
+
 def test_thresholds_start_small_and_grow_with_the_coefficient() -> None:
     assert FWHTLayer(6, 6).thresholds.tolist() == pytest.approx([k / 80 for k in range(8)])
 
@@ -75,6 +106,10 @@ def test_thresholds_start_small_and_grow_with_the_coefficient() -> None:
         ({"pool": 3}, "pool 3 leaves 2 channels"),
         ({"pool": 0}, "at least 1"),
         ({"paths": 9}, "paths is from 1 to 8, not 9"),
+        ({"block": 8, "n": 16}, "n = 16 must be block = 8"),
+        ({"block": 4, "pool": 3}, "pool 3 leaves 2 channels"),
+        ({"block": 3}, "block = 3 must be a power of two"),
+        ({"block": 16}, "8 input channels do not fill a block of 16"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(options: dict[str, Any], word: str) -> None:
@@ -95,6 +130,21 @@ def test_each_path_starts_a_tenth_higher() -> None:
     layer = FWHTLayer(6, 6, paths=2)
     assert layer.thresholds.tolist() == [pytest.approx([k / 80 + p / 10 for k in range(8)]) for p in range(2)]
     assert layer.scale is not None and layer.scale.tolist() == [[1.0] * 8] * 2
+
+
+@pytest.mark.parametrize("sizes, pool", [((6, 12), 1), ((8, 2), 3)])
+@pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, *PATHS])
+def test_gradients_of_blocks(sizes: tuple[int, int], pool: int, options: dict[str, Any]) -> None:
+    """Of windows that overlap, and of pools that reach across blocks; away from the kinks."""
+    generator = torch.Generator().manual_seed(2)
+    layer = random_layer(generator, *sizes, block=4, pool=pool, **options)
+    x = torch.randn(1, sizes[0], 2, 1, dtype=torch.float64, generator=generator, requires_grad=True)
+    u = fwht(torch.cat([x[:, start : start + 4] for start in layer.starts]))
+    scale = torch.ones(4) if layer.scale is None else layer.scale
+    s = u[:, None] * scale.reshape(-1, 4, 1, 1)
+    kinks = torch.stack([s.abs(), (s.abs() - layer.thresholds.reshape(-1, 4, 1, 1)).abs()])
+    assert kinks.min() > 1e-4, "draw other numbers: a kink lies within the step of the finite difference"
+    assert torch.autograd.gradcheck(lambda x, *_: layer(x), (x, *layer.parameters()))
 
 
 @pytest.mark.parametrize("options", [{}, {"keep_dc": False, "scale": True}, {"pool": 2, "scale": True}, *PATHS])

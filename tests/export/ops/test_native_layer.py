@@ -115,6 +115,27 @@ def compute_bounds(layer: FWHTLayer, x: Tensor, dy: Tensor) -> list[np.ndarray]:
     return [y, *gradients]
 
 
+@pytest.mark.parametrize("pool", [1, 3])
+def test_windows_are_images_of_their_own(native: None, pool: int) -> None:
+    """The blocks of a layer with blocks: by the same kernels, to the same tolerance."""
+    layer = make_layer(24, 24 // pool, block=8, pool=pool, scale=True, keep_dc=False)
+    x, dy = draw(3, 24, 3, 5).requires_grad_(), draw(3, 24 // pool, 3, 5, seed=1)
+    assert count_native(lambda: layer(x).sum().backward()) == 2
+    found = torch.autograd.grad(layer(x), [x, *layer.parameters()], dy)
+
+    exact = FWHTLayer(24, 24 // pool, block=8, pool=pool, scale=True, keep_dc=False).double()
+    exact.load_state_dict(layer.state_dict())
+    x64 = x.detach().double().requires_grad_()
+    wanted = torch.autograd.grad(exact(x64), [x64, *exact.parameters()], dy.double())
+    windows, spread = x.detach().reshape(9, 8, 3, 5), dy.repeat_interleave(pool, dim=1).reshape(9, 8, 3, 5) / pool
+    window = make_layer(8, 8, scale=True, keep_dc=False)
+    window.load_state_dict(layer.state_dict())
+    for each, value, bound in zip(found, wanted, compute_bounds(window, windows, spread)[1:]):
+        share = ((each.double() - value).abs().numpy().reshape(bound.shape) / (bound + U)).max()
+        print(f"{share:.0%} of the tolerance used")
+        assert share <= 1
+
+
 class Reference(torch.autograd.Function):
     """The formula that the kernels compute, in float64."""
 

@@ -169,6 +169,40 @@ def test_every_option_of_the_ops() -> None:
     print(check_parity(model, proto.SerializeToString(), images))
 
 
+class Blocks(nn.Module):
+    """The way up and down of a bottleneck in blocks, and a layer without, as the paper on blocks mixes them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 3, padding=1)
+        self.expand = FWHTLayer(24, 144, block=16, keep_dc=False, scale=True)
+        self.expand_bn = nn.BatchNorm2d(144)
+        self.project = FWHTLayer(144, 24, block=16, keep_dc=False, scale=True, pool=6)
+        self.head = FWHTLayer(24, 30)
+        self.classifier = nn.Linear(30, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        x = x + self.project(nn.functional.relu6(self.expand_bn(self.expand(x))))
+        logits: torch.Tensor = self.classifier(torch.relu(self.head(x)).mean(dim=(2, 3)))
+        return logits
+
+
+def test_blocks_are_exported() -> None:
+    model = Blocks()
+    model.train()(torch.randn(8, 3, 9, 9))  # fills the running statistics
+    proto = build_onnx_model(model.eval(), card("blocks", 4, 9))
+    images = np.random.default_rng(0).normal(size=(5, 3, 9, 9)).astype("f")
+    print(check_parity(model, proto.SerializeToString(), images))
+    nodes = {
+        node.name: {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute} for node in proto.graph.node
+    }
+    versions = {name: nodes[name]["plugin_version"] for name in ("expand", "project", "head")}
+    assert versions == {"expand": b"3", "project": b"3", "head": b"1"}
+    assert [nodes[name]["block"] for name in versions] == [16, 16, 0]
+    assert {i.name: list(i.dims) for i in proto.graph.initializer}["expand.thresholds"] == [16]
+
+
 def test_gain_and_bias_of_a_batch_norm_reach_every_kind_of_layer() -> None:
     model = build_model("fwht_mf_mobilenet_v2").train()
     for module in model.modules():

@@ -84,12 +84,39 @@ def test_paths_and_soft(paths: int, soft: int, keep_dc: int) -> None:
     check(LayerCase(4096, 960, 4096, pool=4, **kind), 1, 1, 1)
 
 
+# Windows that overlap, do not, and are the whole; pools that divide a block, reach across blocks and hold several;
+# all channels, or cut.
+BLOCKS = [
+    LayerCase(24, 144, 16, block=16),
+    LayerCase(96, 576, 64, activation=6, block=64),
+    LayerCase(25, 64, 2, keep_dc=0, block=2),
+    LayerCase(96, 96, 32, block=32),
+    LayerCase(96, 50, 32, keep_dc=0, activation=1, block=32),
+    LayerCase(64, 64, 64, block=64),
+    LayerCase(96, 24, 32, keep_dc=0, pool=4, block=32),
+    LayerCase(576, 96, 64, pool=6, block=64),
+    LayerCase(960, 160, 32, keep_dc=0, pool=6, block=32),
+    LayerCase(576, 160, 16, pool=3, block=16),
+    LayerCase(64, 5, 4, pool=12, block=4),
+    LayerCase(64, 256, 32, paths=3, block=32),
+    LayerCase(96, 30, 32, soft=1, pool=3, block=32),
+    LayerCase(4096, 1024, 4096, pool=4, block=4096),
+]
+
+
+@pytest.mark.parametrize("layer", BLOCKS)
+def test_blocks(layer: LayerCase) -> None:
+    check(layer, 2, 3, 5)
+    check(layer, 1, 1, 1)
+
+
 PATHS = [LayerCase(24, 96, 128, paths=2), LayerCase(24, 40, 64, paths=3, soft=1, activation=1)]
 
 
 @pytest.mark.filterwarnings("ignore:overflow")  # of 2^126 s on the way to sgn(s)
 @pytest.mark.parametrize(
-    "layer", [LayerCase(96, 576, 1024), LayerCase(48, 8, 64, keep_dc=0, pool=4, activation=6), *PATHS]
+    "layer",
+    [LayerCase(96, 576, 1024), LayerCase(48, 8, 64, keep_dc=0, pool=4, activation=6), *PATHS, BLOCKS[0], BLOCKS[-2]],
 )
 def test_reference_evaluator(layer: LayerCase) -> None:
     check(layer, 2, 3, 2, evaluator=True)
@@ -121,7 +148,13 @@ def test_a_soft_path_keeps_zero_and_jumps_below_a_negative_threshold() -> None:
     assert y[:, :, 0, 0].tolist() == [[0, 0, 0, 0], [2, 0, 0, 0], [-2, 0, 0, 0]]
 
 
-MIXTURES = [[{}, {}, {}], [{"paths": 2}, {}, {"paths": 8}], [{"soft": 1}, {"paths": 3}, {}]]
+MIXTURES: list[list[dict[str, int]]] = [
+    [{}, {}, {}],
+    [{"paths": 2}, {}, {"paths": 8}],
+    [{"soft": 1}, {"paths": 3}, {}],
+    [{}, {"block": 8, "n": 8}, {}],
+    [{"paths": 3}, {"block": 8, "n": 8}, {"soft": 1, "block": 32, "n": 32}],
+]
 
 
 @pytest.mark.parametrize("kinds", MIXTURES)
@@ -129,8 +162,8 @@ def test_several_nodes_share_the_body(kinds: list[dict[str, int]]) -> None:
     """One path and several, smooth and soft, in one model."""
     layers = {
         "a": LayerCase(3, 24, 32, activation=6, **kinds[0]),
-        "b": LayerCase(24, 160, 256, keep_dc=0, **kinds[1]),
-        "c": LayerCase(160, 40, 256, pool=4, **kinds[2]),
+        "b": LayerCase(24, 160, **{"n": 256, "keep_dc": 0, **kinds[1]}),
+        "c": LayerCase(160, 40, **{"n": 256, "pool": 4, **kinds[2]}),
     }
     generator = np.random.default_rng(7)
     weights = {name: layer.draw_weights(generator) for name, layer in layers.items()}
@@ -142,7 +175,7 @@ def test_several_nodes_share_the_body(kinds: list[dict[str, int]]) -> None:
     named = {f"{layer}.{name}": values for layer, group in weights.items() for name, values in group.items()}
     proto = make_model(nodes, named, (3, 5, 3), (40, 5, 3), [make_fwht_layer_function(nodes)])
     versions = [a.s for node in proto.graph.node for a in node.attribute if a.name == "plugin_version"]
-    assert versions == [b"2" if kind else b"1" for kind in kinds]
+    assert versions == [b"3" if "block" in kind else b"2" if kind else b"1" for kind in kinds]
     for tensor in ("1", "2"):
         proto.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
     x = generator.normal(0, 1, (2, 3, 5, 3)).astype(np.float32)
@@ -164,6 +197,8 @@ def test_several_nodes_share_the_body(kinds: list[dict[str, int]]) -> None:
         LayerCase(48, 4, 64, pool=6),
         LayerCase(96, 576, 1024, paths=3),
         LayerCase(24, 40, 64, paths=8, soft=1),
+        LayerCase(96, 24, 32, keep_dc=0, pool=4, activation=6, block=32),
+        LayerCase(24, 96, 16, block=16),
     ],
 )
 def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
@@ -175,10 +210,9 @@ def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
     ops = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
     arithmetic = sorted(op for op in ops if op not in ("Reshape", "Unsqueeze", "Squeeze"))
     bent = ["BatchNormalization", "Clip"] if layer.soft else ["Tanh"]
-    assert arithmetic == sorted(
-        ["Conv"] * 3 + ["FusedConv"] + ["BatchNormalization"] * 2 + ["LeakyRelu", "Relu", "Mul"] + bent
-    )
-    assert len(ops) - len(arithmetic) == 6
+    end = ["Gather", "Conv", "Slice", "ReduceMean", "BatchNormalization", "Clip"] if layer.block else ["FusedConv"]
+    assert arithmetic == sorted(["Conv"] * 3 + end + ["BatchNormalization"] * 2 + ["LeakyRelu", "Relu", "Mul"] + bent)
+    assert len(ops) - len(arithmetic) == (8 if layer.block else 6)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +224,10 @@ def test_all_that_can_fold_folds(layer: LayerCase, tmp_path: Path) -> None:
         ({"n": 8, "pool": 3}, "pool 3"),
         ({"n": 8, "pool": 0}, "pool 0"),
         ({"n": 8, "activation": 2}, "activation is 2"),
+        ({"n": 8, "block": 2}, "block = 2 must be the number of thresholds of a path, which is 8"),
+        ({"n": 4, "block": 4}, "blocks.1: 6 input channels are no multiple of block = 4"),
+        ({"n": 8, "block": 8}, "blocks.1: 6 input channels do not fill a block of 8"),
+        ({"n": 2, "block": 2, "pool": 2}, "pool 2 leaves"),
     ],
 )
 def test_a_node_that_breaks_the_rules_is_refused(options: dict[str, int], word: str) -> None:

@@ -53,5 +53,9 @@ int main() {
     print(fwht::kFwhtLayer2);
     std::printf(", ");
     print(fwht::kFwhtLayerAdd2);
+    std::printf(", ");
+    print(fwht::kFwhtLayer3);
+    std::printf(", ");
+    print(fwht::kFwhtLayerAdd3);
     std::printf("]\n");
 }

@@ -105,6 +105,8 @@ def wider_window(model: onnx.ModelProto) -> None:
         set_attribute("blocks.13.depthwise", "auto_pad", "SAME_UPPER"),
         set_attribute("blocks.13.expand", "pool", 2),
         set_attribute("blocks.13.project", "pool", 2),
+        set_attribute("blocks.13.expand", "block", 32),
+        set_attribute("blocks.13.project", "block", 32),
     ],
 )
 def test_what_is_a_little_different_is_left(change: Callable[[onnx.ModelProto], None]) -> None:
