@@ -65,11 +65,11 @@ class LayerCase:
 
     def bound_float32(self, x: np.ndarray, weights: Weights, forward: int, backward: int) -> np.ndarray:
         """The bound of `export.ops.float32_bounds`: `forward` and `backward` terms of the two transforms."""
-        arrays = (x, *(weights[name] for name in WEIGHTS), forward)
-        options = (self.keep_dc, self.paths, self.soft)
+        thresholds, scale, gain, bias = (weights[name] for name in WEIGHTS)
+        arrays, options = (x, thresholds, scale, gain, bias), (self.keep_dc, self.paths, self.soft)
         if self.block:
-            return fwht_layer_bounds_of_windows(*arrays, backward + self.pool, *options, self.pool)
-        return fwht_layer_bounds(*arrays, backward, *options)
+            return fwht_layer_bounds_of_windows(*arrays, forward, backward + self.pool, *options, self.pool)
+        return fwht_layer_bounds(*arrays, forward, backward, *options)
 
 
 def make_model(
