@@ -1,5 +1,6 @@
 // Loops that are gone when the program runs: arrays of vectors stay in registers only where every index is a constant.
-// Templates instead of a pragma, which gcc 7 does not know.
+// Templates instead of a pragma, which gcc 7 does not know. That compiler, JetPack 4's, fails ("internal compiler error: in
+// tsubst_copy") where the lambda of a template reads a constant integer of its function: such locals are not const.
 #pragma once
 
 #define FWHT_INLINE inline __attribute__((always_inline))

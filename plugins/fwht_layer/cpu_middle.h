@@ -42,8 +42,8 @@ struct CpuChunk {
 template <int kIn>
 void transform_high_in(const CpuChunk& chunk, Vector* values) {
     const Vector normalisation = splat(chunk.tile.normalisation);
-    const ptrdiff_t distance = chunk.blocks.distance;
-    const int in = chunk.blocks.in;
+    ptrdiff_t distance = chunk.blocks.distance;
+    int in = chunk.blocks.in;
     for (int i = 0; i < chunk.count; ++i) {
         const float* const rows = chunk.rows + ptrdiff_t{i} * chunk.blocks.width;
         Vector u[kIn];

@@ -72,7 +72,7 @@ void transform_in(const CpuTile& tile, int block, ptrdiff_t distance) {
 template <int kA, int kB, int kWidth>
 void transform_out(const CpuTile& tile, int block, ptrdiff_t distance) {
     const OnMultipliers unit;
-    const int first = block * kA * kB;
+    int first = block * kA * kB;
     float* const rows = tile.rows + block * distance;
     if (kB > 1) {
         for (int a = 0; a < kA; ++a) {

@@ -69,10 +69,10 @@ template <int kRadix, int kIn, int kOut, int kStride>
 void run_soft_rows(const CpuTile& tile, const CpuBlocks& blocks, float* first) {
     const FwhtLayerParams& layer = tile.layer;
     const Vector normalisation = splat(tile.normalisation);
-    const ptrdiff_t stride = kStride != 0 ? kStride : blocks.stride;
-    const ptrdiff_t distance = kStride != 0 ? kStride * kLanes + kBlockGap : blocks.distance;
-    const int in = blocks.in;
-    const bool keeps = layer.keep_dc != 0;
+    ptrdiff_t stride = kStride != 0 ? kStride : blocks.stride;
+    ptrdiff_t distance = kStride != 0 ? kStride * kLanes + kBlockGap : blocks.distance;
+    int in = blocks.in;
+    bool keeps = layer.keep_dc != 0;
     constexpr int kHalf = kIn / 2;
     for (ptrdiff_t i = 0; i < stride; ++i) {
         float* const rows = first + i * (kStride != 0 ? kLanes : blocks.width);
