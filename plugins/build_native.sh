@@ -13,7 +13,7 @@ CARD=build/libfwht_onnxruntime.json
 FLAGS="-std=c++14 -O2 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -Wall -Wextra -pthread"
 
 # What the CUDA side has, too.
-SHARED="plugins/fwht_bottleneck/op.h plugins/fwht_bottleneck/params.h plugins/fwht_layer/check.cpp plugins/fwht_layer/check.h plugins/fwht_layer/op.h plugins/fwht_layer/params.h
+SHARED="plugins/fwht_2d/check.h plugins/fwht_2d/op.h plugins/fwht_2d/params.h plugins/fwht_bottleneck/op.h plugins/fwht_bottleneck/params.h plugins/fwht_layer/check.cpp plugins/fwht_layer/check.h plugins/fwht_layer/op.h plugins/fwht_layer/params.h
   plugins/fwht_layer/windows.h plugins/host_device.h plugins/mf_depthwise_conv/check.h plugins/mf_depthwise_conv/op.h
   plugins/mf_depthwise_conv/params.h plugins/tensorrt/op.h plugins/tensorrt/refuse.h"
 

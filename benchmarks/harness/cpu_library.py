@@ -15,7 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import (
+    Fwht2dParams,
+    FwhtLayerGradientsParams,
+    FwhtLayerParams,
+    MfDepthwiseConvParams,
+)
 
 
 class FwhtBottleneckParams(ctypes.Structure):
@@ -40,6 +45,7 @@ TEXTS = (
     "fwht_layer_gradients",
     "mf_depthwise_conv",
     "fwht_bottleneck",
+    "fwht_2d",
 )
 SETS = {"x86_64": ("avx512", "avx2", "baseline"), "aarch64": ("neon", "baseline")}
 
@@ -60,6 +66,7 @@ class CpuLibrary:
         self._library.fwht_native_fwht_layer_gradients.argtypes = [gradients, ctypes.c_int]
         self._library.fwht_native_mf_depthwise_conv.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int]
         self._library.fwht_native_fwht_bottleneck.argtypes = [ctypes.POINTER(FwhtBottleneckParams), ctypes.c_int]
+        self._library.fwht_native_fwht_2d.argtypes = [ctypes.POINTER(Fwht2dParams), ctypes.c_int]
         if self.text("instruction_set") is None:
             raise Refused(self.text("refusal"))
 
@@ -83,6 +90,10 @@ class CpuLibrary:
     def run_mf_depthwise_conv(self, params: MfDepthwiseConvParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""
         _raise_refusal(self._library.fwht_native_mf_depthwise_conv(ctypes.byref(params), threads))
+
+    def run_fwht_2d(self, params: Fwht2dParams, threads: int = 1) -> None:
+        """One run; raises Refused where the library will not."""
+        _raise_refusal(self._library.fwht_native_fwht_2d(ctypes.byref(params), threads))
 
     def run_fwht_bottleneck(self, params: FwhtBottleneckParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""

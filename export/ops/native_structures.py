@@ -25,6 +25,15 @@ class FwhtLayerGradientsParams(ctypes.Structure):
     ]
 
 
+class Fwht2dParams(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "thresholds", "scale", "gain", "bias", "y")),
+        ("batch", ctypes.c_int64),
+        *((name, ctypes.c_int) for name in ("channels", "height", "width", "n", "stride", "keep_dc", "activation")),
+        *((name, ctypes.c_int) for name in ("type", "layout", "paths", "soft")),
+    ]
+
+
 class MfDepthwiseConvParams(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("x", "weight", "gain", "bias", "y")),

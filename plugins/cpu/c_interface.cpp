@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "../fwht_2d/check.h"
 #include "../fwht_bottleneck/cpu_check.h"
 #include "../fwht_bottleneck/cpu_run.h"
 #include "../fwht_layer/check.h"
@@ -93,6 +94,25 @@ std::string run_mf_depthwise_conv(const MfDepthwiseConvParams& p, int threads) {
     return done ? std::string() : kOutOfMemory;
 }
 
+std::string run_fwht_2d(const Fwht2dParams& p, int threads) {
+    const KernelChoice& choice = chosen_kernels();
+    if (choice.kernels == nullptr) {
+        return choice.refusal;
+    }
+    if (p.type != kFloat32 || p.layout != kNCHW) {
+        return "FWHT2D: the CPU kernel takes float32 in layout NCHW";
+    }
+    if (const char* wrong = check_fwht_2d_sizes(p)) {
+        return wrong;
+    }
+    const CpuKernels& kernels = *choice.kernels;
+    const Fwht2dCpuPlan plan = plan_fwht_2d(p, kernels.lanes);
+    const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
+        kernels.run_fwht_2d_part(p, plan, part, scratch);
+    });
+    return done ? std::string() : kOutOfMemory;
+}
+
 bool is_layer_unscaled(const FwhtLayerParams& p) { return is_unscaled(p.scale, int64_t{p.paths} * p.n); }
 
 std::string run_fwht_bottleneck(const FwhtBottleneckParams& p, int threads) {
@@ -139,6 +159,10 @@ void fwht_native_set_team(FwhtTeam* team) { fwht::set_team(team); }
 
 const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads) {
     return fwht::kept(fwht::run_mf_depthwise_conv(*params, threads));
+}
+
+const char* fwht_native_fwht_2d(const fwht::Fwht2dParams* params, int threads) {
+    return fwht::kept(fwht::run_fwht_2d(*params, threads));
 }
 
 const char* fwht_native_fwht_bottleneck(const fwht::FwhtBottleneckParams* params, int threads) {

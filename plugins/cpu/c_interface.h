@@ -2,6 +2,7 @@
 // any thread; sentences are static or belong to the calling thread until its next call.
 #pragma once
 
+#include "../fwht_2d/params.h"
 #include "../fwht_bottleneck/params.h"
 #include "../fwht_layer/cpu_gradients.h"
 #include "../mf_depthwise_conv/params.h"
@@ -25,6 +26,7 @@ FWHT_API const char* fwht_native_self_check();
 // One run on `threads` threads. Null where it was done, else the sentence that says why not.
 FWHT_API const char* fwht_native_fwht_layer(const fwht::FwhtLayerParams* params, int threads);
 FWHT_API const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* params, int threads);
+FWHT_API const char* fwht_native_fwht_2d(const fwht::Fwht2dParams* params, int threads);
 FWHT_API const char* fwht_native_fwht_bottleneck(const fwht::FwhtBottleneckParams* params, int threads);
 
 // The backward pass of FWHTLayer, for training.

@@ -1,6 +1,7 @@
 // The kernels of one instruction set. Each set is a translation unit of its own, compiled with its own flags.
 #pragma once
 
+#include "../fwht_2d/cpu_plan.h"
 #include "../fwht_bottleneck/cpu_plan.h"
 #include "../fwht_layer/cpu_gradients.h"
 #include "../fwht_layer/cpu_plan.h"
@@ -22,6 +23,7 @@ struct CpuKernels {
     void (*run_fwht_bottleneck_step)(const FwhtBottleneckParams&, const FwhtBottleneckCpuPlan&,
                                      const FwhtBottleneckUnit&, int step, int64_t item, int64_t items,
                                      const FwhtBottleneckMemory&);
+    void (*run_fwht_2d_part)(const Fwht2dParams&, const Fwht2dCpuPlan&, int64_t part, void* scratch);
     const CpuKernels* narrow;  // those with half as many lanes, which give the same bits, or null
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../fwht_2d/cpu_self_check.h"
 #include "../fwht_bottleneck/cpu_self_check.h"
 #include "../fwht_layer/check.h"
 #include "instruction_sets.h"
@@ -184,6 +185,7 @@ std::string self_check() {
     if (choice.kernels->narrow != nullptr) {
         wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels->narrow) : wrong;
     }
+    wrong = wrong.empty() ? check_fwht_2d_answers(*choice.kernels) : wrong;
     return wrong.empty() ? check_fwht_bottleneck_answers(*choice.kernels) : wrong;
 }
 

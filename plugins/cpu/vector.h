@@ -16,6 +16,7 @@
 //     store_quads(to, distance, v)  the same way back; v is lost
 //     with_bits_of(value, mask)     value where the bits of the mask are ones, 0 where they are zeros
 //     rotate_up(a), rotate_down(a)  lane i to lane i + 1, to lane i - 1, and the last one round
+//     swap_lanes(a, Index<d>())     lane i to lane i ^ d, d a power of two below kLanes
 //     even_lanes(a, b)              lanes 0, 2, 4 ... of a and then of b
 //     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
 //

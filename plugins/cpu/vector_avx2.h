@@ -39,6 +39,9 @@ FWHT_INLINE Vector rotate_up(Vector a) {
 FWHT_INLINE Vector rotate_down(Vector a) {
     return _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
 }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<1>) { return _mm256_permute_ps(a, 0xb1); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<2>) { return _mm256_permute_ps(a, 0x4e); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<4>) { return _mm256_permute2f128_ps(a, a, 0x01); }
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
     const __m256d mixed = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
     return _mm256_castpd_ps(_mm256_permute4x64_pd(mixed, 0xd8));

@@ -44,6 +44,10 @@ FWHT_INLINE Vector rotate_up(Vector a) {
     return _mm512_castsi512_ps(_mm512_alignr_epi32(bits(a), bits(a), 15));
 }
 FWHT_INLINE Vector rotate_down(Vector a) { return _mm512_castsi512_ps(_mm512_alignr_epi32(bits(a), bits(a), 1)); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<1>) { return _mm512_permute_ps(a, 0xb1); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<2>) { return _mm512_permute_ps(a, 0x4e); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<4>) { return _mm512_shuffle_f32x4(a, a, 0xb1); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<8>) { return _mm512_shuffle_f32x4(a, a, 0x4e); }
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
     return _mm512_permutex2var_ps(
         a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);

@@ -58,6 +58,13 @@ FWHT_INLINE Vector with_bits_of(Vector value, Vector mask) {
 }
 FWHT_INLINE Vector rotate_up(Vector a) { return Vector{a[3], a[0], a[1], a[2]}; }
 FWHT_INLINE Vector rotate_down(Vector a) { return Vector{a[1], a[2], a[3], a[0]}; }
+#if defined(__SSE2__)
+FWHT_INLINE Vector swap_lanes(Vector a, Index<1>) { return _mm_shuffle_ps(a, a, 0xb1); }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<2>) { return _mm_shuffle_ps(a, a, 0x4e); }
+#else
+FWHT_INLINE Vector swap_lanes(Vector a, Index<1>) { return Vector{a[1], a[0], a[3], a[2]}; }
+FWHT_INLINE Vector swap_lanes(Vector a, Index<2>) { return Vector{a[2], a[3], a[0], a[1]}; }
+#endif
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) { return Vector{a[0], a[2], b[0], b[2]}; }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 

@@ -50,6 +50,7 @@ struct RegisteredOp : CustomOp {
 extern const OpDefinition kFwhtLayerOp;
 extern const OpDefinition kFwhtLayerAddOp;
 extern const OpDefinition kMfDepthwiseConvOp;
+extern const OpDefinition kFwht2dOp;
 extern const OpDefinition kFwhtBottleneckOp;
 extern const OpDefinition kFwhtBottleneckTimedOp;
 

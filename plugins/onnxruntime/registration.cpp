@@ -30,6 +30,7 @@ struct Domain {
           ops{{kFwhtLayerOp, its_api},
               {kFwhtLayerAddOp, its_api},
               {kMfDepthwiseConvOp, its_api},
+              {kFwht2dOp, its_api},
               {kFwhtBottleneckOp, its_api},
               {kFwhtBottleneckTimedOp, its_api}} {}
 
@@ -45,7 +46,7 @@ struct Domain {
 
     const ApiTable* const table;
     const Api api;
-    const RegisteredOp ops[5];
+    const RegisteredOp ops[6];
     OpDomain* domain = nullptr;
 };
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..profiling.report import LayerReport
 
-OPS = ("FWHTLayer", "FWHTLayerAdd", "MFDepthwiseConv")  # those of our own, for which there are kernels and plugins
+OPS = ("FWHTLayer", "FWHTLayerAdd", "FWHT2D", "MFDepthwiseConv")  # of our own, with kernels and plugins
 
 
 def noop() -> None:

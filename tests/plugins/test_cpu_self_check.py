@@ -12,6 +12,7 @@ import pytest
 from benchmarks.harness.node_models import LayerCase
 from export.ops.bottleneck_reference import Filter, Layer, fwht_bottleneck
 from export.ops.contract import PLUGINS
+from export.ops.fwht_2d_reference import fwht_2d
 from export.ops.reference import activate, fwht_layer_gradients, mf_depthwise_conv
 from tests.plugins.native import native_libraries
 
@@ -46,6 +47,20 @@ GRADIENTS_FIELDS = (
     "nhwc",
 )
 MF_FIELDS = ("batch", "channels", "height", "width", "kernel_size", "stride", "op")
+
+
+PLANE_FIELDS = (
+    "batch",
+    "channels",
+    "height",
+    "width",
+    "n",
+    "stride",
+    "keep_dc",
+    "activation",
+    "paths",
+    "soft",
+)
 
 
 BOTTLENECK_FIELDS = (
@@ -158,6 +173,23 @@ def test_the_stored_answers_of_bottlenecks_are_the_references() -> None:
     assert {answer["op"] for answer, _ in answers} == {0, 1, 2, 3} and len(answers) == 6
     for answer, digest in answers:
         assert compute_bottleneck_digest(answer) == pytest.approx(digest, abs=1e-3), answer
+
+
+def compute_plane_digest(answer: dict[str, int]) -> float:
+    values = dict(answer)
+    batch, channels, height, width, n = (values.pop(name) for name in PLANE_FIELDS[:5])
+    x = make_pattern(batch * channels * height * width, 7).reshape(batch, channels, height, width)
+    thresholds, scale = (make_pattern(n * n * answer["paths"], step) for step in (3, 11))
+    gain, bias = make_pattern(channels, 5), make_pattern(channels, 13)
+    return sum_up(fwht_2d(x, thresholds, scale, gain, bias, **values))
+
+
+def test_the_stored_answers_of_two_dimensions_are_the_references() -> None:
+    answers = read_answers("kFwht2dAnswers", PLANE_FIELDS, PLUGINS / "fwht_2d" / "cpu_self_check.cpp")
+    assert {answer["n"] for answer, _ in answers} == {2, 4, 8, 16, 32, 64, 128}
+    assert {answer["stride"] for answer, _ in answers} == {1, 2, 4}
+    for answer, digest in answers:
+        assert compute_plane_digest(answer) == pytest.approx(digest, abs=1e-3), answer
 
 
 def test_every_instruction_set_passes() -> None:

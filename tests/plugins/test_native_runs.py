@@ -22,6 +22,7 @@ SOURCES = (
     PLUGINS / "cpu" / "self_check.cpp",
     *(PLUGINS / "fwht_layer" / name for name in ("check.cpp", "cpu_gradients.cpp", "cpu_plan.cpp")),
     PLUGINS / "mf_depthwise_conv" / "cpu_plan.cpp",
+    *(PLUGINS / "fwht_2d" / name for name in ("cpu_plan.cpp", "cpu_self_check.cpp")),
     *(
         PLUGINS / "fwht_bottleneck" / name
         for name in ("cpu_check.cpp", "cpu_plan.cpp", "cpu_run.cpp", "cpu_self_check.cpp")

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.ops.contract import read_contract
+from export.ops.fwht_2d_reference import fwht_2d
 from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
 from tests.plugins.mf_case import Case
 from tests.plugins.native import build_library
@@ -39,6 +40,7 @@ BOTTLENECK_SHAPES = {
     **{"W": [6, 1, 3, 3], "gain": [6], "bias": [6]},
     **{f"project_{name}": [size] for name, size in (("thresholds", 8), ("scale", 8), ("gain", 7), ("bias", 7))},
 }
+PLANE_SHAPES = {"X": [2, 5, 7, 8], "thresholds": [64], "scale": [64], "gain": [5], "bias": [5]}
 FWHT_SHAPES = {"X": [2, 5, 3, 4], "thresholds": [8], "scale": [8], "gain": [7], "bias": [7]}
 
 
@@ -122,7 +124,7 @@ def wrong_values(term: dict[str, Any]) -> list[Any]:
     ("op", "name", "value"),
     [
         (op, term["name"], value)
-        for op in ("fwht_layer", "mf_depthwise_conv", "fwht_bottleneck")
+        for op in ("fwht_layer", "mf_depthwise_conv", "fwht_bottleneck", "fwht_2d")
         for term in read_contract(op)["attributes"]
         for value in wrong_values(term)
     ],
@@ -132,6 +134,7 @@ def test_attributes_outside_the_contract_are_refused_when_the_model_is_opened(op
         "fwht_layer": (FWHT_SHAPES, {"out_channels": 7}),
         "mf_depthwise_conv": (MF_SHAPES, {"group": 5}),
         "fwht_bottleneck": (BOTTLENECK_SHAPES, BOTTLENECK),
+        "fwht_2d": (PLANE_SHAPES, {}),
     }[op]
     op_type = read_contract(op)["name"]
     with pytest.raises(Exception, match=f"{op_type}: attribute {name} "):
@@ -182,6 +185,43 @@ def test_wrong_shapes_of_a_bottleneck(shapes: dict[str, list[int]], attributes: 
     with pytest.raises(Exception, match="FWHTBottleneck: ") as refusal:
         run_node("FWHTBottleneck", {**BOTTLENECK_SHAPES, **shapes}, {**BOTTLENECK, **attributes})
     assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "attributes", "words"),
+    [
+        ({"X": [2, 5, 8]}, {}, "X has 3 dimensions, it must have 4"),
+        ({"X": [2, 5, 9, 8]}, {}, "height and width of X must be from 1 to n"),
+        ({"X": [2, 5, 0, 8]}, {}, "height and width of X must be from 1 to n"),
+        ({"X": [2, 4, 8, 8]}, {}, "dimension 0 of gain is 5, it must be 4, the channels of X"),
+        ({"thresholds": [63], "scale": [63]}, {}, "63 thresholds; it must be n * n for each of 1 paths"),
+        ({"thresholds": [144], "scale": [144]}, {}, "a power of two from 2 to 128"),
+        ({"thresholds": [0], "scale": [0]}, {}, "0 thresholds; it must be n * n"),
+        ({"thresholds": [65536], "scale": [65536]}, {}, "n at most 128"),
+        ({"thresholds": [64, 1]}, {}, "thresholds has 2 dimensions, it must have 1"),
+        ({"scale": [16]}, {}, "dimension 0 of scale is 16, it must be 64"),
+        ({"bias": [6]}, {}, "dimension 0 of bias is 6, it must be 5"),
+        ({}, {"paths": 3}, "64 thresholds; it must be n * n for each of 3 paths"),
+        ({"X": [2, 5, 2, 1], "thresholds": [4], "scale": [4]}, {"stride": 4}, "at least the stride"),
+    ],
+)
+def test_wrong_shapes_of_maps(shapes: dict[str, list[int]], attributes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Exception, match="FWHT2D: ") as refusal:
+        run_node("FWHT2D", {**PLANE_SHAPES, **shapes}, attributes)
+    assert words in str(refusal.value)
+
+
+def test_maps_run_with_all_attributes_and_their_shape_is_inferred() -> None:
+    attributes = {"stride": 2, "keep_dc": 1, "activation": 1, "paths": 4, "soft": 1}
+    shapes = {**PLANE_SHAPES, "thresholds": [256], "scale": [256]}
+    x, thresholds, scale, gain, bias = draw_inputs(shapes, np.random.default_rng(0))
+    wanted = fwht_2d(x, thresholds, scale, gain, bias, **attributes)
+    assert np.abs(run_node("FWHT2D", shapes, attributes) - wanted).max() < 1e-5
+    assert run_node("FWHT2D", {**shapes, "X": [0, 5, 7, 8]}, attributes).shape == (0, 5, 4, 4)
+    session = make_session(make_node_model("FWHT2D", {**shapes, "X": ["N", 5, 7, 8]}, attributes))
+    assert session.get_outputs()[0].shape == ["N", 5, 4, 4]
+    session = make_session(make_node_model("FWHT2D", {**PLANE_SHAPES, "X": ["N", 5, "H", 8]}, {}))
+    assert session.get_outputs()[0].shape == ["N", 5, "H", 8]
 
 
 def test_a_bottleneck_of_nothing_gives_nothing_and_its_shape_is_inferred() -> None:

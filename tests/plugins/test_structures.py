@@ -10,13 +10,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.cpu_library import FwhtBottleneckParams
-from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import (
+    Fwht2dParams,
+    FwhtLayerGradientsParams,
+    FwhtLayerParams,
+    MfDepthwiseConvParams,
+)
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 HEADERS = {
     FwhtLayerParams: "fwht_layer/params.h",
     FwhtLayerGradientsParams: "fwht_layer/cpu_gradients.h",
     MfDepthwiseConvParams: "mf_depthwise_conv/params.h",
+    Fwht2dParams: "fwht_2d/params.h",
     FwhtBottleneckParams: "fwht_bottleneck/params.h",
 }
 
