@@ -12,6 +12,8 @@ from typing import Any, Tuple, get_type_hints
 PREFIX = "FWHT_"
 Names = Tuple[str, ...]
 
+DEFAULT_MODEL = "fwht_mobilenet_v2"  # of what is shipped, as in the Makefile and docker/compose.yaml
+
 
 def declare_setting(default: Any, help: str, unit: str = "", **rule: Any) -> Any:
     """One row of the table. Rules: `low` and `high` (both allowed), `choices`, `secret` (no flag, never printed)."""
@@ -23,7 +25,7 @@ class Settings:
     host: str = declare_setting("127.0.0.1", "Address to listen on; 0.0.0.0 means every network interface.")
     port: int = declare_setting(8000, "TCP port to listen on; 0 takes any free one.", low=0, high=65535)
     models: Names = declare_setting(
-        ("fwht_mobilenet_v2",),
+        (DEFAULT_MODEL,),
         "Models to serve, separated by commas: names (build/NAME.onnx, else models/NAME.onnx, or an engine in build/ "
         "without its ONNX file) or paths of .onnx files. The first is the default.",
     )

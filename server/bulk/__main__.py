@@ -19,6 +19,7 @@ from ..models.model import DEFAULT_TOP_K, Model, load_model
 from ..models.model_files import find_model
 from ..numbers import parse_score
 from ..profiling.machine import list_cpus
+from ..settings import DEFAULT_MODEL
 from .source import open_source
 
 if TYPE_CHECKING:  # they import packages that may be missing, which `check_options` reports
@@ -53,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     made.add_argument("output", type=Path, metavar="DST", help="Folder for the Parquet files, new or of the same run.")
     made.add_argument(
-        "--model", default="fwht_mobilenet_v2", metavar="NAME", help="Name or .onnx file (default %(default)s)."
+        "--model", default=DEFAULT_MODEL, metavar="NAME", help="Name or .onnx file (default %(default)s)."
     )
     made.add_argument(
         "--top-k", type=int, metavar="N", help=f"Labels per image (default {DEFAULT_TOP_K}, or all if fewer)."

@@ -15,6 +15,7 @@ from ..layers.table import format_report, format_table
 from ..models.model import DEFAULT_TOP_K, Model, load_model
 from ..models.scores import MinScore
 from ..numbers import parse_score
+from ..settings import DEFAULT_MODEL
 from ..stage_times import StageTimes
 
 
@@ -28,7 +29,7 @@ def main(arguments: List[str]) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="A JPEG, PNG, WebP, BMP or GIF file.")
     parser.add_argument(
-        "--model", default="fwht_mobilenet_v2", metavar="NAME", help="Name or .onnx file (default %(default)s)."
+        "--model", default=DEFAULT_MODEL, metavar="NAME", help="Name or .onnx file (default %(default)s)."
     )
     parser.add_argument("--backend", default="auto", choices=BACKENDS, help="As FWHT_BACKEND (default %(default)s).")
     parser.add_argument(

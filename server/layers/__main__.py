@@ -22,6 +22,7 @@ from typing import Callable, List, Optional
 from ..backends.choice import BACKENDS
 from ..backends.engine_card import PRECISIONS
 from ..errors import ServerError, StartupError
+from ..settings import DEFAULT_MODEL
 from . import commands as run
 from .rounds import ROUNDS
 from .times import ENOUGH_ROUNDS
@@ -62,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         return one
 
     one = command("profile", "Measure the layers of one model", run.profile)
-    one.add_argument("model", nargs="?", default="fwht_mobilenet_v2", metavar="MODEL", help="Name or .onnx file.")
+    one.add_argument("model", nargs="?", default=DEFAULT_MODEL, metavar="MODEL", help="Name or .onnx file.")
     one.add_argument("--export-model-explorer", action="store_true", help="Also write node data for Model Explorer.")
     one.add_argument("--json", action="store_true", help="Print the report instead of the table.")
     _add_measuring(one)
