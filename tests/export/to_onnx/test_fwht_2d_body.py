@@ -3,7 +3,6 @@ a node."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,68 +13,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.harness.node_models import make_model
-from export.ops.float32_bounds import fwht_2d_bounds
+from benchmarks.harness.node_models import Weights, make_model
+from benchmarks.harness.plane_models import PlaneCase, make_plane_model
 from export.ops.fwht_2d import FWHT2D
-from export.ops.fwht_2d_reference import fwht_2d
 from export.to_onnx.from_model import build_onnx_model
 from export.to_onnx.fwht_2d_body import make_fwht_2d_function, make_fwht_2d_node
 from export.to_onnx.parity import check_parity
 from tests.export.to_onnx.test_from_model import card
 from tests.export.to_onnx.test_function_body import assert_close, evaluate, run
 
-Weights = dict[str, np.ndarray]
 
-
-@dataclass(frozen=True)
-class PlaneCase:
-    """One FWHT2D node: the map, n and the op's attributes."""
-
-    height: int
-    width: int
-    n: int
-    stride: int = 1
-    keep_dc: int = 0
-    activation: int = 0
-    paths: int = 1
-    soft: int = 0
-
-    def draw_weights(self, generator: np.random.Generator, channels: int = 3) -> Weights:
-        count = self.paths * self.n**2
-        weights = {
-            "thresholds": generator.normal(0, 0.3, count),
-            "scale": generator.normal(1, 0.3, count),
-            "gain": generator.normal(1, 0.5, channels),
-            "bias": generator.normal(0, 1, channels),
-        }
-        return {name: values.astype(np.float32) for name, values in weights.items()}
-
-    def make_node(self, name: str, x: str, y: str) -> onnx.NodeProto:
-        inputs = [x, *(f"{name}.{weight}" for weight in ("thresholds", "scale", "gain", "bias"))]
-        return make_fwht_2d_node(name, inputs, y, **self.__dict__)
-
-    def check(self, x: np.ndarray, weights: Weights, y: np.ndarray) -> None:
-        options = {"stride": self.stride, "keep_dc": self.keep_dc, "paths": self.paths, "soft": self.soft}
-        thresholds, scale, gain, bias = weights.values()
-        reference = fwht_2d(x, thresholds, scale, gain, bias, activation=self.activation, **options)
-        terms = self.height + self.width, (self.paths + 1) * self.n // self.stride
-        assert_close(y, reference, fwht_2d_bounds(x, thresholds, scale, gain, bias, *terms, **options))
-
-
-def one_node(case: PlaneCase, weights: Weights) -> onnx.ModelProto:
-    node, channels = case.make_node("layer", "x", "y"), len(weights["gain"])
-    size = -(-case.height // case.stride), -(-case.width // case.stride)
-    named = {f"layer.{name}": values for name, values in weights.items()}
-    functions = [make_fwht_2d_function([node])]
-    return make_model([node], named, (channels, case.height, case.width), (channels, *size), functions)
+def compare(case: PlaneCase, x: np.ndarray, weights: Weights, y: np.ndarray) -> None:
+    assert_close(y, case.compute_reference(x, weights), case.compute_tolerance(x, weights))
 
 
 def check(case: PlaneCase, batch: int = 2, evaluator: bool = False) -> None:
     generator = np.random.default_rng(case.n + case.height)
     weights = case.draw_weights(generator)
     x = generator.normal(0.3, 1.5, (batch, 3, case.height, case.width)).astype(np.float32)
-    proto = one_node(case, weights)
-    case.check(x, weights, (evaluate if evaluator else run)(proto, x))
+    proto = make_plane_model(case, weights)
+    compare(case, x, weights, (evaluate if evaluator else run)(proto, x))
 
 
 @pytest.mark.parametrize("n", [2**k for k in range(1, 8)])
@@ -121,7 +78,7 @@ def test_several_nodes_share_the_body() -> None:
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     y, first, second = session.run(None, {"x": x})
     for name, given, got in (("a", x, first), ("b", first, second), ("c", second, y)):
-        cases[name].check(given, weights[name], got)
+        compare(cases[name], given, weights[name], got)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +89,7 @@ def test_all_that_can_fold_folds(case: PlaneCase, bent: str, tmp_path: Path) -> 
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3  # it warns that such a file suits this machine only
-    proto = one_node(case, case.draw_weights(np.random.default_rng(0)))
+    proto = make_plane_model(case, case.draw_weights(np.random.default_rng(0)))
     onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     ops = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
     wanted = ["MatMul"] * 4 + ["Mul"] * 3 + ["LeakyRelu", "Sub", "Relu", bent, "Add", "Clip", "Unsqueeze", "Reshape"]
