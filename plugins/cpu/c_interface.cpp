@@ -124,7 +124,8 @@ std::string run_fwht_bottleneck(const FwhtBottleneckParams& p, int threads) {
     if (!wrong.empty() || p.batch == 0) {
         return wrong;
     }
-    FwhtBottleneckRun run(p, *choice.kernels, false, is_layer_unscaled(p.expand), is_layer_unscaled(p.project));
+    FwhtBottleneckRun run(p, *choice.kernels, false, is_layer_unscaled(p.expand), is_layer_unscaled(p.project),
+                          threads > 1);
     const bool done = run.get_memory() &&
                       run_parts(run.parts(), static_cast<int64_t>(run.scratch_bytes()), threads,
                                 [&](int64_t part, void* scratch) { run.run_part(part, scratch); });

@@ -61,4 +61,11 @@ const CpuKernels& kernels_of(const CpuKernels& chosen, const MfDepthwiseConvPara
     return chosen.narrow != nullptr && bytes % kPage == 0 ? *chosen.narrow : chosen;
 }
 
+const CpuKernels& kernels_of(const CpuKernels& chosen, const FwhtBottleneckParams& params, bool helped) {
+    const int64_t pixels =
+        int64_t{bottleneck_out_size(params.height, params.stride)} * bottleneck_out_size(params.width, params.stride);
+    const bool single = params.batch * pixels <= chosen.lanes && 2 * pixels > chosen.lanes;
+    return helped && chosen.narrow != nullptr && single ? *chosen.narrow : chosen;
+}
+
 }  // namespace fwht

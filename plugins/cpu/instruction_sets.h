@@ -17,4 +17,8 @@ const KernelChoice& chosen_kernels();
 // them at once are then sixteen lines in one set of the first-level cache, which holds eight.
 const CpuKernels& kernels_of(const CpuKernels& chosen, const MfDepthwiseConvParams& params);
 
+// The kernels for a bottleneck: with fewer lanes where the output would be a single tile, which is one thread's, and
+// several threads take parts, as far as is known (`helped`).
+const CpuKernels& kernels_of(const CpuKernels& chosen, const FwhtBottleneckParams& params, bool helped);
+
 }  // namespace fwht

@@ -179,14 +179,16 @@ std::string self_check() {
     if (choice.kernels == nullptr) {
         return choice.refusal;
     }
-    std::string wrong = check_answers(kFwhtLayerAnswers, *choice.kernels);
-    wrong = wrong.empty() ? check_answers(kFwhtGradientsAnswers, *choice.kernels) : wrong;
-    wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels) : wrong;
-    if (choice.kernels->narrow != nullptr) {
-        wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *choice.kernels->narrow) : wrong;
+    std::string wrong = check_answers(kFwhtGradientsAnswers, *choice.kernels);
+    for (const CpuKernels* kernels : {choice.kernels, choice.kernels->narrow}) {
+        if (kernels == nullptr) {
+            continue;
+        }
+        wrong = wrong.empty() ? check_answers(kFwhtLayerAnswers, *kernels) : wrong;
+        wrong = wrong.empty() ? check_answers(kMfDepthwiseConvAnswers, *kernels) : wrong;
+        wrong = wrong.empty() ? check_fwht_bottleneck_answers(*kernels) : wrong;
     }
-    wrong = wrong.empty() ? check_fwht_2d_answers(*choice.kernels) : wrong;
-    return wrong.empty() ? check_fwht_bottleneck_answers(*choice.kernels) : wrong;
+    return wrong.empty() ? check_fwht_2d_answers(*choice.kernels) : wrong;
 }
 
 }  // namespace fwht

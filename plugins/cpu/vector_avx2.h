@@ -46,6 +46,16 @@ FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
     const __m256d mixed = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
     return _mm256_castpd_ps(_mm256_permute4x64_pd(mixed, 0xd8));
 }
+template <int kFrom>
+FWHT_INLINE Vector slide(Vector a, Vector b) {
+    const Vector middle = _mm256_permute2f128_ps(a, b, 0x21);
+    if (kFrom == 4) {
+        return middle;
+    }
+    const __m256i low = _mm256_castps_si256(kFrom < 4 ? a : middle);
+    const __m256i high = _mm256_castps_si256(kFrom < 4 ? middle : b);
+    return _mm256_castsi256_ps(_mm256_alignr_epi8(high, low, kFrom % 4 * 4));
+}
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm256_fnmadd_ps(b, one, a); }
 
 

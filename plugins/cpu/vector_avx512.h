@@ -52,6 +52,10 @@ FWHT_INLINE Vector even_lanes(Vector a, Vector b) {
     return _mm512_permutex2var_ps(
         a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
 }
+template <int kFrom>
+FWHT_INLINE Vector slide(Vector a, Vector b) {
+    return _mm512_castsi512_ps(_mm512_alignr_epi32(_mm512_castps_si512(b), _mm512_castps_si512(a), kFrom));
+}
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm512_fnmadd_ps(b, one, a); }
 
 

@@ -66,6 +66,12 @@ FWHT_INLINE Vector swap_lanes(Vector a, Index<1>) { return Vector{a[1], a[0], a[
 FWHT_INLINE Vector swap_lanes(Vector a, Index<2>) { return Vector{a[2], a[3], a[0], a[1]}; }
 #endif
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) { return Vector{a[0], a[2], b[0], b[2]}; }
+template <int kFrom>
+FWHT_INLINE Vector slide(Vector a, Vector b) {
+    return kFrom == 1 ? Vector{a[1], a[2], a[3], b[0]}
+           : kFrom == 2 ? Vector{a[2], a[3], b[0], b[1]}
+                        : Vector{a[3], b[0], b[1], b[2]};
+}
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 
 

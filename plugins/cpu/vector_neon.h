@@ -38,6 +38,10 @@ FWHT_INLINE Vector rotate_down(Vector a) { return vextq_f32(a, a, 1); }
 FWHT_INLINE Vector swap_lanes(Vector a, Index<1>) { return vrev64q_f32(a); }
 FWHT_INLINE Vector swap_lanes(Vector a, Index<2>) { return vextq_f32(a, a, 2); }
 FWHT_INLINE Vector even_lanes(Vector a, Vector b) { return vuzp1q_f32(a, b); }
+template <int kFrom>
+FWHT_INLINE Vector slide(Vector a, Vector b) {
+    return vextq_f32(a, b, kFrom);
+}
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
 
 

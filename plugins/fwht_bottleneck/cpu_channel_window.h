@@ -71,11 +71,18 @@ class ChannelWindow {
     template <int kStep, int kVectors>
     FWHT_INLINE void filter_rows(const float* x, ptrdiff_t pitch, ptrdiff_t mask, ptrdiff_t mask_step,
                                  Vector (&y)[kVectors]) const {
+        const auto row = [&](auto place) FWHT_UNROLLED { return load(x + (place - 1) * pitch); };
+        filter_rows<kStep>(row, mask, mask_step, y);
+    }
+
+    // row(place): the vector that begins `place` rows below the one above the first output.
+    template <int kStep, int kVectors, typename Row>
+    FWHT_INLINE void filter_rows(const Row& row, ptrdiff_t mask, ptrdiff_t mask_step, Vector (&y)[kVectors]) const {
         typename Taps::Sum left[kVectors];
         typename Taps::Sum middle[kVectors];
         typename Taps::Sum right[kVectors];
         repeat<kStep*(kVectors - 1) + 3>([&](auto place) FWHT_UNROLLED {
-            const Vector center = load(x + (place - 1) * pitch);
+            const Vector center = row(place);
             const Vector before = rotate_up(center);
             const Vector behind = rotate_down(center);
             repeat<kVectors>([&](auto i) FWHT_UNROLLED {

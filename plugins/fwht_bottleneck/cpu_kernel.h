@@ -3,6 +3,7 @@
 
 #include "../fwht_layer/cpu_part.h"
 #include "cpu_depthwise.h"
+#include "cpu_tiled_depthwise.h"
 
 namespace fwht {
 namespace {
@@ -30,7 +31,7 @@ void clear_margins(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& p
 
 void run_expand(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& plan, const FwhtBottleneckUnit& unit,
                 int64_t item, int64_t items, const FwhtBottleneckMemory& memory) {
-    if (item == 0) {
+    if (item == 0 && !plan.tiled) {
         clear_margins(p, plan, unit, memory.expanded);
     }
     const FwhtLayerParams layer = expand_of(p, unit);
@@ -41,9 +42,11 @@ void run_expand(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& plan
                            image,
                            channel,
                            nullptr,
-                           memory.expanded + plan.lead,
-                           layer.out_channels * int64_t{plan.expanded_stride},
-                           plan.expanded_stride};
+                           memory.expanded + (plan.tiled ? 0 : plan.lead),
+                           plan.tiled ? plan.tiles * plan.tile_floats : layer.out_channels * plan.expanded_stride,
+                           plan.tiled ? kLanes : plan.expanded_stride,
+                           0,
+                           plan.tiled ? plan.tile_floats : 0};
     run_tiles(layer, planes, tiles, item * tiles.tiles / items, (item + 1) * tiles.tiles / items, memory.scratch,
               false);
 }
@@ -54,6 +57,14 @@ void run_depthwise(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& p
     float* const mask = static_cast<float*>(memory.scratch) + plan.layer_floats;
     const ColumnMasks masks{mask, mask + plan.mask_floats};
     const int64_t planes = int64_t{unit.images} * p.expand.out_channels;
+    if (plan.tiled) {
+        constexpr int64_t kTogether = 16 / kLanes;  // planes that share a line of the cache
+        const int64_t pairs = (planes + kTogether - 1) / kTogether;
+        const int64_t end = (item + 1) * pairs / items * kTogether;
+        CpuTiledDepthwise<kOperator, kSigned>(p, plan, masks)
+            .run(item * pairs / items * kTogether, end < planes ? end : planes, memory.expanded);
+        return;
+    }
     CpuDepthwise<kOperator, kSigned>(p, plan, unit, masks)
         .run(item * planes / items, (item + 1) * planes / items, memory.expanded, memory.filtered);
 }
@@ -70,6 +81,20 @@ RunStep* depthwise_of(int op, bool is_signed) {
     }
 }
 
+// Writes into every line of the cache that these tiles were read from. A line that another thread has written and this
+// one has only read takes its writer 8 ns to write again, and the next one waits; one that this thread has written
+// since, 1 ns.
+void take_over(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& plan, int64_t begin, int64_t end,
+               int64_t tiles, float* values) {
+    constexpr int kLine = 16;  // floats
+    for (int64_t tile = begin; tile < end; ++tile) {
+        float* const first = values + (tile / tiles * plan.tiles + tile % tiles) * plan.tile_floats;
+        for (int64_t at = 0; at < int64_t{p.expand.out_channels} * kLanes; at += kLine) {
+            first[at] = 0.0f;
+        }
+    }
+}
+
 void run_project(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& plan, const FwhtBottleneckUnit& unit,
                  int64_t item, int64_t items, const FwhtBottleneckMemory& memory) {
     const FwhtLayerParams layer = project_of(p, unit);
@@ -77,15 +102,21 @@ void run_project(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& pla
     const int64_t out_width = bottleneck_out_size(p.width, p.stride);
     const int64_t channel = bottleneck_out_size(p.height, p.stride) * out_width;
     const int64_t first = unit.image * layer.out_channels * channel + unit.row * out_width;
-    const CpuPlanes planes{memory.filtered,
-                           layer.in_channels * int64_t{plan.filtered_stride},
-                           plan.filtered_stride,
+    const CpuPlanes planes{plan.tiled ? memory.expanded : memory.filtered,
+                           plan.tiled ? plan.tiles * plan.tile_floats : layer.in_channels * plan.filtered_stride,
+                           plan.tiled ? kLanes : plan.filtered_stride,
                            p.residual != 0 ? floats(p.expand.x) + first : nullptr,
                            floats(p.project.y) + first,
                            layer.out_channels * channel,
-                           channel};
-    run_tiles(layer, planes, tiles, item * tiles.tiles / items, (item + 1) * tiles.tiles / items, memory.scratch,
-              false);
+                           channel,
+                           plan.tiled ? plan.tile_floats : 0,
+                           0};
+    const int64_t begin = item * tiles.tiles / items;
+    const int64_t end = (item + 1) * tiles.tiles / items;
+    run_tiles(layer, planes, tiles, begin, end, memory.scratch, false);
+    if (plan.tiled && plan.shared) {
+        take_over(p, plan, begin, end, channel / kLanes, memory.expanded);
+    }
 }
 
 void run_fwht_bottleneck_step(const FwhtBottleneckParams& p, const FwhtBottleneckCpuPlan& plan,

@@ -1,7 +1,6 @@
 #include "cpu_plan.h"
 
-#include <thread>
-
+#include "../cpu/shared_steps.h"
 #include "../fwht_layer/cpu_plan.h"
 
 namespace fwht {
@@ -19,12 +18,6 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t channel_floats(const FwhtBottleneckParams& p, int64_t input_rows) {
     return round_up(input_rows * p.width + p.width + 1, 8);
-}
-
-// Pieces that a shared step is cut into: twice as many as there can be threads. Each begins with masks and plans.
-int64_t most_items() {
-    static const int64_t most = smaller(larger(2 * int64_t{std::thread::hardware_concurrency()}, 4), 32);
-    return most;
 }
 
 // Images whose pixels fill tiles best, both ways: the fewest that do.
@@ -61,6 +54,28 @@ void choose_units(const FwhtBottleneckParams& p, int lanes, FwhtBottleneckCpuPla
     plan.bands = static_cast<int32_t>(divide_up(out_height, plan.rows));
     plan.units = divide_up(p.batch, plan.images) * plan.bands;
     plan.shared = plan.units < kFewUnits;
+}
+
+// Where a vector is one, two or four whole rows and images are whole vectors, before and behind the convolution.
+bool can_be_tiled(const FwhtBottleneckParams& p, int lanes, const FwhtBottleneckCpuPlan& plan) {
+    const int rows = lanes % p.width == 0 ? lanes / p.width : 0;
+    if (plan.bands > 1) {
+        return false;
+    }
+    if (p.stride == 2) {
+        return rows == 1 && p.height % 4 == 0;
+    }
+    return (rows == 1 || rows == 2 || rows == 4) && p.height % rows == 0;
+}
+
+void place_tiles(const FwhtBottleneckParams& p, int lanes, FwhtBottleneckCpuPlan& plan) {
+    plan.tiles = static_cast<int32_t>(int64_t{p.height} * p.width / lanes);
+    // On lines of their own, not by whole pages, and in no more memory with half as many lanes: a session that turns to
+    // those allocates nothing.
+    const int64_t channels = round_up(p.expand.out_channels, larger(2, 16 / lanes));
+    plan.tile_floats = channels * lanes + larger(16, 2 * lanes);
+    plan.expanded_floats = int64_t{plan.images} * plan.tiles * plan.tile_floats;
+    plan.mask_floats = round_up(lanes, 16);
 }
 
 void place_values(const FwhtBottleneckParams& p, FwhtBottleneckCpuPlan& plan) {
@@ -111,13 +126,19 @@ FwhtBottleneckCpuPlan plan_fwht_bottleneck(const FwhtBottleneckParams& p, int la
     plan.expand_unscaled = expand_unscaled;
     plan.project_unscaled = project_unscaled;
     choose_units(p, lanes, plan);
-    place_values(p, plan);
     const FwhtBottleneckUnit unit = unit_of(p, plan, plan.bands > 1 ? 1 : 0);  // none has more rows of input
     const FwhtLayerCpuPlan expand = plan_fwht_layer(expand_of(p, unit), lanes, wide_lanes, expand_unscaled);
     const FwhtLayerCpuPlan project = plan_fwht_layer(project_of(p, unit), lanes, wide_lanes, project_unscaled);
-    plan.items[kExpandStep] = smaller(expand.tiles, most_items());
-    plan.items[kDepthwiseStep] = smaller(int64_t{plan.images} * p.expand.out_channels, most_items());
-    plan.items[kProjectStep] = smaller(project.tiles, most_items());
+    plan.tiled = can_be_tiled(p, lanes, plan) && expand.wide == 0 && project.wide == 0;
+    if (plan.tiled) {
+        place_tiles(p, lanes, plan);
+    } else {
+        place_values(p, plan);
+    }
+    const int64_t most = most_shared_items();
+    plan.items[kExpandStep] = smaller(expand.tiles, most);
+    plan.items[kDepthwiseStep] = smaller(int64_t{plan.images} * p.expand.out_channels, most);
+    plan.items[kProjectStep] = smaller(project.tiles, most);
     const FwhtBottleneckUnit first = unit_of(p, plan, 0);  // its output may have more rows, and so may a wide tile
     const FwhtLayerCpuPlan first_expand = plan_fwht_layer(expand_of(p, first), lanes, wide_lanes, expand_unscaled);
     const FwhtLayerCpuPlan first_project = plan_fwht_layer(project_of(p, first), lanes, wide_lanes, project_unscaled);
@@ -126,7 +147,7 @@ FwhtBottleneckCpuPlan plan_fwht_bottleneck(const FwhtBottleneckParams& p, int la
     plan.layer_floats = layer_bytes / int64_t{sizeof(float)};
     plan.own_floats = plan.layer_floats + 2 * plan.mask_floats;
     const int64_t values = plan.expanded_floats + plan.filtered_floats;
-    plan.parts = plan.shared ? most_items() : smaller(plan.units, kMostParts);
+    plan.parts = plan.shared ? most / 2 : smaller(plan.units, kMostParts);
     plan.shared_bytes = plan.shared ? plan.units * values * int64_t{sizeof(float)} : 0;
     plan.scratch_bytes = (plan.own_floats + (plan.shared ? 0 : values)) * int64_t{sizeof(float)};
     return plan;

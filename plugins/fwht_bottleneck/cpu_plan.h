@@ -22,8 +22,16 @@ struct FwhtBottleneckCpuPlan {
     int64_t parts;
     int64_t items[kBottleneckSteps];  // of a unit's steps where they are shared
 
-    // What expand gives: channels `stride` floats apart, `lead` in front of the first, with zeros between them for the
-    // windows that reach beyond the first and the last row. The depthwise convolution's output has no such margins.
+    // Whether the unit's values lie tile by tile, a vector of pixels of all channels together, each step's in the place
+    // of the one before: no two tiles, which two threads may be at, meet in a line of the cache. Rows beyond a map are
+    // in no memory then. tile_floats: how far apart tiles lie; tiles: of an image before the depthwise convolution.
+    bool tiled;
+    int32_t tiles;
+    ptrdiff_t tile_floats;
+
+    // Else: what expand gives has channels `stride` floats apart, `lead` in front of the first, with zeros between them
+    // for the windows that reach beyond the first and the last row. The depthwise convolution's output has no such
+    // margins.
     ptrdiff_t lead;
     ptrdiff_t expanded_stride;
     ptrdiff_t expanded_floats;

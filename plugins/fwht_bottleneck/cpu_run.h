@@ -5,14 +5,16 @@
 #include <chrono>
 
 #include "../cpu/kernels.h"
+#include "../cpu/shared_steps.h"
 
 namespace fwht {
 
 class FwhtBottleneckRun {
   public:
-    // timed: take the time of the steps; unscaled: whether all scales of the layer are 1. The parameters must outlive the run.
-    FwhtBottleneckRun(const FwhtBottleneckParams& params, const CpuKernels& kernels, bool timed, bool expand_unscaled,
-                      bool project_unscaled);
+    // timed: take the time of the steps; unscaled: whether all scales of the layer are 1; helped: whether several
+    // threads take parts, as far as is known. The parameters must outlive the run.
+    FwhtBottleneckRun(const FwhtBottleneckParams& params, const CpuKernels& chosen, bool timed, bool expand_unscaled,
+                      bool project_unscaled, bool helped);
 
     int64_t parts() const { return plan_.parts; }
     size_t scratch_bytes() const { return static_cast<size_t>(plan_.scratch_bytes); }
@@ -32,16 +34,13 @@ class FwhtBottleneckRun {
     void run_shared(void* scratch);
     void run_step(const FwhtBottleneckUnit& unit, int step, int64_t item, int64_t items,
                   const FwhtBottleneckMemory& memory);
-    int64_t items_of(int step) const { return plan_.units * plan_.items[step]; }
-    void wait_for(int step) const;
 
     const FwhtBottleneckParams& params_;
     const CpuKernels& kernels_;
     const bool timed_;
     const FwhtBottleneckCpuPlan plan_;
     float* shared_ = nullptr;
-    std::atomic<int64_t> next_{0};  // item of the three steps, one after the other, that nobody has taken
-    std::atomic<int64_t> done_[kBottleneckSteps];
+    SharedSteps<kBottleneckSteps> steps_;
     std::atomic<int64_t> nanoseconds_[kBottleneckSteps];
 };
 

@@ -52,7 +52,7 @@ std::string check_answer(const FwhtBottleneckAnswer& a, const CpuKernels& kernel
                              bottleneck_out_size(a.width, a.stride),
                          NAN);
     p.project.y = y.data();
-    FwhtBottleneckRun run(p, kernels, false, false, false);
+    FwhtBottleneckRun run(p, kernels, false, false, false, false);
     void* scratch = thread_scratch(run.scratch_bytes());
     if (scratch == nullptr || !run.get_memory()) {
         return "out of memory";

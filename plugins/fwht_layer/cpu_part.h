@@ -9,7 +9,7 @@ namespace fwht {
 namespace {
 
 // Where the values of a run lie in layout NCHW: channel c of image i of X begins at x + i * x_image + c * x_channel, and
-// so on.
+// so on. Where x_tile is not 0, tiles of an image of X lie that far apart, instead of as their pixels do; so for Y.
 struct CpuPlanes {
     const float* x;
     int64_t x_image;
@@ -18,11 +18,13 @@ struct CpuPlanes {
     float* y;
     int64_t y_image;
     int64_t y_channel;
+    int64_t x_tile;
+    int64_t y_tile;
 };
 
 CpuPlanes planes_of(const FwhtLayerParams& p) {
     return CpuPlanes{floats(p.x), p.in_channels * p.pixels,  p.pixels, floats(p.residual),
-                     floats(p.y), p.out_channels * p.pixels, p.pixels};
+                     floats(p.y), p.out_channels * p.pixels, p.pixels, 0, 0};
 }
 
 // A tile that is gathered into rows beside the coefficients first; Y goes the same way back.
@@ -96,8 +98,10 @@ void run_tiles(const FwhtLayerParams& p, const CpuPlanes& planes, const FwhtLaye
         const int64_t image = first / p.pixels;
         const int64_t pixel = first % p.pixels;
         if (p.layout == kNCHW && pixel + plan.width <= p.pixels) {
-            const int64_t y = image * planes.y_image + pixel;
-            run({p, planes.x + image * planes.x_image + pixel, planes.x_channel,
+            const int64_t number = pixel / plan.width;
+            const int64_t x = image * planes.x_image + (planes.x_tile != 0 ? number * planes.x_tile : pixel);
+            const int64_t y = image * planes.y_image + (planes.y_tile != 0 ? number * planes.y_tile : pixel);
+            run({p, planes.x + x, planes.x_channel,
                  planes.residual == nullptr ? nullptr : planes.residual + y, planes.y + y, planes.y_channel, rows,
                  normalisation, streamed});
         } else {

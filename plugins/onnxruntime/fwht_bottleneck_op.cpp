@@ -86,7 +86,7 @@ class FwhtBottleneckKernel : public Kernel {
             return;
         }
         FwhtBottleneckRun run(p, *chosen_kernels().kernels, timed_, expand_.are_unscaled(p.expand),
-                              project_.are_unscaled(p.project));
+                              project_.are_unscaled(p.project), call.is_helped());
         if (!run.get_memory()) {
             throw std::bad_alloc();
         }

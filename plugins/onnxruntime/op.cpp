@@ -14,6 +14,7 @@ struct Node {
     const OpDefinition& definition;
     const Constants constants;
     const std::unique_ptr<Kernel> kernel;
+    mutable Helpers helpers;
 };
 
 const OpDefinition& definition_of(const CustomOp* op) { return static_cast<const RegisteredOp*>(op)->definition; }
@@ -46,13 +47,15 @@ Status* create_node(const CustomOp* op, const ApiTable*, const KernelInfo* info,
     return guarded(api, definition.op.name, [&] {
         const Values values = read_attributes(api, info, definition.op);
         const Constants constants = read_constants(api, info, definition.op.inputs, definition.op.input_count);
-        *kernel = new Node{api, definition, constants, definition.make(values, constants)};
+        *kernel = new Node{api, definition, constants, definition.make(values, constants), {}};
     });
 }
 
 Status* run_node(void* kernel, KernelContext* context) {
     const Node& node = *static_cast<Node*>(kernel);
-    return guarded(node.api, node.definition.op.name, [&] { node.kernel->run(Call(node.api, context, node.constants)); });
+    return guarded(node.api, node.definition.op.name, [&] {
+        node.kernel->run(Call(node.api, context, node.constants, node.helpers));
+    });
 }
 
 void destroy_node(void* kernel) { delete static_cast<Node*>(kernel); }

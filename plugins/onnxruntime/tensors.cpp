@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <thread>
 
 #include "../cpu/scratch.h"
 #include "../tensorrt/refuse.h"
@@ -21,9 +22,14 @@ struct Parts {
     void (*run)(const void* body, int64_t part, void* scratch);
     const void* body;
     size_t bytes;
+    Helpers& helpers;
+    const std::thread::id caller;
     std::atomic<bool> out_of_memory;
 
     void run_one(int64_t part) {
+        if (!helpers.seen() && std::this_thread::get_id() != caller) {
+            helpers.see();
+        }
         void* scratch = thread_scratch(bytes);
         if (scratch == nullptr) {
             out_of_memory = true;
@@ -131,7 +137,7 @@ float* Call::output(const Shape& shape, size_t index) const {
 }
 
 void Call::run_all(int64_t parts, size_t bytes, RunPart run, const void* body) const {
-    Parts all{run, body, bytes, {false}};
+    Parts all{run, body, bytes, helpers_, std::this_thread::get_id(), {false}};
     if (parts == 1) {
         all.run_one(0);
     } else if (parts > 1) {

@@ -1,6 +1,7 @@
 // The inputs and outputs of one call, and the threads it may use.
 #pragma once
 
+#include <atomic>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -55,11 +56,25 @@ void check(Status* status);
 // Those of a node's inputs, in the order of `names`.
 Constants read_constants(Api api, const KernelInfo* info, const char* const* names, int count);
 
+// Whether other threads than the calling one have been seen to take parts of a node's runs: a session does not tell how
+// many it has. What follows from it shows in no result.
+class Helpers {
+  public:
+    bool seen() const { return seen_.load(std::memory_order_relaxed); }
+    void see() { seen_.store(true, std::memory_order_relaxed); }
+
+  private:
+    std::atomic<bool> seen_{false};
+};
+
 class Call {
   public:
-    // The constants must outlive the call.
-    Call(Api api, KernelContext* context, const Constants& constants)
-        : api_(api), context_(context), constants_(constants) {}
+    // The constants and the helpers, which are the node's, must outlive the call.
+    Call(Api api, KernelContext* context, const Constants& constants, Helpers& helpers)
+        : api_(api), context_(context), constants_(constants), helpers_(helpers) {}
+
+    // Whether several threads take parts, as far as is known.
+    bool is_helped() const { return helpers_.seen(); }
 
     // Throws std::invalid_argument where it has another rank than `rank`, 4 at most.
     Tensor input(size_t index, const char* name, size_t rank) const;
@@ -83,6 +98,7 @@ class Call {
     Api api_;
     KernelContext* context_;
     const Constants& constants_;
+    Helpers& helpers_;
 };
 
 // The size of dimension `axis` of a tensor must be `size`. Throws std::invalid_argument with a sentence that names

@@ -20,6 +20,7 @@ SHIPPED = [
     BottleneckCase((160, 960, 320), (1024, 1024), 1, 4, 4, operator=1, ones=True),
 ]
 SIZES = [(1, 1), (1, 9), (2, 2), (3, 3), (7, 7), (5, 12), (14, 14), (17, 3), (33, 31)]
+SIZES += [(4, 4), (8, 8), (6, 4), (5, 8), (12, 8), (4, 16), (3, 16), (8, 2), (9, 1)]  # vectors that are whole rows
 
 
 def draw_case(generator: np.random.Generator) -> BottleneckCase:
@@ -66,7 +67,7 @@ def test_rows_in_bands(operator: int) -> None:
     replace(case, stride=2, residual=0).check(native_libraries())
 
 
-@pytest.mark.parametrize("case", [SHIPPED[1], replace(SHIPPED[2], height=3, width=3), BottleneckCase((3, 20, 3))])
+@pytest.mark.parametrize("case", [*SHIPPED, replace(SHIPPED[2], height=3, width=3), BottleneckCase((3, 20, 3))])
 def test_the_same_bits_for_any_batch_and_threads(case: BottleneckCase) -> None:
     for library in native_libraries().values():
         many = replace(case, batch=64 if case.channels[0] < 10 else 9)

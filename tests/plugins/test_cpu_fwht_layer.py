@@ -124,6 +124,8 @@ def test_the_same_bits_with_any_threads_and_at_any_place_of_a_batch(
     y = case.run(library)
     for threads in (2, 3, 8):
         assert case.run(library, threads).tobytes() == y.tobytes()
+    one = replace(case, batch=1)
+    assert one.run(library, 2).tobytes() == one.run(library).tobytes()
     for place in range(5):
         alone = library.fwht_layer(x[place : place + 1], weights, case.attributes, residual[place : place + 1])
         assert alone.tobytes() == y[place : place + 1].tobytes()
