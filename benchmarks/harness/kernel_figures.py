@@ -50,6 +50,7 @@ SOURCES = {
     "FWHTLayer": """
         #include "fwht_layer/kernel.cuh"
         #include "fwht_layer/tiles.h"
+        #include "fwht_layer/window_kernel.cuh"
         namespace fwht {
         template <typename T> extern __device__ const int shared_bytes = T::kSharedBytes;
         #define INSTANTIATE(...)                                                           \\
@@ -61,6 +62,10 @@ SOURCES = {
             template __global__ void fwht_layer_paths_kernel<__VA_ARGS__>(const FwhtLayerParams);
         #define PATHS(...) INSTANTIATE_PATHS(FWHT_LAYER_TILE(__VA_ARGS__))
         FWHT_LAYER_PATHS_INSTANCES(PATHS)
+        #define INSTANTIATE_WINDOWS(...)                                                           \\
+            template __global__ void fwht_layer_windows_kernel<__VA_ARGS__>(const FwhtLayerParams);
+        #define WINDOWS(...) INSTANTIATE_WINDOWS(FWHT_LAYER_TILE(__VA_ARGS__))
+        FWHT_LAYER_PATHS_INSTANCES(WINDOWS)
         }
     """,
     "MFDepthwiseConv": """

@@ -12,7 +12,9 @@ where slope = |scale| (|tanh s| + r / cosh(s)^2) is the threshold function's. Th
 for tanh s, no TANH, and where T < 0 a jump of 2 |T| within rounding of s = 0, whose norm is added. Of P paths slopes
 and errors add up, and their sum rounds P - 1 times, (P - 1) u sum |v_p|. TANH u is the absolute error of a tanh
 made of exponentials. float16 adds half a unit in the last place of Y, 2^-11, with its absolute limit 2^-25 near zero,
-and 2^-10.987 relative for tanh.approx, which float16 may use. All of it to first order: SECOND covers the rest.
+and 2^-10.987 relative for tanh.approx, which float16 may use. With blocks the norms are those of all windows, and
+a mean of p values, each added once, errs by another p u |z| / p, whose norm is at most sqrt(p) u ||v||. All of it to
+first order: SECOND covers the rest.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
 from export.ops.float32_bounds import mf_depthwise_conv_bounds
 from export.ops.hadamard import hadamard
 from export.ops.reference import activate, mf_depthwise_conv
+from export.ops.windows import list_window_starts
 
 U = 2.0**-24
 HALF = 2.0**-11
@@ -88,7 +91,7 @@ def measure_fwht_layer_error(
 def _bound_float32_error(
     layer: LayerCase, weights: Weights, x: np.ndarray, residual: np.ndarray | None, kind: int
 ) -> float:
-    stages = np.log2(layer.n)
+    stages, pixels, x = np.log2(layer.n), x.shape[0] * x.shape[2] * x.shape[3], _lay_out_windows(layer, x)
     gain, bias = (weights[name].astype(np.float64) for name in ("gain", "bias"))
     h = hadamard(layer.n)[:, : x.shape[1]] / np.sqrt(layer.n)
     u = np.einsum("kc,nchw->nkhw", h, x.astype(np.float64), optimize=True)
@@ -100,10 +103,17 @@ def _bound_float32_error(
     if kind == FLOAT16 and not layer.soft:
         dv += TANH_APPROX * norm(v)
     largest = float(np.abs(gain).max())
-    dz = dv + (stages + 3) * U * norm(v)
-    pixels = x.shape[0] * x.shape[2] * x.shape[3]
+    dz = dv + (stages + 3 + (np.sqrt(layer.pool) if layer.block else 0)) * U * norm(v)
     end = largest * norm(v) + np.sqrt(pixels) * norm(bias) + (0.0 if residual is None else norm(residual))
     return float(largest * dz + 3 * U * end)
+
+
+def _lay_out_windows(layer: LayerCase, x: np.ndarray) -> np.ndarray:
+    """The windows of a layer with blocks as images of their own."""
+    if not layer.block:
+        return x
+    starts = list_window_starts(layer.in_channels, layer.out_channels, layer.block)
+    return np.concatenate([x[:, start : start + layer.block] for start in starts])
 
 
 def _sum_paths(layer: LayerCase, weights: Weights, u: np.ndarray, du: np.ndarray) -> tuple[np.ndarray, ...]:

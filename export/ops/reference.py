@@ -69,7 +69,8 @@ def fwht_layer(
         raise ValueError(f"block = {block} must be the number of thresholds of a path, which is {n}")
     starts = list_window_starts(in_channels, out_channels, block) if block else [0]
     length = block or in_channels
-    z = np.concatenate([_bend(x[:, s : s + length], limits, factors, keep_dc, soft) for s in starts], axis=1)
+    h = hadamard(n) / np.sqrt(n)
+    z = np.concatenate([_bend(h, x[:, s : s + length], limits, factors, keep_dc, soft) for s in starts], axis=1)
     if pool > 1:
         groups = in_channels // pool
         z = z[:, : groups * pool].reshape(z.shape[0], groups, pool, *z.shape[2:]).mean(axis=2)
@@ -77,11 +78,9 @@ def fwht_layer(
     return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
 
 
-def _bend(x: Array, limits: Array, factors: Array, keep_dc: int, soft: int) -> Array:
-    """z (N, n, H, W) of x (N, n or fewer channels, H, W); limits and factors (paths, n, 1, 1)."""
-    n = limits.shape[1]
-    h = hadamard(n) / np.sqrt(n)
-    padded = np.concatenate([x, np.zeros((x.shape[0], n - x.shape[1]) + x.shape[2:])], axis=1)
+def _bend(h: Array, x: Array, limits: Array, factors: Array, keep_dc: int, soft: int) -> Array:
+    """z (N, n, H, W) of x (N, n or fewer channels, H, W); h is H_n / sqrt(n), limits and factors (paths, n, 1, 1)."""
+    padded = np.concatenate([x, np.zeros((x.shape[0], len(h) - x.shape[1]) + x.shape[2:])], axis=1)
     u = np.einsum("kc,nchw->nkhw", h, padded, optimize=True)
     v = np.zeros_like(u)
     for limit, factor in zip(limits, factors):

@@ -3,6 +3,7 @@
 
 #include "tiles.h"
 #include "params.h"
+#include "windows.h"
 
 namespace fwht {
 
@@ -27,11 +28,18 @@ inline int64_t blocks_of(const TileFacts& tile, const FwhtLayerParams& params) {
     return (params.batch * params.pixels + tile.pixels - 1) / tile.pixels;
 }
 
+// Blocks side by side for the windows of a layer with blocks, 1 for others: the second dimension of a launch.
+inline int window_blocks_of(const TileFacts& tile, const FwhtLayerParams& params) {
+    const int together = tile.width == kWindows ? count_windows_together(params, tile.layout == kHWC8 ? 8 : 1) : 1;
+    return tile.width == kWindows ? (count_used_windows(params) + together - 1) / together : 1;
+}
+
 // Whether the kernel of this tile computes these parameters on this device.
 inline bool fits(const TileFacts& tile, const FwhtLayerParams& params, const Device& device) {
     const bool pairs = tile.layout == kHWC8 || params.pixels % tile.vec == 0;
-    const bool paths = params.paths > 1 || params.soft != 0;
-    return params.block == 0 && (tile.width == kPaths) == paths && tile.type == params.type && tile.layout == params.layout && tile.n == params.n && pairs &&
+    const bool paths = params.block == 0 && (params.paths > 1 || params.soft != 0);
+    const bool windows = params.block != 0;
+    return (tile.width == kPaths) == paths && (tile.width == kWindows) == windows && tile.type == params.type && tile.layout == params.layout && tile.n == params.n && pairs &&
            tile.shared_bytes <= device.shared_bytes;
 }
 
@@ -73,7 +81,10 @@ constexpr TileFacts facts_of(int width) {
 
 #define FWHT_TILE_FACTS(width, ...) facts_of<FWHT_LAYER_TILE(width, __VA_ARGS__)>(width),
 
+#define FWHT_WINDOWS_FACTS(width, ...) facts_of<FWHT_LAYER_TILE(width, __VA_ARGS__)>(kWindows),
+
 static const TileFacts kTiles[] = {FWHT_LAYER_INSTANCES(FWHT_TILE_FACTS)
-                                       FWHT_LAYER_PATHS_INSTANCES(FWHT_TILE_FACTS)};
+                                       FWHT_LAYER_PATHS_INSTANCES(FWHT_TILE_FACTS)
+                                           FWHT_LAYER_PATHS_INSTANCES(FWHT_WINDOWS_FACTS)};
 
 }  // namespace fwht

@@ -16,6 +16,9 @@ Kernel hwc8_kernel(int place);
 Kernel nchw_float32_paths_kernel(int place);
 Kernel nchw_float16_paths_kernel(int place);
 Kernel hwc8_paths_kernel(int place);
+Kernel nchw_float32_windows_kernel(int place);
+Kernel nchw_float16_windows_kernel(int place);
+Kernel hwc8_windows_kernel(int place);
 
 struct KernelGroup {
     int count;
@@ -31,6 +34,9 @@ static constexpr KernelGroup kKernelGroups[] = {
     {0 FWHT_LAYER_NCHW_PATHS_INSTANCES(FWHT_ONE, float), nchw_float32_paths_kernel},
     {0 FWHT_LAYER_NCHW_PATHS_INSTANCES(FWHT_ONE, Half), nchw_float16_paths_kernel},
     {0 FWHT_LAYER_HWC8_PATHS_INSTANCES(FWHT_ONE), hwc8_paths_kernel},
+    {0 FWHT_LAYER_NCHW_PATHS_INSTANCES(FWHT_ONE, float), nchw_float32_windows_kernel},
+    {0 FWHT_LAYER_NCHW_PATHS_INSTANCES(FWHT_ONE, Half), nchw_float16_windows_kernel},
+    {0 FWHT_LAYER_HWC8_PATHS_INSTANCES(FWHT_ONE), hwc8_windows_kernel},
 };
 
 constexpr int count_kernels() {

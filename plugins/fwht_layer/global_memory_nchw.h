@@ -28,7 +28,10 @@ struct GlobalMemory<T, kNCHW> {
     }
 
     FWHT_HD void load(int column, float (&v)[T::kRows][T::kVec]) const {
-        const int channel = T::channel(0, column);
+        load_from(T::channel(0, column), v);
+    }
+
+    FWHT_HD void load_from(int channel, float (&v)[T::kRows][T::kVec]) const {
         const Io* x = static_cast<const Io*>(params.x) + place(params.in_channels, channel);
         const int count = inside ? params.in_channels - channel : 0;
         if ((T::kRows - 1) * kStep < count) {

@@ -58,7 +58,8 @@ cudaError_t launch_fwht_layer(const FwhtLayerParams& params, cudaStream_t stream
     }
     FwhtLayerParams copy = params;
     void* arguments[] = {&copy};
-    const dim3 blocks(static_cast<unsigned>(blocks_of(tile, params)));
+    const dim3 blocks(static_cast<unsigned>(blocks_of(tile, params)),
+                      static_cast<unsigned>(window_blocks_of(tile, params)));
     return cudaLaunchKernel(kernel, blocks, dim3(tile.threads), arguments, tile.shared_bytes, stream);
 }
 

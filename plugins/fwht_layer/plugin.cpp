@@ -42,7 +42,7 @@ void FwhtLayerPlugin::check(const Shape* inputs, Format format) const {
     const FwhtLayerParams p = sizes_of(inputs, format);
     if (const char* reason = check_fwht_layer_sizes(p)) {
         refuse(skip_op_name(reason), " (C_in = ", p.in_channels, ", n = ", p.n, ", out_channels = ", p.out_channels,
-               ", pool = ", p.pool, ", N = ", p.batch, ", H * W = ", p.pixels, ")");
+               ", pool = ", p.pool, ", block = ", p.block, ", N = ", p.batch, ", H * W = ", p.pixels, ")");
     }
 }
 
@@ -82,6 +82,7 @@ FwhtLayerParams FwhtLayerPlugin::sizes_of(const Shape* inputs, Format format) co
     p.in_channels = narrow("C_in of X", inputs[Input::kX].at(1));
     p.paths = value_or_default(Value::kPaths);
     p.soft = value_or_default(Value::kSoft);
+    p.block = value_or_default(Value::kBlock);
     p.n = length_of_path(inputs[Input::kThresholds].at(0), p.paths);
     p.out_channels = value(Value::kOutChannels);
     p.pool = value(Value::kPool);
@@ -118,5 +119,7 @@ FwhtLayerCreator::FwhtLayerCreator() : LayerCreator(kFwhtLayer, make) {}
 FwhtLayer2Creator::FwhtLayer2Creator() : LayerCreator(kFwhtLayer2, make) {}
 FwhtLayerAddCreator::FwhtLayerAddCreator() : LayerCreator(kFwhtLayerAdd, make) {}
 FwhtLayerAdd2Creator::FwhtLayerAdd2Creator() : LayerCreator(kFwhtLayerAdd2, make) {}
+FwhtLayer3Creator::FwhtLayer3Creator() : LayerCreator(kFwhtLayer3, make) {}
+FwhtLayerAdd3Creator::FwhtLayerAdd3Creator() : LayerCreator(kFwhtLayerAdd3, make) {}
 
 }  // namespace fwht

@@ -1,4 +1,5 @@
-// FWHTLayer, and with a residual FWHTLayerAdd, for TensorRT: version 1, and version 2 with paths and the soft threshold.
+// FWHTLayer, and with a residual FWHTLayerAdd, for TensorRT: version 1, version 2 with paths and the soft threshold, and
+// version 3 with blocks.
 #pragma once
 
 #include "../tensorrt/layer_creator.h"
@@ -40,6 +41,16 @@ public:
 class FwhtLayerAdd2Creator final : public LayerCreator {
 public:
     FwhtLayerAdd2Creator();
+};
+
+class FwhtLayer3Creator final : public LayerCreator {
+public:
+    FwhtLayer3Creator();
+};
+
+class FwhtLayerAdd3Creator final : public LayerCreator {
+public:
+    FwhtLayerAdd3Creator();
 };
 
 }  // namespace fwht

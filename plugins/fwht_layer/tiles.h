@@ -7,6 +7,7 @@
 //   kWide    most pixels a block, for type float16 in NCHW, whose 32-byte sectors hold 16 pixels; more than 48 KiB of
 //            shared memory, which a block can have from sm_70 on
 //   kPaths   for several paths, or a soft one: one tile for each n, type and layout, which every GPU can launch
+//   kWindows for layers with blocks of n channels, of any paths: the tiles of kPaths again
 // vec 2 needs an even H * W.
 #pragma once
 
@@ -14,7 +15,7 @@
 
 namespace fwht {
 
-enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4 };
+enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4, kWindows = 5 };
 
 }  // namespace fwht
 

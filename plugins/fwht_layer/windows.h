@@ -22,6 +22,14 @@ FWHT_HD int count_used_windows(const FwhtLayerParams& p) {
     return (p.out_channels * p.pool + p.n - 1) / p.n;
 }
 
+// The windows that one block of a launch takes one after the other: the fewest that end where a group of `outputs`
+// channels of Y does, which lie side by side in memory.
+FWHT_HD int count_windows_together(const FwhtLayerParams& p, int outputs) {
+    const int group = outputs * p.pool;
+    const int shared = group & -group;  // the largest power of two that divides it
+    return group / (shared < p.n ? shared : p.n);
+}
+
 // Whether no pool reaches from one window into the next.
 FWHT_HD bool pools_lie_inside(const FwhtLayerParams& p) {
     return p.n % p.pool == 0;

@@ -1,5 +1,5 @@
 // Loading the library registers its ops with TensorRT, in namespace "", MFDepthwiseConv as version 1, FWHTLayer and
-// FWHTLayerAdd as versions 1 and 2: ctypes.CDLL or trtexec --plugins are enough. Load it before an ONNX file is parsed
+// FWHTLayerAdd as versions 1 to 3: ctypes.CDLL or trtexec --plugins are enough. Load it before an ONNX file is parsed
 // or an engine read, and do not close it again: TensorRT keeps the addresses of the creators.
 
 #include "../fwht_layer/plugin.h"
@@ -14,6 +14,8 @@ REGISTER_TENSORRT_PLUGIN(FwhtLayerCreator);
 REGISTER_TENSORRT_PLUGIN(FwhtLayer2Creator);
 REGISTER_TENSORRT_PLUGIN(FwhtLayerAddCreator);
 REGISTER_TENSORRT_PLUGIN(FwhtLayerAdd2Creator);
+REGISTER_TENSORRT_PLUGIN(FwhtLayer3Creator);
+REGISTER_TENSORRT_PLUGIN(FwhtLayerAdd3Creator);
 REGISTER_TENSORRT_PLUGIN(MfDepthwiseConvCreator);
 
 }  // namespace fwht

@@ -7,6 +7,7 @@
 #include "../../plugins/fwht_layer/check.h"
 #include "../../plugins/fwht_layer/choose_tile.h"
 #include "../../plugins/fwht_layer/thread_steps.h"
+#include "../../plugins/fwht_layer/window_steps.h"
 
 namespace {
 
@@ -47,6 +48,48 @@ void run(const FwhtLayerParams& params, int64_t blocks) {
     }
 }
 
+// The same for block (tile, block) of a layer with blocks.
+template <typename T>
+void run_windows_block(const FwhtLayerParams& params, int64_t tile, int block) {
+    alignas(16) static float shared[T::kSharedBytes / sizeof(float)];
+    for (float& value : shared) {
+        value = kPoison;
+    }
+    struct Thread {
+        typename WindowSteps<T>::Carried carried;
+    };
+    std::vector<Thread> carried(T::kThreads);
+    std::vector<WindowSteps<T>> threads;
+    for (int thread = 0; thread < T::kThreads; ++thread) {
+        threads.emplace_back(params, carried[thread].carried, shared, tile, thread);
+    }
+    const int last = WindowSteps<T>::first_window(params, block + 1);
+    for (int window = WindowSteps<T>::first_window(params, block); window < last; ++window) {
+        for (int i = 0; i < T::kThreads; ++i) {
+            threads[i].load_columns(window);
+        }
+        for (int i = T::kThreads; i-- > 0;) {
+            threads[i].threshold_rows();
+        }
+        for (int i = 0; i < T::kThreads; ++i) {
+            threads[i].store_columns(window);
+        }
+        for (int i = T::kThreads; params.pool > 1 && i-- > 0;) {
+            threads[i].add_pools(window);
+        }
+    }
+}
+
+template <typename T>
+void run_windows(const FwhtLayerParams& params, int64_t tiles) {
+    const int blocks = window_blocks_of(facts_of<T>(kWindows), params);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+        for (int block = 0; block < blocks; ++block) {
+            run_windows_block<T>(params, tile, block);
+        }
+    }
+}
+
 // How often shared memory must be read for one instruction of a warp, at most, where once would do. Threads with accesses
 // of 8 or 16 bytes go in halves or quarters of a warp; a bank gives one word of 4 bytes at a time.
 template <typename T>
@@ -76,16 +119,21 @@ int most_conflicts(bool rows) {
 #define FWHT_CONFLICTS(...) most_conflicts<FWHT_LAYER_TILE(__VA_ARGS__)>,
 
 using Conflicts = int (*)(bool);
-const Conflicts kConflicts[] = {FWHT_LAYER_INSTANCES(FWHT_CONFLICTS) FWHT_LAYER_PATHS_INSTANCES(FWHT_CONFLICTS)};
+const Conflicts kConflicts[] = {FWHT_LAYER_INSTANCES(FWHT_CONFLICTS) FWHT_LAYER_PATHS_INSTANCES(FWHT_CONFLICTS)
+                                    FWHT_LAYER_PATHS_INSTANCES(FWHT_CONFLICTS)};
 
 #define FWHT_PART(...) FWHT_LAYER_TILE(__VA_ARGS__)::kRun,
 
-const int kParts[] = {FWHT_LAYER_INSTANCES(FWHT_PART) FWHT_LAYER_PATHS_INSTANCES(FWHT_PART)};
+const int kParts[] = {FWHT_LAYER_INSTANCES(FWHT_PART) FWHT_LAYER_PATHS_INSTANCES(FWHT_PART)
+                          FWHT_LAYER_PATHS_INSTANCES(FWHT_PART)};
 
 #define FWHT_RUN(width, ...) run<FWHT_LAYER_TILE(width, __VA_ARGS__), width == kPaths>,
 
+#define FWHT_RUN_WINDOWS(...) run_windows<FWHT_LAYER_TILE(__VA_ARGS__)>,
+
 using Run = void (*)(const FwhtLayerParams&, int64_t);
-const Run kRuns[] = {FWHT_LAYER_INSTANCES(FWHT_RUN) FWHT_LAYER_PATHS_INSTANCES(FWHT_RUN)};
+const Run kRuns[] = {FWHT_LAYER_INSTANCES(FWHT_RUN) FWHT_LAYER_PATHS_INSTANCES(FWHT_RUN)
+                         FWHT_LAYER_PATHS_INSTANCES(FWHT_RUN_WINDOWS)};
 
 }  // namespace
 

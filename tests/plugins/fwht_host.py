@@ -13,8 +13,8 @@ from export.ops.contract import PLUGINS
 from export.ops.native_structures import FwhtLayerParams
 from tests.plugins.host import Memory, load_compiled
 
-WIDTHS = ("narrow", "packed", "normal", "wide", "paths")
-NARROW, PACKED, NORMAL, WIDE, PATHS = range(5)
+WIDTHS = ("narrow", "packed", "normal", "wide", "paths", "windows")
+NARROW, PACKED, NORMAL, WIDE, PATHS, WINDOWS = range(6)
 
 
 class TileFacts(ctypes.Structure):
@@ -38,12 +38,17 @@ def tiles(library: ctypes.CDLL) -> list[TileFacts]:
 
 def find_tiles(library: ctypes.CDLL, layer: LayerCase, kind: int = FLOAT32, layout: int = NCHW) -> list[int]:
     """The indices of the tiles that compute the layer."""
-    paths = layer.paths > 1 or layer.soft == 1
     return [
         index
         for index, tile in enumerate(tiles(library))
-        if (tile.n, tile.type, tile.layout, tile.width == PATHS) == (layer.n, kind, layout, paths)
+        if (tile.n, tile.type, tile.layout) == (layer.n, kind, layout) and of_kind(tile, layer)
     ]
+
+
+def of_kind(tile: TileFacts, layer: LayerCase) -> bool:
+    """Whether it is for blocks, or for paths, as the layer is."""
+    special = WINDOWS if layer.block else PATHS if layer.paths > 1 or layer.soft else None
+    return tile.width == special if special else tile.width not in (PATHS, WINDOWS)
 
 
 def params_of(layer: LayerCase, shape: tuple[int, ...], kind: int = FLOAT32, layout: int = NCHW) -> FwhtLayerParams:
@@ -59,6 +64,7 @@ def params_of(layer: LayerCase, shape: tuple[int, ...], kind: int = FLOAT32, lay
         activation=layer.activation,
         paths=layer.paths,
         soft=layer.soft,
+        block=layer.block,
         type=kind,
         layout=layout,
     )

@@ -1,6 +1,6 @@
 """One small launch of every kind, for compute-sanitizer: python -m tests.plugins.small_launches
 
-Every n, both types and layouts, odd maps, with and without residual, pooling, paths and DC; every depthwise kernel. The
+Every n, both types and layouts, odd maps, with and without residual, pooling, paths, blocks and DC; every depthwise kernel. The
 outputs are looked at as in the tests: written completely, and nothing beside them.
 """
 
@@ -19,6 +19,8 @@ SHAPES = ((1, 4, 4), (2, 8, 8), (1, 5, 7), (3, 1, 1))  # N, H, W: whole tiles an
 def fwht_layers(n: int) -> list[LayerCase]:
     wide = [LayerCase(n, n, n, activation=6), LayerCase(max(1, n - 1), max(1, n // 3), n, keep_dc=0)]
     wide += [LayerCase(n, max(1, n // 2), n, paths=3), LayerCase(n, n, n, paths=8, soft=1)]
+    wide += [LayerCase(3 * n, n, n, pool=3, block=n), LayerCase(2 * n, n - 1, n, soft=1, block=n)]
+    wide += [LayerCase(n + n // 2 + 1, 2 * n, n, keep_dc=0, block=n)] if n <= 2048 else []
     return wide + ([LayerCase(n, n // 4, n, pool=2, activation=1)] if n >= 4 else [])
 
 

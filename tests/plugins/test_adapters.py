@@ -112,8 +112,10 @@ def test_loading_the_library_registers_its_ops(headers: Path, tmp_path: Path) ->
     assert re.findall(r"^ok (\w+ \d)$", output, re.M) == [
         "FWHTLayer 1",
         "FWHTLayer 2",
+        "FWHTLayer 3",
         "FWHTLayerAdd 1",
         "FWHTLayerAdd 2",
+        "FWHTLayerAdd 3",
         "MFDepthwiseConv 1",
     ]
 

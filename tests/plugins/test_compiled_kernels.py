@@ -81,10 +81,14 @@ def test_what_a_board_cannot_launch_has_another_kernel_there(figures: list[Figur
         assert {case_of(k) for k in of_board if k.launchable} == {case_of(k) for k in of_board}, architecture
 
 
-def case_of(kernel: Figures) -> tuple[str, int, bool]:
-    """What a launch needs a kernel for: type and layout, n, and whether there are paths."""
+KINDS = ("fwht_layer_kernel", "fwht_layer_paths_kernel", "fwht_layer_windows_kernel")
+
+
+def case_of(kernel: Figures) -> tuple[str, int, str]:
+    """What a launch needs a kernel for: type and layout, n, and one smooth path, paths or blocks."""
     types, rows, columns = template_match(kernel.kernel)
-    return types, rows * columns, "fwht_layer_paths_kernel" in kernel.kernel
+    (kind,) = (kind for kind in KINDS if kind in kernel.kernel)
+    return types, rows * columns, kind
 
 
 def template_match(name: str) -> tuple[str, int, int]:
@@ -100,4 +104,4 @@ def test_the_oldest_boards_have_a_kernel_for_every_length(figures: list[Figures]
         for k in figures
         if k.op == "FWHTLayer" and k.architecture == oldest and k.shared_bytes <= EVERYWHERE
     }
-    assert lengths == {(2**power, paths) for power in range(1, 13) for paths in (False, True)}
+    assert lengths == {(2**power, kind) for power in range(1, 13) for kind in KINDS}

@@ -21,6 +21,7 @@ from tests.plugins.fwht_host import (
     PATHS,
     WIDE,
     WIDTHS,
+    WINDOWS,
     TileFacts,
     build_library,
     find_tiles,
@@ -59,6 +60,20 @@ def layers_of_paths(n: int) -> list[LayerCase]:
     return [*smooth, *soft]
 
 
+def layers_of_windows(n: int) -> list[LayerCase]:
+    """More channels than are read, by windows that overlap; cut; pools inside a window, across, and of several."""
+    most = CONTRACT["attributes"][0]["max"]
+    wide = {"n": n, "block": n}
+    up = [LayerCase(n + n // 2 + 1, k * n, activation=6, keep_dc=0, **wide) for k in (2, 3) if k * n <= most]
+    down = [
+        LayerCase(2 * n, min(2 * n - 1, most), keep_dc=0, soft=1, **wide),
+        LayerCase(2 * n, n, pool=2, paths=3, **wide),
+        LayerCase(3 * n, n - 1, pool=3, activation=1, **wide),
+    ]
+    small = [LayerCase(6 * n, 2, pool=2 * n + 1, **wide), LayerCase(12 * n, 2 * n, pool=6, **wide, soft=1)]
+    return [*up, *(layer for layer in down if layer.out_channels <= most), *(small if n <= 64 else [])]
+
+
 def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, generator: np.random.Generator) -> float:
     """The share of the tolerance used. Two images, with more pixels than a tile has and no whole number of tiles."""
     width = 2 * (tile.pixels // 4 + 1) + (1 if tile.vec == 1 else 0)
@@ -75,7 +90,8 @@ def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, g
 def test_every_tile(library: ctypes.CDLL) -> None:
     generator = np.random.default_rng(1)
     for index, tile in enumerate(tiles(library)):
-        cases = layers_of_paths(tile.n) if tile.width == PATHS else layers(tile.n, generator)
+        kinds = {PATHS: layers_of_paths, WINDOWS: layers_of_windows}
+        cases = kinds[tile.width](tile.n) if tile.width in kinds else layers(tile.n, generator)
         shares = [check(library, index, tile, layer, generator) for layer in cases]
         name = f"{WIDTHS[tile.width]} {tile.n} {('float32', 'float16')[tile.type]}"
         print(f"{name} {('NCHW', 'HWC8')[tile.layout]} vec {tile.vec}: up to {max(shares):.0%} of the tolerance used")
@@ -85,6 +101,8 @@ def test_every_number_of_live_columns(library: ctypes.CDLL, pytestconfig: pytest
     """A slice in which each number occurs at input and output; with --full all pairs."""
     full = pytestconfig.getoption("--full")
     for index, tile in enumerate(tiles(library)):
+        if tile.width == WINDOWS:  # all columns of a window hold channels
+            continue
         share = check_live_columns(library, index, tile, full)
         print(f"tile {index} of n {tile.n}: up to {share:.0%} of the tolerance used")
 
@@ -96,7 +114,7 @@ def test_pooling_reads_columns_that_were_written(
     """Where few channels are pooled, few columns of the second exchange hold anything."""
     layer, generator = LayerCase(in_channels, out_channels, 1024, pool=pool), np.random.default_rng(5)
     for index, tile in enumerate(tiles(library)):
-        if tile.n == layer.n and tile.width != PATHS:
+        if tile.n == layer.n and tile.width not in (PATHS, WINDOWS):
             check(library, index, tile, layer, generator)
 
 
@@ -189,6 +207,8 @@ def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, i
             tile = chosen(library, layer, (3, n, *size), device, kind)
             assert tile.shared_bytes <= device[1] and tile.threads <= 1024
             assert (tile.width == PATHS) == (layer.paths + layer.soft > 1)
+        blocks = LayerCase(2 * n, n, n, pool=2, paths=2, block=n)
+        assert chosen(library, blocks, (3, 2 * n, *size), device, kind).width == WINDOWS
 
 
 @pytest.mark.parametrize(
@@ -208,6 +228,12 @@ def test_there_is_a_tile_for_everything(library: ctypes.CDLL, size: tuple[int, i
         ({"paths": 0}, "paths must be from 1 to 8"),
         ({"paths": 9}, "paths"),
         ({"soft": 2}, "soft"),
+        ({"block": 512}, "block must be 0 or n"),
+        ({"block": 1024, "in_channels": 1023}, "from `block` to 65536 channels"),
+        ({"block": 1024, "in_channels": 65537}, "from `block` to 65536 channels"),
+        ({"block": 1024, "out_channels": 5120}, "out_channels must be from 1 to 4096"),
+        ({"block": 1024, "out_channels": 1025}, "out_channels must be a multiple of block"),
+        ({"block": 1024, "in_channels": 1100}, "must have a multiple of `block` channels"),
         ({"type": 2}, "type"),
         ({"layout": 1}, "layout"),
         ({"layout": 1, "type": 1, "n": 4, "in_channels": 4, "out_channels": 4}, "layout"),

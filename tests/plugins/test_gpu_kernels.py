@@ -106,6 +106,17 @@ def test_every_size(library: Library, form: Format, n: int) -> None:
 
 
 @pytest.mark.parametrize(("form", "n"), all_sizes(), ids=str)
+def test_blocks_of_every_size(library: Library, form: Format, n: int) -> None:
+    """Windows that overlap, cut ones, and pools that reach from one into the next."""
+    generator = np.random.default_rng([SEED, n])
+    layers = [LayerCase(n + n // 2 + 1, 2 * n, n, keep_dc=0, activation=6, block=n)] if n <= 2048 else []
+    layers += [LayerCase(2 * n, n - 1, n, soft=1, block=n), LayerCase(3 * n, n, n, pool=3, paths=2, block=n)]
+    for residual, layer in itertools.product((False, True), layers):
+        made = case(generator, layer, (2, 7, 5), form, residual)
+        show_and_hold(made, made.run(library))
+
+
+@pytest.mark.parametrize(("form", "n"), all_sizes(), ids=str)
 def test_large_maps(library: Library, form: Format, n: int) -> None:
     """Enough pixels to fill a large GPU, which takes other tiles than small maps do, even and odd in number."""
     generator = np.random.default_rng([SEED, n])

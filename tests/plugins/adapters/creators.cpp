@@ -10,6 +10,8 @@ fwht::FwhtLayerCreator fwht_creator;
 fwht::FwhtLayerAddCreator add_creator;
 fwht::FwhtLayer2Creator fwht_2_creator;
 fwht::FwhtLayerAdd2Creator add_2_creator;
+fwht::FwhtLayer3Creator fwht_3_creator;
+fwht::FwhtLayerAdd3Creator add_3_creator;
 fwht::MfDepthwiseConvCreator mf_creator;
 
 void expect_refused(nvinfer1::IPluginCreator& creator, const std::vector<Field>& fields, const std::string& sentence) {
@@ -64,6 +66,17 @@ CHECK_THAT(version_2_has_the_attributes_of_version_1_and_more) {
            "defaults differ from paths 1, soft 0");
 }
 
+CHECK_THAT(version_3_has_those_of_version_2_and_the_block) {
+    for (fwht::LayerCreator* creator : std::initializer_list<fwht::LayerCreator*>{&fwht_3_creator, &add_3_creator}) {
+        expect_equal(creator->getPluginVersion(), "3", "the version");
+        expect_equal(creator->getFieldNames()->nbFields, 7, "the number of fields");
+        expect_equal(creator->getFieldNames()->fields[6].name, "block", "the seventh field");
+    }
+    expect_equal(fwht_3_creator.getPluginName(), "FWHTLayer", "the name");
+    expect_equal(add_3_creator.getPluginName(), "FWHTLayerAdd", "the name");
+    expect_equal(fwht_layer_3(32)->getPluginVersion(), "3", "the version of the layer");
+}
+
 CHECK_THAT(missing_attributes_take_their_defaults) {
     const std::string given = serialised(*created(fwht_creator, {{"activation", {0}},
                                                                  {"pool", {1}},
@@ -109,6 +122,10 @@ CHECK_THAT(values_out_of_range_are_named) {
     expect_refused(fwht_2_creator, {{"out_channels", {8}}, {"paths", {0}}}, "attribute paths is 0; it may be 1 to 8");
     expect_refused(add_2_creator, {{"out_channels", {8}}, {"paths", {9}}}, "attribute paths is 9; it may be 1 to 8");
     expect_refused(fwht_2_creator, {{"out_channels", {8}}, {"soft", {2}}}, "attribute soft is 2; it may be 0 or 1");
+    expect_refused(fwht_3_creator, {{"out_channels", {8}}, {"block", {-1}}},
+                   "attribute block is -1; it may be 0 to 4096");
+    expect_refused(add_3_creator, {{"out_channels", {8}}, {"block", {8192}}},
+                   "attribute block is 8192; it may be 0 to 4096");
     expect_refused(mf_creator, {{"group", {8}}, {"operator", {4}}}, "attribute operator is 4; it may be 1, 2 or 3");
     expect_refused(mf_creator, {{"group", {8}}, {"pads", {1, 1, 9, 1}}}, "attribute pads is 9; it may be 0 to 4");
 }
@@ -131,6 +148,7 @@ CHECK_THAT(serialised_bytes_are_these) {
     expect(serialised(*fwht_layer({{"pool", {3}}})) == bytes_of({0x4c485746, 1, 4, 160, 1, 3, 0}), "FWHTLayer");
     expect(serialised(*fwht_layer_add()) == bytes_of({0x41485746, 1, 4, 160, 1, 1, 6}), "FWHTLayerAdd");
     expect(serialised(*fwht_layer_2(3, 1)) == bytes_of({0x32485746, 1, 6, 160, 1, 1, 0, 3, 1}), "FWHTLayer 2");
+    expect(serialised(*fwht_layer_3(32)) == bytes_of({0x33485746, 1, 7, 160, 1, 1, 0, 1, 0, 32}), "FWHTLayer 3");
     expect(serialised(*mf_depthwise_conv(2, 1)) == bytes_of({0x4344464d, 1, 9, 2, 2, 1, 1, 1, 1, 32, 2, 1}),
            "MFDepthwiseConv");
 }
@@ -146,6 +164,9 @@ CHECK_THAT(serialised_layers_come_back) {
     const std::string second = serialised(*fwht_layer_2(8, 0));
     const Layer paths = layer_of(fwht_2_creator.deserializePlugin("", second.data(), second.size()));
     expect(paths != nullptr && serialised(*paths) == second, "other bytes");
+    const std::string third = serialised(*fwht_layer_3(32));
+    const Layer blocks = layer_of(fwht_3_creator.deserializePlugin("", third.data(), third.size()));
+    expect(blocks != nullptr && serialised(*blocks) == third, "other bytes");
 }
 
 CHECK_THAT(damaged_layers_are_refused) {

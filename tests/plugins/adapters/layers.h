@@ -53,6 +53,14 @@ inline Layer fwht_layer_2(int paths, int soft, const std::vector<Field>& more = 
     return created(creator, fields);
 }
 
+// Version 3, the one with blocks.
+inline Layer fwht_layer_3(int block, const std::vector<Field>& more = {}) {
+    fwht::FwhtLayer3Creator creator;
+    std::vector<Field> fields{{"out_channels", {160}}, {"block", {block}}};
+    fields.insert(fields.end(), more.begin(), more.end());
+    return created(creator, fields);
+}
+
 inline Layer mf_depthwise_conv(int stride, int pad, int group = 32) {
     fwht::MfDepthwiseConvCreator creator;
     return created(creator, {{"strides", {stride, stride}},

@@ -51,7 +51,7 @@ CHECK_THAT(fwht_layer_hands_on_sizes_and_addresses) {
     expect_equal(p.activation, 1, "activation");
     expect_equal(p.type, static_cast<int>(fwht::kFloat16), "type");
     expect_equal(p.layout, static_cast<int>(fwht::kHWC8), "layout");
-    expect(p.paths == 1 && p.soft == 0, "paths or soft");
+    expect(p.paths == 1 && p.soft == 0 && p.block == 0, "paths, soft or block");
 }
 
 CHECK_THAT(version_2_hands_on_paths_and_soft) {
@@ -61,6 +61,15 @@ CHECK_THAT(version_2_hands_on_paths_and_soft) {
     expect_equal(enqueued(*layer_of(layer->clone()), tensors, memory, kStream), 0, "the result");
     const fwht::FwhtLayerParams p = launched().fwht.at(0).first;
     expect(p.paths == 2 && p.soft == 1 && p.n == 1024 && p.pool == 6, "paths, soft, n or pool");
+}
+
+CHECK_THAT(version_3_hands_on_the_block) {
+    const Layer layer = fwht_layer_3(64, {{"pool", {6}}, {"paths", {2}}});
+    Tensors tensors = fwht_tensors();
+    tensors[1] = tensors[2] = tensor({2 * 64});
+    expect_equal(enqueued(*layer_of(layer->clone()), tensors, memory, kStream), 0, "the result");
+    const fwht::FwhtLayerParams p = launched().fwht.at(0).first;
+    expect(p.block == 64 && p.n == 64 && p.in_channels == 960 && p.paths == 2 && p.pool == 6, "block, n or channels");
 }
 
 CHECK_THAT(fwht_layer_add_hands_on_the_residual) {

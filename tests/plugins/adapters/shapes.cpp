@@ -133,6 +133,19 @@ CHECK_THAT(paths_share_the_thresholds_out) {
     expect_no_output(fwht_layer_2(3, 0), b, inputs, "scale is 1024; it must be paths n, the number of thresholds, 3072");
 }
 
+CHECK_THAT(blocks_are_as_long_as_a_path) {
+    Builder b;
+    const Layer layer = fwht_layer_3(32);
+    expect_equal(output_of(layer, b, fwht_inputs(b, 960, 32, 160)), "N 160 H W", "fewer channels");
+    expect_equal(output_of(layer, b, fwht_inputs(b, 45, 32, 160)), "N 160 H W", "more channels");
+    expect_equal(output_of(layer, b, fwht_inputs(b, -1, 32, 160)), "N 160 H W", "unknown channels");
+    expect_no_output(layer, b, fwht_inputs(b, 960, 64, 160), "block must be 0 or n");
+    expect_no_output(layer, b, fwht_inputs(b, 31, 32, 160), "from `block` to 65536 channels");
+    expect_no_output(layer, b, fwht_inputs(b, 970, 32, 160), "X must have a multiple of `block` channels");
+    expect_no_output(fwht_layer_3(64), b, fwht_inputs(b, 96, 64, 160), "must be a multiple of block where it is more");
+    expect_no_output(fwht_layer_3(32, {{"pool", {7}}}), b, fwht_inputs(b, 960, 32, 160), "pool = 7, block = 32");
+}
+
 CHECK_THAT(mf_depthwise_conv_counts_its_windows) {
     Builder b;
     for (const int kernel : {3, 5}) {
