@@ -1,7 +1,7 @@
 """One small launch of every kind, for compute-sanitizer: python -m tests.plugins.small_launches
 
-Every n, both types and layouts, odd maps, with and without residual, pooling, paths, blocks and DC; every depthwise kernel. The
-outputs are looked at as in the tests: written completely, and nothing beside them.
+Every n, both types and layouts, odd maps, with and without residual, pooling, paths, blocks and DC; every depthwise
+kernel. The outputs are looked at as in the tests: written completely, and nothing beside them.
 """
 
 from __future__ import annotations
