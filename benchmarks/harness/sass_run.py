@@ -125,7 +125,8 @@ class Run:
         condition = [operand for operand in instruction.operands if is_predicate(operand) or is_flag(operand)]
         if condition and acting is not None:  # BRA UP0, LABEL
             value = self.state.read_predicate(condition[0])
-            acting = None if value is None or np.any(value < 0) else acting & (value == 1)
+            unknown = value is None or np.any(np.broadcast_to(value, acting.shape)[acting] < 0)
+            acting = None if unknown else acting & (value == 1)
         if acting is None and depends_on_data(self.state, instruction):
             acting = take_every_second(group.mask)
         if acting is None:

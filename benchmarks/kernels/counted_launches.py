@@ -12,7 +12,7 @@ LAYER = re.compile(r"^fwht_layer(_paths)?_kernel<(\w+), \(?[\w:]*\)?(\d), (\d+),
 CONVOLUTION = re.compile(r"^mf_depthwise_conv_(nchw|hwc8)<(?:(float|Half), )?(\d), (\d), (\d)>$")
 FEW = 128  # channels, in the cases where the kernel can skip what is padding or cut off
 BATCH, PIXELS = 10, 1024  # every pixel of the block that is followed lies in the tensor
-PATHS = 2  # in kernels of several
+PATHS = 3  # in kernels of several, as the hybrids of EfficientNet-Lite have
 SIDE, CHANNELS = 16, 64  # of the image that MFDepthwiseConv is counted on; borders belong to it
 ADDRESSES = [index << 28 for index in range(1, 7)]
 ONE = 0x3F800000  # float32
@@ -54,14 +54,20 @@ def list_cases(n: int) -> list[tuple[int, int]]:
     return [(n, n), (n, few), (few, n), (few, few)]
 
 
-def make_layer(found: re.Match[str], inputs: int, outputs: int) -> Launch:
+def list_layers(found: re.Match[str]) -> list[Launch]:
+    """Those of list_cases; of a kernel of several paths with smooth ones, then with soft ones."""
+    cases = list_cases(int(found[4]) * int(found[5]))
+    return [make_layer(found, *case, soft) for soft in ((0, 1) if found[1] else (0,)) for case in cases]
+
+
+def make_layer(found: re.Match[str], inputs: int, outputs: int, soft: int = 0) -> Launch:
     """Of a tile. BatchNorm and ReLU6 are folded in, scales are 1, there is no residual. One block stands for all."""
     rows, columns, pixels, vector = map(int, found.groups()[3:7])
     x, thresholds, scale, gain, bias, y = ADDRESSES
     params = FwhtLayerParams(x, thresholds, scale, gain, bias, None, y, BATCH, PIXELS, inputs, outputs, rows * columns)
     params.pool, params.keep_dc, params.activation = 1, 0, 6
     params.type, params.layout = int(found[2] == "Half"), int(found[3])
-    params.paths, params.soft = PATHS if found[1] else 1, 0
+    params.paths, params.soft = PATHS if found[1] else 1, soft
     ones = {range(scale, scale + 4 * rows * columns * params.paths): ONE}
     return Launch(bytes(params), pixels // vector * columns, BATCH * PIXELS // pixels, 1, pixels, ones)
 

@@ -4,7 +4,8 @@ python -m benchmarks.kernels.instruction_counts [--renew] [--architecture N] [--
 Prints instructions per pixel (of FWHTLayer's tiles) and per output (of MFDepthwiseConv's kernels) beside those of the
 stored baseline. --renew keeps them in benchmarks/results/instruction_counts.json, from which benchmarks.pages.renew
 makes the tables of docs/kernels.md. --baseline FOLDER counts the kernels of another checkout's plugins/ and keeps those
-as what is compared with. What is counted, and how, is said in docs/kernels.md.
+as what is compared with: all of 3b1e89a, and with --kernel _paths_ of 4886221, since 3b1e89a had none. What is counted,
+and how, is said in docs/kernels.md.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from benchmarks.kernels.counted_launches import (
     CONVOLUTION,
     LAYER,
     Launch,
-    list_cases,
+    list_layers,
     make_convolution,
-    make_layer,
 )
+from benchmarks.kernels.instruction_baseline import find_baseline
 from benchmarks.kernels.nano_issue import count_nano_layers
 
 RESULT = ROOT / "benchmarks" / "results" / "instruction_counts.json"
@@ -49,26 +50,26 @@ def count_launch(code: Code, architecture: int, launch: Launch) -> float:
 
 
 def count_kernel(architecture: int, kernel: tuple[str, Code]) -> tuple[str, list[float]]:
-    """By its readable name: for each case of list_cases, or the one of a convolution."""
+    """By its readable name: for each launch of list_layers, or the one of a convolution."""
     name, code = kernel
     layer, convolution = LAYER.match(name), CONVOLUTION.match(name)
     if layer:
-        n = int(layer[4]) * int(layer[5])
-        counts = [count_launch(code, architecture, make_layer(layer, *case)) for case in list_cases(n)]
+        launches = list_layers(layer)
     elif convolution:
-        counts = [count_launch(code, architecture, make_convolution(convolution))]
+        launches = [make_convolution(convolution)]
     else:
         raise SystemExit(f"{name} is a kernel that this script has no launch for: add it to LAYER or CONVOLUTION")
-    return name, [round(count, 1) for count in counts]
+    by_params = {launch.params: launch for launch in launches}  # where n is small, all of them are one
+    counts = {params: round(count_launch(code, architecture, launch), 1) for params, launch in by_params.items()}
+    return name, [counts[launch.params] for launch in launches]
 
 
 def find_source(op: str, plugins: Path) -> str:
-    """The kernels of one smooth path: those of several came later. Up to 3b1e89a the lists of kernels were named
-    instances.h, and there was no MfTasks."""
+    """Up to 3b1e89a the lists of kernels were named instances.h, and there were neither paths nor MfTasks."""
+    if not (plugins / "fwht_layer" / "instances.h").exists():
+        return SOURCES[op]
     source = "\n".join(line for line in SOURCES[op].splitlines() if "PATHS" not in line and "_paths_" not in line)
-    if (plugins / "fwht_layer" / "instances.h").exists():
-        source = re.sub(r"(tiles|compiled_kernels)\.h", "instances.h", source.replace(", MfTasks", ""))
-    return source
+    return re.sub(r"(tiles|compiled_kernels)\.h", "instances.h", source.replace(", MfTasks", ""))
 
 
 def count_all(
@@ -92,11 +93,8 @@ def list_changes(now: Counts, before: dict[str, Any]) -> Iterator[str]:
     for architecture, kernels in now.items():
         yield architecture
         for name, counts in kernels.items():
-            old = before.get(architecture, {}).get(name, [])
-            cells = [
-                f"{count:12,.1f} {f'{count / was - 1:+.1%}' if was else '':>7}"
-                for count, was in zip(counts, old or [0] * 4)
-            ]
+            old = find_baseline(name, before.get(architecture, {})) or [0.0] * len(counts)
+            cells = [f"{count:12,.1f} {f'{count / was - 1:+.1%}' if was else '':>7}" for count, was in zip(counts, old)]
             yield f"  {name:58} {' '.join(cells)}"
 
 
@@ -114,7 +112,7 @@ def main(arguments: list[str]) -> None:
         "--kernel", default="", metavar="TEXT", help="kernels whose name has TEXT alone, as `32, 32, 8`"
     )
     options = parser.parse_args(arguments)
-    if (options.renew or options.baseline) and (options.architecture or options.kernel):
+    if (options.renew and options.kernel) or ((options.renew or options.baseline) and options.architecture):
         parser.error("what is kept is counted for every architecture, and for every kernel of an op")
     stored = load_stored()
     ops = [options.op] if options.op else list(SOURCES)
@@ -128,13 +126,17 @@ def main(arguments: list[str]) -> None:
         stored["sources"] = {**stored.get("sources", {}), **{op: hash_sources(SOURCES[op]) for op in ops}}
         if "FWHTLayer" in ops:
             stored["nano"] = count_nano_layers(PLUGINS)
+        for kernels in stored.get("counts", {}).values():  # of tiles that are no more
+            for name in [name for name in kernels if ("MFDepthwiseConv" if name[:3] == "mf_" else "FWHTLayer") in ops]:
+                del kernels[name]
         keep(stored, "counts", counts)
 
 
 def keep(stored: dict[str, Any], part: str, counts: Counts) -> None:
     """Write `counts` over those of the same kernels."""
     old = stored.get(part, {})
-    stored[part] = {architecture: {**old.get(architecture, {}), **new} for architecture, new in counts.items()}
+    merged = {architecture: {**old.get(architecture, {}), **new} for architecture, new in counts.items()}
+    stored[part] = {architecture: dict(sorted(kernels.items())) for architecture, kernels in merged.items()}
     write_json(RESULT, stored)
 
 

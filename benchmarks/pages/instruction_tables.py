@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.harness.markdown import make_table
+from benchmarks.kernels.counted_launches import LAYER
+from benchmarks.kernels.instruction_baseline import find_baseline
 from benchmarks.pages.results import read_result
 
 BOARDS = {"sm_53": "Nano, sm_53", "sm_72": "Xavier, sm_72", "sm_87": "Orin, sm_87", "sm_90": "H100, sm_90"}
-LAYER = re.compile(r"fwht_layer_kernel<(\w+), (\d), (\d+), (\d+), (\d+), (\d+), (true|false)>")
+CASES = 4  # all channels; few outputs; few inputs; few of both
 
 
 def describe_change(now: float, before: float | None) -> str:
@@ -21,10 +22,8 @@ def describe_change(now: float, before: float | None) -> str:
     return f"{change:+d}".replace("-", "\u2212").replace("+0", "0")
 
 
-def make_cell(counts: Sequence[float] | None, before: Sequence[float] | None) -> str:
+def make_cell(counts: Sequence[float], before: Sequence[float] | None) -> str:
     """The first count and what became of every one, in per cent."""
-    if counts is None:
-        return f"{before[0]:,.0f}" if before else "not counted"
     changes = [describe_change(now, before[place] if before else None) for place, now in enumerate(counts)]
     return f"{counts[0]:,.0f}: {', '.join(changes)} %"
 
@@ -33,33 +32,37 @@ def sort_layers(name: str) -> tuple[Any, ...]:
     """By type and layout, n, pixels of a block."""
     found = LAYER.match(name)
     assert found is not None, name
-    kind, layout, rows, columns, pixels, vector, packed = found.groups()
-    return kind, layout, int(rows) * int(columns), int(pixels), int(vector), packed
+    _, kind, layout, rows, columns, pixels, vector = found.groups()
+    return kind, layout, int(rows) * int(columns), int(pixels), int(vector), name.endswith("true>")
 
 
-def make_rows(kernels: Sequence[str]) -> list[list[str]]:
+def make_rows(kernels: Sequence[str], first: int = 0, note: str = "") -> list[list[str]]:
+    """Of a kernel's counts the CASES from the `first` one on."""
     result = read_result("instruction_counts")
-    counts, baseline = result.get("counts", {}), result["baseline"]
-    return [
-        [f"`{name}`"] + [make_cell(counts.get(b, {}).get(name), baseline[b].get(name)) for b in BOARDS]
-        for name in kernels
-    ]
+    cases, rows = slice(first, first + CASES), []
+    for name in kernels:
+        row = [f"`{name}`{note}"]
+        for board in BOARDS:
+            before = find_baseline(name, result["baseline"][board])
+            row.append(make_cell(result["counts"][board][name][cases], before and before[cases]))
+        rows.append(row)
+    return rows
 
 
-def list_kernels(prefix: str) -> set[str]:
-    """Of the counts that are kept; of the baseline where none are."""
-    result = read_result("instruction_counts")
-    return {
-        name
-        for part in ("counts", "baseline")
-        for name in result.get(part, {}).get("sm_53", {})
-        if name.startswith(prefix)
-    }
+def list_kernels(prefix: str) -> list[str]:
+    return [name for name in read_result("instruction_counts")["counts"]["sm_53"] if name.startswith(prefix)]
 
 
 def make_layer_table() -> str:
-    kernels = sorted((name for name in list_kernels("fwht_layer_kernel") if LAYER.match(name)), key=sort_layers)
+    kernels = sorted(list_kernels("fwht_layer_kernel"), key=sort_layers)
     return make_table(["kernel", *BOARDS.values()], make_rows(kernels))
+
+
+def make_paths_table() -> str:
+    """Smooth paths, and below them soft ones."""
+    kernels = sorted(list_kernels("fwht_layer_paths_kernel"), key=sort_layers)
+    pairs = zip(make_rows(kernels, note=", smooth"), make_rows(kernels, CASES, ", soft"))
+    return make_table(["kernel", *BOARDS.values()], [row for pair in pairs for row in pair])
 
 
 def make_convolution_table() -> str:
@@ -81,5 +84,6 @@ def make_nano_table() -> str:
 PARTS = {
     "nano_issue": make_nano_table,
     "layer_instructions": make_layer_table,
+    "paths_instructions": make_paths_table,
     "convolution_instructions": make_convolution_table,
 }

@@ -50,46 +50,116 @@ struct GlobalMemory<T, kHWC8> {
         }
     }
 
+    // Eight channels at a time, as far as there are any. Where all of them are whole, and nothing is added, that takes a
+    // third of the instructions.
     FWHT_HD void store(int column, const float (&v)[T::kRows][T::kVec], float factor) const {
-        Octets<0>::store(*this, T::channel(0, column), v, factor);
+        const int channel = T::channel(0, column);
+        if (params.out_channels % 8 == 0 && params.residual == nullptr && aligned(params.gain) && aligned(params.bias)) {
+            Octets<0>::store(Whole(*this, channel, factor), params.out_channels - channel, v);
+        } else {
+            Octets<0>::store(Any{*this, channel, factor}, params.out_channels - channel, v);
+        }
     }
 
     // Eight channels from `channel` on, sums of a pool.
     FWHT_HD void store_octet(int channel, const float (&z)[8][T::kVec], float factor) const {
-        finish<0>(channel, z, factor);
+        Any{*this, channel, factor}.template store<0>(z);
     }
 
 private:
     static constexpr int kStep = 8 * T::kFewest;  // channels from one vector of a column to the next
 
+    static FWHT_HD bool aligned(const float* weights) {
+        return reinterpret_cast<size_t>(weights) % sizeof(Pack<float, 4>) == 0;
+    }
+
+    FWHT_HD Io* find(void* tensor, int channels, int pixel, int channel) const {
+        return static_cast<Io*>(tensor) + (first + pixel) * padded(channels) + channel;
+    }
+
+    // The vectors of a column from kOctet on: those that begin among its first `count` channels are stored, by the way given.
     template <int kOctet, bool kEnd = kOctet == T::kRows / 8>
     struct Octets {
-        static FWHT_HD void store(const GlobalMemory& memory, int channel, const float (&v)[T::kRows][T::kVec],
-                                  float factor) {
-            if (channel + kOctet * kStep >= memory.params.out_channels) {
-                return;
+        template <typename Way>
+        static FWHT_HD void store(const Way& way, int count, const float (&v)[T::kRows][T::kVec]) {
+            if (kOctet * kStep < count) {
+                way.template store<kOctet * kStep>(v + 8 * kOctet);
+                Octets<kOctet + 1>::store(way, count, v);
             }
-            float z[8][T::kVec];
-            FWHT_UNROLL
-            for (int i = 0; i < 8; ++i) {
-                FWHT_UNROLL
-                for (int e = 0; e < T::kVec; ++e) {
-                    z[i][e] = v[8 * kOctet + i][e];
-                }
-            }
-            memory.template finish<kOctet * kStep>(channel, z, factor);
-            Octets<kOctet + 1>::store(memory, channel, v, factor);
         }
     };
 
     template <int kOctet>
     struct Octets<kOctet, true> {
-        static FWHT_HD void store(const GlobalMemory&, int, const float (&)[T::kRows][T::kVec], float) {}
+        template <typename Way>
+        static FWHT_HD void store(const Way&, int, const float (&)[T::kRows][T::kVec]) {}
+    };
+
+    // Whole vectors, without a residual. What depends on the thread is found once, the rest is an instruction's offset.
+    struct Whole {
+        const float* gain;
+        const float* bias;
+        float factor;
+        Activation<Io> activation;
+        Io* y[T::kVec];
+        bool inside[T::kVec];
+
+        FWHT_HD Whole(const GlobalMemory& memory, int channel, float f)
+            : gain(memory.params.gain + channel),
+              bias(memory.params.bias + channel),
+              factor(f),
+              activation(memory.params.activation) {
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                y[e] = memory.find(memory.params.y, memory.params.out_channels, e, channel);
+                inside[e] = memory.first + e < memory.total;
+            }
+        }
+
+        // Of the eight channels that begin kOffset behind the first.
+        template <int kOffset>
+        FWHT_HD void store(const float (*z)[T::kVec]) const {
+            float gains[8];
+            float biases[8];
+            FWHT_UNROLL
+            for (int i = 0; i < 8; i += 4) {
+                const Pack<float, 4> four = read<float, 4>(gain + kOffset + i);
+                const Pack<float, 4> more = read<float, 4>(bias + kOffset + i);
+                FWHT_UNROLL
+                for (int j = 0; j < 4; ++j) {
+                    gains[i + j] = four.at[j] * factor;
+                    biases[i + j] = more.at[j];
+                }
+            }
+            FWHT_UNROLL
+            for (int e = 0; e < T::kVec; ++e) {
+                if (inside[e]) {
+                    float sum[8];
+                    FWHT_UNROLL
+                    for (int i = 0; i < 8; ++i) {
+                        sum[i] = gains[i] * z[i][e] + biases[i];
+                    }
+                    write(y[e] + kOffset, activation.apply(sum));
+                }
+            }
+        }
+    };
+
+    // Vectors that may hold channels beyond the last, and what is added to them.
+    struct Any {
+        const GlobalMemory& memory;
+        int channel;
+        float factor;
+
+        template <int kOffset>
+        FWHT_HD void store(const float (*z)[T::kVec]) const {
+            memory.template finish<kOffset>(channel, z, factor);
+        }
     };
 
     // Of the eight channels that begin kOffset behind `channel`.
     template <int kOffset>
-    FWHT_HD void finish(int channel, const float (&z)[8][T::kVec], float factor) const {
+    FWHT_HD void finish(int channel, const float (*z)[T::kVec], float factor) const {
         const int count = params.out_channels - channel;
         const Scales<8, 1, kOffset> scales(params, channel, count, factor);
         const Activation<Io> activation(params.activation);

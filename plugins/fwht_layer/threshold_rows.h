@@ -40,9 +40,15 @@ struct ThresholdRows {
     }
 
 private:
-    // Thresholds and scales that lie side by side in memory for the rows of one thread.
-    static constexpr int kChunk =
-        T::kLayout == kNCHW && (T::kColumns == 1 ? T::kRows % 4 == 0 : T::kFewest == 4) ? 4 : 1;
+    // Thresholds and scales that lie side by side in memory for the rows of one thread, and how far apart their elements
+    // are: in NCHW they are columns of a row, in HWC8 rows of a column.
+    static constexpr int kNeighbours = T::kLayout == kNCHW && T::kColumns > 1 ? T::kFewest : T::kThreadRows;
+    static constexpr int kChunk = kNeighbours < 4 ? kNeighbours : 4;
+    static constexpr int kStep = T::kLayout == kNCHW ? 1 : T::kColumns;
+
+    static FWHT_HD constexpr bool begins_chunk(int m) {
+        return m / kStep % kChunk == 0;
+    }
 
     static constexpr int kHalf = T::kColumns > 1 ? T::kColumns / 2 : 1;
 
@@ -112,11 +118,13 @@ private:
     FWHT_HD bool has_unit_scale() const {
         bool unit = true;
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; m += kChunk) {
-            const Pack<float, kChunk> scales = read<float, kChunk>(find(params.scale, m));
-            FWHT_UNROLL
-            for (int i = 0; i < kChunk; ++i) {
-                unit = unit & (scales.at[i] == 1.0f);
+        for (int m = 0; m < T::kRows; ++m) {
+            if (begins_chunk(m)) {
+                const Pack<float, kChunk> scales = read<float, kChunk>(find(params.scale, m));
+                FWHT_UNROLL
+                for (int i = 0; i < kChunk; ++i) {
+                    unit = unit & (scales.at[i] == 1.0f);
+                }
             }
         }
         return unit;
@@ -125,8 +133,10 @@ private:
     FWHT_HD void threshold_all() {
         if (!kPaths) {
             FWHT_UNROLL
-            for (int m = 0; m < T::kRows; m += kChunk) {
-                threshold(m);
+            for (int m = 0; m < T::kRows; ++m) {
+                if (begins_chunk(m)) {
+                    threshold(m);
+                }
             }
         } else if (params.soft == 0) {
             threshold_paths<false>();
@@ -143,8 +153,8 @@ private:
             const float scale = scales.at[i] * inverse_root(T::kN);
             FWHT_UNROLL
             for (int e = 0; e < T::kVec; ++e) {
-                float& u = v[m + i][e];
-                u = is_dc(m + i) ? u * kPassed : threshold_of<Io, false>(scale * u, limits.at[i]);
+                float& u = v[m + i * kStep][e];
+                u = is_dc(m + i * kStep) ? u * kPassed : threshold_of<Io, false>(scale * u, limits.at[i]);
             }
         }
     }
@@ -153,8 +163,8 @@ private:
     template <int kLive>
     FWHT_HD void threshold_repeated() {
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; m += kChunk) {
-            if (m % T::kColumns < kLive) {
+        for (int m = 0; m < T::kRows; ++m) {
+            if (begins_chunk(m) && m % T::kColumns < kLive) {
                 threshold_repeated<kLive>(m);
             }
         }
@@ -168,7 +178,7 @@ private:
         for (int i = 0; i < kChunk; ++i) {
             FWHT_UNROLL
             for (int e = 0; e < T::kVec; ++e) {
-                s[i][e] = v[m + i][e] * inverse_root(T::kN);
+                s[i][e] = v[m + i * kStep][e] * inverse_root(T::kN);
                 tanh[i][e] = smooth_sign<Io>(s[i][e]);
             }
         }
@@ -179,7 +189,8 @@ private:
             for (int i = 0; i < kChunk; ++i) {
                 FWHT_UNROLL
                 for (int e = 0; e < T::kVec; ++e) {
-                    v[at + i][e] = is_dc(at + i) ? s[i][e] * unit<Io>() : tanh[i][e] * shrink(s[i][e], limits.at[i]);
+                    float& u = v[at + i * kStep][e];
+                    u = is_dc(at + i * kStep) ? s[i][e] * unit<Io>() : tanh[i][e] * shrink(s[i][e], limits.at[i]);
                 }
             }
         }
@@ -188,18 +199,26 @@ private:
     template <bool kSoft>
     FWHT_HD void threshold_paths() {
         FWHT_UNROLL
-        for (int m = 0; m < T::kRows; m += kChunk) {
-            float sum[kChunk][T::kVec] = {};
-            FWHT_NO_UNROLL
-            for (int path = 0; path < params.paths; ++path) {
-                add_path<kSoft>(path * T::kN, m, sum);
+        for (int m = 0; m < T::kRows; ++m) {
+            if (begins_chunk(m)) {
+                sum_paths<kSoft>(m);
             }
+        }
+    }
+
+    template <bool kSoft>
+    FWHT_HD void sum_paths(int m) {
+        float sum[kChunk][T::kVec] = {};
+        FWHT_NO_UNROLL
+        for (int path = 0; path < params.paths; ++path) {
+            add_path<kSoft>(path * T::kN, m, sum);
+        }
+        FWHT_UNROLL
+        for (int i = 0; i < kChunk; ++i) {
             FWHT_UNROLL
-            for (int i = 0; i < kChunk; ++i) {
-                FWHT_UNROLL
-                for (int e = 0; e < T::kVec; ++e) {
-                    v[m + i][e] = is_dc(m + i) ? v[m + i][e] * kPassed : sum[i][e];
-                }
+            for (int e = 0; e < T::kVec; ++e) {
+                float& u = v[m + i * kStep][e];
+                u = is_dc(m + i * kStep) ? u * kPassed : sum[i][e];
             }
         }
     }
@@ -213,7 +232,7 @@ private:
             const float scale = scales.at[i] * inverse_root(T::kN);
             FWHT_UNROLL
             for (int e = 0; e < T::kVec; ++e) {
-                sum[i][e] += threshold_of<Io, kSoft>(scale * v[m + i][e], limits.at[i]);
+                sum[i][e] += threshold_of<Io, kSoft>(scale * v[m + i * kStep][e], limits.at[i]);
             }
         }
     }

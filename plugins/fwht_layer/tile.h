@@ -75,7 +75,7 @@ struct Tile {
     // The same for element m of the rows of a thread, counted row by row: again kMask + 1 addresses, as the permutation
     // moves a column only among its neighbours.
     static FWHT_HD constexpr int slot_of_rows(int thread, int m) {
-        return thread * (kRows + kGap) + (m & kMask ^ thread & kMask) + (m & ~kMask);
+        return thread * (kRows + kGap) + ((m & kMask) ^ (thread & kMask)) + (m & ~kMask);
     }
 
     // Channel, and coefficient, of element (row, column): any bijection that only reorders the bits will do, since

@@ -1,7 +1,8 @@
 // The tiles that are compiled. One list, for the launch, the register checks and the CPU tests.
 //
 // Columns of X(width, type, layout, rows, columns, pixels, vec): n = rows * columns. `width` is what the launch chooses by:
-//   kNarrow  two pixels a block, for small maps, so that every multiprocessor gets a block
+//   kNarrow  four warps, one pixel a thread, for small maps: a warp for each scheduler of a multiprocessor. Smaller blocks
+//            would leave schedulers idle, and hold so many columns in a warp that few channels could leave out none
 //   kPacked  32 KiB of shared memory to the byte, so that two blocks fit on a multiprocessor with 64 KiB (Nano, TX2)
 //   kNormal  8192 values a block, 33 to 36 KiB of shared memory
 //   kWide    most pixels a block, for type float16 in NCHW, whose 32-byte sectors hold 16 pixels; more than 48 KiB of
@@ -28,11 +29,9 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4,
     X(kNormal, type, kNCHW, 8, 1, 128, 1)      \
     X(kNormal, type, kNCHW, 16, 1, 128, 1)     \
     X(kNormal, type, kNCHW, 8, 4, 64, 1)       \
-    X(kNormal, type, kNCHW, 8, 8, 32, 1)       \
-    X(kNormal, type, kNCHW, 16, 8, 32, 1)      \
-    X(kNormal, type, kNCHW, 16, 16, 16, 1)     \
-    X(kNormal, type, kNCHW, 16, 16, 32, 2)     \
-    X(kNormal, type, kNCHW, 32, 16, 8, 1)      \
+    X(kNormal, type, kNCHW, 16, 4, 32, 1)      \
+    X(kNormal, type, kNCHW, 32, 4, 32, 1)      \
+    X(kNormal, type, kNCHW, 32, 8, 32, 2)      \
     X(kNormal, type, kNCHW, 32, 16, 16, 2)     \
     X(kNormal, type, kNCHW, 32, 32, 8, 1)      \
     X(kNormal, type, kNCHW, 32, 32, 8, 2)      \
@@ -40,25 +39,22 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4,
     X(kNormal, type, kNCHW, 64, 32, 4, 1)      \
     X(kPacked, type, kNCHW, 64, 32, 4, 1)      \
     X(kNormal, type, kNCHW, 64, 64, 2, 1)      \
-    X(kNarrow, type, kNCHW, 16, 16, 2, 1)      \
-    X(kNarrow, type, kNCHW, 32, 16, 2, 1)      \
-    X(kNarrow, type, kNCHW, 32, 32, 2, 1)      \
-    X(kNarrow, type, kNCHW, 64, 32, 2, 1)
+    X(kNarrow, type, kNCHW, 32, 8, 16, 1)      \
+    X(kNarrow, type, kNCHW, 32, 16, 8, 1)      \
+    X(kNarrow, type, kNCHW, 32, 32, 4, 1)
 
 #define FWHT_LAYER_HWC8_INSTANCES(X)           \
     X(kNormal, Half, kHWC8, 8, 1, 128, 1)      \
     X(kNormal, Half, kHWC8, 8, 2, 64, 1)       \
     X(kNormal, Half, kHWC8, 8, 4, 32, 1)       \
-    X(kNormal, Half, kHWC8, 8, 8, 16, 1)       \
-    X(kNormal, Half, kHWC8, 16, 8, 16, 1)      \
-    X(kNormal, Half, kHWC8, 16, 16, 8, 1)      \
+    X(kNormal, Half, kHWC8, 16, 4, 32, 1)      \
+    X(kNormal, Half, kHWC8, 32, 4, 32, 1)      \
+    X(kNormal, Half, kHWC8, 32, 8, 16, 1)      \
     X(kNormal, Half, kHWC8, 32, 16, 8, 1)      \
     X(kNormal, Half, kHWC8, 32, 32, 8, 2)      \
     X(kNormal, Half, kHWC8, 64, 32, 4, 1)      \
     X(kNormal, Half, kHWC8, 64, 64, 2, 1)      \
-    X(kNarrow, Half, kHWC8, 32, 16, 2, 1)      \
-    X(kNarrow, Half, kHWC8, 32, 32, 2, 1)      \
-    X(kNarrow, Half, kHWC8, 64, 32, 2, 1)
+    X(kNarrow, Half, kHWC8, 32, 32, 4, 1)
 
 #define FWHT_LAYER_NCHW_HALF_INSTANCES(X)      \
     FWHT_LAYER_NCHW_INSTANCES(X, Half)         \
@@ -77,9 +73,9 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4,
     X(kPaths, type, kNCHW, 8, 1, 128, 1)       \
     X(kPaths, type, kNCHW, 16, 1, 128, 1)      \
     X(kPaths, type, kNCHW, 8, 4, 64, 1)        \
-    X(kPaths, type, kNCHW, 8, 8, 32, 1)        \
-    X(kPaths, type, kNCHW, 16, 8, 32, 1)       \
-    X(kPaths, type, kNCHW, 16, 16, 16, 1)      \
+    X(kPaths, type, kNCHW, 16, 4, 32, 1)       \
+    X(kPaths, type, kNCHW, 32, 4, 32, 1)       \
+    X(kPaths, type, kNCHW, 32, 8, 16, 1)       \
     X(kPaths, type, kNCHW, 32, 16, 8, 1)       \
     X(kPaths, type, kNCHW, 32, 32, 8, 1)       \
     X(kPaths, type, kNCHW, 64, 32, 4, 1)       \
@@ -94,9 +90,9 @@ enum Width : int { kNarrow = 0, kPacked = 1, kNormal = 2, kWide = 3, kPaths = 4,
     X(kPaths, Half, kHWC8, 8, 1, 128, 1)       \
     X(kPaths, Half, kHWC8, 8, 2, 64, 1)        \
     X(kPaths, Half, kHWC8, 8, 4, 32, 1)        \
-    X(kPaths, Half, kHWC8, 8, 8, 16, 1)        \
-    X(kPaths, Half, kHWC8, 16, 8, 16, 1)       \
-    X(kPaths, Half, kHWC8, 16, 16, 8, 1)       \
+    X(kPaths, Half, kHWC8, 16, 4, 32, 1)       \
+    X(kPaths, Half, kHWC8, 32, 4, 32, 1)       \
+    X(kPaths, Half, kHWC8, 32, 8, 16, 1)       \
     X(kPaths, Half, kHWC8, 32, 16, 8, 1)       \
     X(kPaths, Half, kHWC8, 32, 32, 4, 1)       \
     X(kPaths, Half, kHWC8, 64, 32, 4, 1)       \
