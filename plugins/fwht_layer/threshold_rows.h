@@ -6,6 +6,7 @@
 
 #include "butterfly.h"
 #include "params.h"
+#include "row_weights.h"
 #include "shared_memory.h"
 #include "threshold.h"
 
@@ -40,15 +41,9 @@ struct ThresholdRows {
     }
 
 private:
-    // Thresholds and scales that lie side by side in memory for the rows of one thread, and how far apart their elements
-    // are: in NCHW they are columns of a row, in HWC8 rows of a column.
-    static constexpr int kNeighbours = T::kLayout == kNCHW && T::kColumns > 1 ? T::kFewest : T::kThreadRows;
-    static constexpr int kChunk = kNeighbours < 4 ? kNeighbours : 4;
-    static constexpr int kStep = T::kLayout == kNCHW ? 1 : T::kColumns;
-
-    static FWHT_HD constexpr bool begins_chunk(int m) {
-        return m / kStep % kChunk == 0;
-    }
+    using Weights = RowWeights<T>;
+    static constexpr int kChunk = Weights::kChunk;
+    static constexpr int kStep = Weights::kStep;
 
     static constexpr int kHalf = T::kColumns > 1 ? T::kColumns / 2 : 1;
 
@@ -105,11 +100,6 @@ private:
         shared_memory.template put_rows<kLive>(thread, v);
     }
 
-    // Of one path: what belongs to v[m]. What depends on the thread comes first, and the rest is an instruction's offset.
-    FWHT_HD const float* find(const float* weights, int m) const {
-        return weights + T::channel(thread * T::kThreadRows, 0) + T::channel(m / T::kColumns, m % T::kColumns);
-    }
-
     FWHT_HD bool is_dc(int m) const {
         return m == 0 && thread == 0 && params.keep_dc != 0;
     }
@@ -119,8 +109,8 @@ private:
         bool unit = true;
         FWHT_UNROLL
         for (int m = 0; m < T::kRows; ++m) {
-            if (begins_chunk(m)) {
-                const Pack<float, kChunk> scales = read<float, kChunk>(find(params.scale, m));
+            if (Weights::begins_chunk(m)) {
+                const typename Weights::Chunk scales = Weights::read(params.scale, thread, m);
                 FWHT_UNROLL
                 for (int i = 0; i < kChunk; ++i) {
                     unit = unit & (scales.at[i] == 1.0f);
@@ -134,7 +124,7 @@ private:
         if (!kPaths) {
             FWHT_UNROLL
             for (int m = 0; m < T::kRows; ++m) {
-                if (begins_chunk(m)) {
+                if (Weights::begins_chunk(m)) {
                     threshold(m);
                 }
             }
@@ -146,8 +136,8 @@ private:
     }
 
     FWHT_HD void threshold(int m) {
-        const Pack<float, kChunk> scales = read<float, kChunk>(find(params.scale, m));
-        const Pack<float, kChunk> limits = read<float, kChunk>(find(params.thresholds, m));
+        const typename Weights::Chunk scales = Weights::read(params.scale, thread, m);
+        const typename Weights::Chunk limits = Weights::read(params.thresholds, thread, m);
         FWHT_UNROLL
         for (int i = 0; i < kChunk; ++i) {
             const float scale = scales.at[i] * inverse_root(T::kN);
@@ -164,7 +154,7 @@ private:
     FWHT_HD void threshold_repeated() {
         FWHT_UNROLL
         for (int m = 0; m < T::kRows; ++m) {
-            if (begins_chunk(m) && m % T::kColumns < kLive) {
+            if (Weights::begins_chunk(m) && m % T::kColumns < kLive) {
                 threshold_repeated<kLive>(m);
             }
         }
@@ -184,7 +174,7 @@ private:
         }
         FWHT_UNROLL
         for (int at = m; at < m + T::kColumns; at += kLive) {
-            const Pack<float, kChunk> limits = read<float, kChunk>(find(params.thresholds, at));
+            const typename Weights::Chunk limits = Weights::read(params.thresholds, thread, at);
             FWHT_UNROLL
             for (int i = 0; i < kChunk; ++i) {
                 FWHT_UNROLL
@@ -200,7 +190,7 @@ private:
     FWHT_HD void threshold_paths() {
         FWHT_UNROLL
         for (int m = 0; m < T::kRows; ++m) {
-            if (begins_chunk(m)) {
+            if (Weights::begins_chunk(m)) {
                 sum_paths<kSoft>(m);
             }
         }
@@ -225,8 +215,8 @@ private:
 
     template <bool kSoft>
     FWHT_HD void add_path(int first, int m, float (&sum)[kChunk][T::kVec]) const {
-        const Pack<float, kChunk> scales = read<float, kChunk>(find(params.scale + first, m));
-        const Pack<float, kChunk> limits = read<float, kChunk>(find(params.thresholds + first, m));
+        const typename Weights::Chunk scales = Weights::read(params.scale + first, thread, m);
+        const typename Weights::Chunk limits = Weights::read(params.thresholds + first, thread, m);
         FWHT_UNROLL
         for (int i = 0; i < kChunk; ++i) {
             const float scale = scales.at[i] * inverse_root(T::kN);

@@ -44,7 +44,7 @@ struct Tile {
     // Blocks a multiprocessor of 65,536 registers should hold, which is what bounds a thread's registers. Left alone the
     // compiler reads all weights ahead and takes twice as many as it needs; with this nothing is spilled from sm_53 to
     // sm_110. Each multiprocessor holds at least 16 blocks.
-    static constexpr int kSpare = kRows == 64 || kPacked ? 192 : kLayout == kHWC8 ? 96 : 64;
+    static constexpr int kSpare = kRows == 64 || kPacked ? 192 : kLayout == kHWC8 ? 96 : kVec == 2 && kThreadRows > 2 ? 72 : 64;
     static constexpr int kRegisters = kRows * kVec + kSpare;
     static constexpr int kMostBlocks = 65536 / (kThreads * kRegisters);
     static constexpr int kBlocks = kMostBlocks < 16 ? kMostBlocks : 16;

@@ -79,8 +79,10 @@ def run(
     residual: np.ndarray | None = None,
     kind: int = FLOAT32,
     layout: int = NCHW,
+    beside: int = 0,
 ) -> np.ndarray:
-    """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0."""
+    """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0. Gain and
+    bias lie `beside` floats behind an address divisible by 16."""
     shape = (x.shape[0], layer.out_channels, *x.shape[2:])
     params = params_of(layer, x.shape, kind, layout)
     tensors = {
@@ -90,8 +92,10 @@ def run(
     tensors["y"] = Memory(int(np.prod(packed_shape(shape, layout))) * DTYPES[kind].itemsize)
     if residual is not None:
         tensors["residual"] = Memory.of(pack(residual, kind, layout))
+    for name in ("gain", "bias"):
+        tensors[name] = Memory.of(np.concatenate([np.full(beside, np.nan, np.float32), weights[name]]))
     for name, memory in tensors.items():
-        setattr(params, name, memory.pointer)
+        setattr(params, name, memory.pointer + (4 * beside if name in ("gain", "bias") else 0))
     assert library.fwht_check(ctypes.byref(params)) is None, library.fwht_check(ctypes.byref(params))
     assert library.fwht_run(ctypes.byref(params), tile), "this tile does not take these parameters"
     assert tensors["y"].guards_hold(), "bytes beside the output were overwritten"

@@ -142,6 +142,22 @@ def test_the_contracts_tolerance(library: ctypes.CDLL, kind: int, layout: int, p
         assert error.relative <= allowed
 
 
+@pytest.mark.parametrize("beside", [1, 2, 4])
+@pytest.mark.parametrize(("out_channels", "added"), [(128, False), (128, True), (125, False)])
+def test_gain_and_bias_may_lie_anywhere(library: ctypes.CDLL, out_channels: int, added: bool, beside: int) -> None:
+    """HWC8 reads them by vectors where they can be, whole octets are written, and nothing is added; the same bits."""
+    layer, generator = LayerCase(96, out_channels, 256, activation=6), np.random.default_rng(6)
+    x = generator.normal(0, 1, (1, 96, 3, 3)).astype(np.float16)
+    weights = layer.draw_weights(generator)
+    residual = generator.normal(0, 1, (1, out_channels, 3, 3)).astype(np.float16) if added else None
+    for index in find_tiles(library, layer, FLOAT16, HWC8):
+        first, second = (
+            run(library, index, layer, weights, x, residual, FLOAT16, HWC8, beside=floats) for floats in (0, beside)
+        )
+        assert measure_fwht_layer_error(layer, weights, x, first, FLOAT16, residual).share <= 1
+        np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize(("paths", "soft"), [(1, 0), (3, 0), (1, 1)])
 def test_a_nan_stays_in_its_pixel(library: ctypes.CDLL, paths: int, soft: int) -> None:
     layer, generator = LayerCase(32, 32, 32, activation=6, paths=paths, soft=soft), np.random.default_rng(3)

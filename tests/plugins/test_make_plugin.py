@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -111,6 +112,7 @@ case "$*" in
   *--dryrun*) exit ;;
   *-MMD* | *-MF*) echo "nvcc fatal : Unknown option '-MMD'" >&2; exit 1 ;;
 esac
+echo "$*" >>"${LOG%/*}/commands"
 echo begin >>"$LOG"
 sleep 0.1
 while [ $# -gt 1 ]; do [ "$1" = -o ] && : >"$2"; shift; done
@@ -119,25 +121,52 @@ echo end >>"$LOG"
 
 
 def make_with_old_nvcc(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """On a machine whose system folders are those of tmp_path."""
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "LOG": str(tmp_path / "log")}
-    for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CUDA_ARCH"):
         environment.pop(name, None)
-    command = ["make", *arguments, "CUDA_ARCH=53", "TENSORRT_INCLUDE=none"]
+    command = ["make", *arguments, "TENSORRT_INCLUDE=none"]
+    environment["FWHT_ROOT"] = str(tmp_path)
     return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_an_nvcc_that_lists_no_headers(tmp_path: Path) -> None:
-    """All of ours count then, so that a changed one is not missed. Files are compiled at the same time."""
+def copy_for_old_nvcc(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "plugins", tmp_path / "plugins")
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "server").mkdir()
     shutil.copy(ROOT / "server" / "__init__.py", tmp_path / "server")
     (tmp_path / "nvcc").write_text(OLD_NVCC)
     (tmp_path / "nvcc").chmod(0o755)
+
+
+@pytest.mark.parametrize(("soc", "architecture"), [("tegra210", 53), ("tegra186", 62), ("tegra194", 72)])
+def test_what_is_built_is_for_this_board_alone(tmp_path: Path, soc: str, architecture: int) -> None:
+    """Nobody named an architecture: each file is compiled once, not for every board that the compiler knows."""
+    copy_for_old_nvcc(tmp_path)
+    tree = tmp_path / "proc" / "device-tree"
+    tree.mkdir(parents=True)
+    (tree / "compatible").write_text(f"nvidia,board\0nvidia,{soc}\0")
     done = make_with_old_nvcc(tmp_path, "plugin")
     assert (tmp_path / KERNELS).exists(), done.stdout + done.stderr
+    compiled = [
+        line for line in (tmp_path / "commands").read_text().splitlines() if " -c plugins/" in line and ".cu " in line
+    ]
+    assert len(compiled) == len(list((ROOT / "plugins").rglob("*.cu")))
+    for command in compiled:
+        assert re.findall(r"-(?:gencode|arch)\S* ?(\S+)", command) == [
+            f"arch=compute_{architecture},code=sm_{architecture}"
+        ]
+
+
+def test_an_nvcc_that_lists_no_headers(tmp_path: Path) -> None:
+    """All of ours count then, so that a changed one is not missed. Files are compiled at the same time."""
+    copy_for_old_nvcc(tmp_path)
+    done = make_with_old_nvcc(tmp_path, "plugin", "CUDA_ARCH=53")
+    assert (tmp_path / KERNELS).exists(), done.stdout + done.stderr
     assert not list(tmp_path.rglob("*.headers"))
-    as_if_new = make_with_old_nvcc(tmp_path, "-n", "-f", "plugins/Makefile", "-W", "plugins/host_device.h", KERNELS)
+    as_if_new = make_with_old_nvcc(
+        tmp_path, "-n", "-f", "plugins/Makefile", "-W", "plugins/host_device.h", KERNELS, "CUDA_ARCH=53"
+    )
     compiled = {word.strip('"') for word in as_if_new.stdout.split() if word.strip('"').endswith(".cu")}
     assert compiled == {str(path.relative_to(ROOT)) for path in (ROOT / "plugins").rglob("*.cu")}
     log = (tmp_path / "log").read_text()

@@ -61,3 +61,15 @@ def test_flags_of_an_unknown_comparison_are_data() -> None:
 def test_a_condition_that_is_not_known_is_an_error() -> None:
     with pytest.raises(SassError, match="CC.CSM_TA is not followed"):
         follow(["BRA CC.CSM_TA, `(.there)"], {})
+
+
+def test_a_second_predicate_must_be_known_in_the_threads_that_ask_it() -> None:
+    """Elsewhere it may be anything, as where the others have left before it was written."""
+    asking = np.arange(THREADS) % 2
+    unknown = np.where(asking == 1, np.arange(THREADS) < 16, -1)
+    lines = ["@P0 BRA !P1, `(.there)", "MOV R1, 0x7"]
+    run = follow(lines, {"P0": asking, "P1": unknown, "R1": np.zeros(THREADS, np.int64)})
+    branched = (asking == 1) & (unknown == 0)
+    assert np.array_equal(run.state.values["R1"], np.where(branched, 0, 7))  # type: ignore[arg-type]
+    with pytest.raises(SassError, match="which threads branch"):
+        follow(lines, {"P0": np.int64(1), "P1": unknown})
