@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from export.ops.native_structures import FwhtLayerParams, MfDepthwiseConvParams
 
-LAYER = re.compile(r"^fwht_layer(_paths)?_kernel<(\w+), \(?[\w:]*\)?(\d), (\d+), (\d+), (\d+), (\d+), (?:true|false)>$")
 CONVOLUTION = re.compile(r"^mf_depthwise_conv_(nchw|hwc8)<(?:(float|Half), )?(\d), (\d), (\d)>$")
 FEW = 128  # channels, in the cases where the kernel can skip what is padding or cut off
 BATCH, PIXELS = 10, 1024  # every pixel of the block that is followed lies in the tensor

@@ -22,6 +22,7 @@ from typing import Any, Dict, List
 
 from benchmarks.harness.cuda_compilers import PLUGINS, ROOT
 from benchmarks.harness.figures_cache import hash_sources
+from benchmarks.harness.instruction_baseline import LAYER, find_baseline
 from benchmarks.harness.kernel_figures import SOURCES, demangle
 from benchmarks.harness.machine_code import Disassembly, count_instructions, make_constants, sum_issued
 from benchmarks.harness.result_files import write_json
@@ -29,12 +30,10 @@ from benchmarks.harness.sass_run import WARP
 from benchmarks.harness.sass_text import Code
 from benchmarks.kernels.counted_launches import (
     CONVOLUTION,
-    LAYER,
     Launch,
     list_layers,
     make_convolution,
 )
-from benchmarks.kernels.instruction_baseline import find_baseline
 from benchmarks.kernels.nano_issue import count_nano_layers
 
 RESULT = ROOT / "benchmarks" / "results" / "instruction_counts.json"

@@ -10,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.instruction_baseline import LAYER
 from benchmarks.harness.kernel_figures import demangle
 from benchmarks.harness.machine_code import Disassembly, count_instructions, make_constants, sum_issued
-from benchmarks.kernels.counted_launches import LAYER, make_layer
+from benchmarks.kernels.counted_launches import make_layer
 from benchmarks.kernels.nano_roofline import ARCHITECTURE, BANDWIDTH, CLOCK, estimate_convolution, estimate_layer
 from benchmarks.kernels.plugin_cases import REAL
 

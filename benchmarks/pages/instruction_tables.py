@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.harness.instruction_baseline import LAYER, find_baseline
 from benchmarks.harness.markdown import make_table
-from benchmarks.kernels.counted_launches import LAYER
-from benchmarks.kernels.instruction_baseline import find_baseline
 from benchmarks.pages.results import read_result
 
 BOARDS = {"sm_53": "Nano, sm_53", "sm_72": "Xavier, sm_72", "sm_87": "Orin, sm_87", "sm_90": "H100, sm_90"}

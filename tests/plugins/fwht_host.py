@@ -81,8 +81,10 @@ def run(
     layout: int = NCHW,
     beside: int = 0,
 ) -> np.ndarray:
-    """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0. Gain and
-    bias lie `beside` floats behind an address divisible by 16."""
+    """y as this tile leaves it; checks that nothing beside it was written and that what fills channels up is 0.
+
+    Gain and bias lie `beside` floats behind an address divisible by 16.
+    """
     shape = (x.shape[0], layer.out_channels, *x.shape[2:])
     params = params_of(layer, x.shape, kind, layout)
     tensors = {

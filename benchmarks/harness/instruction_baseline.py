@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from benchmarks.kernels.counted_launches import LAYER
+# A tile by its readable name: paths, type, layout, rows, columns, pixels, pixels of a thread.
+LAYER = re.compile(r"^fwht_layer(_paths)?_kernel<(\w+), \(?[\w:]*\)?(\d), (\d+), (\d+), (\d+), (\d+), (?:true|false)>$")
 
 
 def name_work(kernel: str) -> tuple[str | int, ...]:
