@@ -51,7 +51,7 @@ def test_every_tile_of_a_launch_is_counted() -> None:
     names = [
         figure["kernel"] for name, kept in load_figures().items() if name[:4] == "FWHT" for figure in kept["kernels"]
     ]
-    tiles = set(demangle(names))
+    tiles = {name for name in demangle(names) if LAYER.match(name)}  # layers with blocks have kernels of their own
     assert len(tiles) > 70
     counts = load_stored()["counts"]
     assert sorted(counts) == ["sm_53", "sm_72", "sm_87", "sm_90"]
