@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
+from benchmarks.harness.node_models import LayerCase, make_model
+from export.to_onnx.fwht_function import make_fwht_layer_function
 from server.backends import native_kernels
 from server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from server.bulk.packed_images import read_packed
@@ -94,6 +97,41 @@ def test_fused_and_not_answer_alike(name: str, images: np.ndarray) -> None:
         alike = np.abs(found - wanted).max(axis=1) <= 1e-5 * np.abs(wanted).max()
         assert alike.all() if name != "fwht_mf_mobilenet_v2" else alike.mean() >= 0.9  # sgn(x) jumps at 0
         assert fused.infer(images[:batch]).tobytes() == found.tobytes()
+
+
+def make_bottleneck_of_blocks(path: Path) -> None:
+    """Expand and project in blocks of 16, as in arXiv 2201.02711, with a depthwise convolution between."""
+    layers = {
+        "expand": LayerCase(24, 144, 16, keep_dc=0, activation=6, block=16),
+        "project": LayerCase(144, 24, 16, keep_dc=0, pool=6, block=16),
+    }
+    generator = np.random.default_rng(0)
+    weights = {
+        f"{name}.{key}": value for name, each in layers.items() for key, value in each.draw_weights(generator).items()
+    }
+    weights["depthwise.weight"] = generator.normal(0, 0.3, (144, 1, 3, 3)).astype(np.float32)
+    filtered = helper.make_node(
+        "Conv", ["expand", "depthwise.weight"], ["depthwise"], name="depthwise", group=144, pads=[1] * 4
+    )
+    nodes = [layers["expand"].make_node("expand", "x", "expand"), filtered]
+    nodes.append(layers["project"].make_node("project", "depthwise", "y"))
+    model = make_model(nodes, weights, (24, 8, 8), (24, 8, 8), [make_fwht_layer_function(nodes)])
+    path.write_bytes(model.SerializeToString())
+
+
+def test_layers_with_blocks_run_one_by_one(tmp_path: Path) -> None:
+    """They are not taken into a fused bottleneck; a report has them by name, whichever kernels run them."""
+    make_bottleneck_of_blocks(tmp_path / "blocks.onnx")
+    x = np.random.default_rng(1).normal(0, 1, (2, 24, 8, 8)).astype(np.float32)
+    native, body = (
+        OnnxRuntimeBackend(tmp_path / "blocks.onnx", threads=1, native=mode) for mode in ("required", "off")
+    )
+    assert (native.kernels or "").startswith("native ") and body.kernels == native_kernels.FUNCTION_BODY
+    wanted = body.infer(x)
+    assert np.abs(native.infer(x) - wanted).max() <= 1e-5 * np.abs(wanted).max()
+    for backend in (native, body):
+        items = [(item["name"], item["op"]) for item in backend.profile(x, 3)["items"] if item["onnx_nodes"]]
+        assert items == [("expand", "FWHTLayer"), ("depthwise", "Conv"), ("project", "FWHTLayer")]
 
 
 def test_a_model_without_our_ops_needs_no_kernels() -> None:
