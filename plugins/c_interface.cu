@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "fwht_2d/kernel.h"
 #include "fwht_layer/kernel.h"
 #include "mf_depthwise_conv/kernel.h"
 
@@ -40,6 +41,14 @@ const char* fwht_layer_check(const fwht::FwhtLayerParams* params) {
 
 int fwht_layer_launch(const fwht::FwhtLayerParams* params, void* stream) {
     return fwht::launch_fwht_layer(*params, stream_of(stream));
+}
+
+const char* fwht_2d_check(const fwht::Fwht2dParams* params) {
+    return fwht::check_fwht_2d(*params);
+}
+
+int fwht_2d_launch(const fwht::Fwht2dParams* params, void* stream) {
+    return fwht::launch_fwht_2d(*params, stream_of(stream));
 }
 
 const char* mf_depthwise_conv_check(const fwht::MfDepthwiseConvParams* params) {

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "fwht_2d/params.h"
 #include "fwht_layer/params.h"
 #include "mf_depthwise_conv/params.h"
 
@@ -18,6 +19,8 @@ FWHT_API const char* fwht_error_string(int error);
 // launch then returns cudaErrorInvalidValue (1).
 FWHT_API const char* fwht_layer_check(const fwht::FwhtLayerParams* params);
 FWHT_API int fwht_layer_launch(const fwht::FwhtLayerParams* params, void* stream);
+FWHT_API const char* fwht_2d_check(const fwht::Fwht2dParams* params);
+FWHT_API int fwht_2d_launch(const fwht::Fwht2dParams* params, void* stream);
 FWHT_API const char* mf_depthwise_conv_check(const fwht::MfDepthwiseConvParams* params);
 FWHT_API int mf_depthwise_conv_launch(const fwht::MfDepthwiseConvParams* params, void* stream);
 

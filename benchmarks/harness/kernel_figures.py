@@ -68,6 +68,13 @@ SOURCES = {
         FWHT_LAYER_PATHS_INSTANCES(WINDOWS)
         }
     """,
+    "FWHT2D": """
+        #include "fwht_2d/kernel.cuh"
+        namespace fwht {
+        #define MAPS(...) template __global__ void fwht_2d_kernel<MapTile<__VA_ARGS__>>(const Fwht2dParams);
+        FWHT_2D_INSTANCES(MAPS)
+        }
+    """,
     "MFDepthwiseConv": """
         #include "mf_depthwise_conv/kernel.cuh"
         #include "mf_depthwise_conv/compiled_kernels.h"

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from export.ops.native_structures import FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import Fwht2dParams, FwhtLayerParams, MfDepthwiseConvParams
 
 KERNELS = Path("build/libfwht_kernels.so")
 PLUGIN = Path("build/libfwht_plugin.so")  # the kernels, the C interface and the TensorRT plugins
@@ -29,6 +29,7 @@ TO_POINTER = ctypes.POINTER(ctypes.c_void_p)
 # every one of these returns a cudaError_t
 CALLS: dict[str, list[Any]] = {
     "fwht_layer_launch": [ctypes.POINTER(FwhtLayerParams), POINTER],
+    "fwht_2d_launch": [ctypes.POINTER(Fwht2dParams), POINTER],
     "mf_depthwise_conv_launch": [ctypes.POINTER(MfDepthwiseConvParams), POINTER],
     "fwht_malloc": [TO_POINTER, SIZE],
     "fwht_free": [POINTER],
@@ -51,6 +52,7 @@ CALLS: dict[str, list[Any]] = {
 TEXTS: dict[str, list[Any]] = {
     "fwht_version": [],
     "fwht_layer_check": [ctypes.POINTER(FwhtLayerParams)],
+    "fwht_2d_check": [ctypes.POINTER(Fwht2dParams)],
     "mf_depthwise_conv_check": [ctypes.POINTER(MfDepthwiseConvParams)],
     "fwht_error_string": [ctypes.c_int],
 }
@@ -88,6 +90,9 @@ class Library:
     def fwht_layer(self, params: FwhtLayerParams, stream: Stream) -> None:
         """Start the layer. Raises ValueError with the kernel's own sentence where it refuses the parameters."""
         self._launch("fwht_layer", params, stream)
+
+    def fwht_2d(self, params: Fwht2dParams, stream: Stream) -> None:
+        self._launch("fwht_2d", params, stream)
 
     def mf_depthwise_conv(self, params: MfDepthwiseConvParams, stream: Stream) -> None:
         self._launch("mf_depthwise_conv", params, stream)

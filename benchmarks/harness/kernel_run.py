@@ -13,8 +13,9 @@ import numpy as np
 
 from benchmarks.harness.kernel_library import Buffer, Library, Stream
 from benchmarks.harness.node_models import WEIGHTS, LayerCase, Weights
+from benchmarks.harness.plane_models import PlaneCase
 from benchmarks.harness.tensor_layout import DTYPES, FLOAT16, FLOAT32, HWC8, NCHW, pack, packed_shape, unpack
-from export.ops.native_structures import FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import Fwht2dParams, FwhtLayerParams, MfDepthwiseConvParams
 
 GUARD = 4096
 POISON = 0xFF
@@ -127,6 +128,30 @@ def run_fwht_layer(
         run.start(stream)
         stream.synchronize()
         return run.target.read()
+
+
+def run_fwht_2d(library: Library, case: PlaneCase, weights: Weights, x: np.ndarray, form: Format) -> np.ndarray:
+    """Y, in the kernel's type."""
+    batch, channels = x.shape[:2]
+    size = -(-case.height // case.stride), -(-case.width // case.stride)
+    with ExitStack() as stack, Stream(library) as stream:
+        source = Guarded(stack, library, x.shape, form)
+        target = Guarded(stack, library, (batch, channels, *size), form)
+        source.write(x)
+        pointers = {name: stack.enter_context(Buffer.from_array(library, weights[name])).pointer for name in WEIGHTS}
+        params = Fwht2dParams(
+            x=source.pointer,
+            y=target.pointer,
+            batch=batch,
+            channels=channels,
+            type=form.kind,
+            layout=form.layout,
+            **vars(case),
+            **pointers,
+        )
+        library.fwht_2d(params, stream)
+        stream.synchronize()
+        return target.read()
 
 
 def run_mf_depthwise_conv(

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.harness.node_models import LayerCase, Weights
+from benchmarks.harness.plane_models import PlaneCase
 from benchmarks.harness.tensor_layout import FLOAT16, FLOAT32
 from export.ops.float32_bounds import mf_depthwise_conv_bounds
 from export.ops.hadamard import hadamard
@@ -133,6 +134,14 @@ def _sum_paths(layer: LayerCase, weights: Weights, u: np.ndarray, du: np.ndarray
         v += bent * r
         local += rounding + (s + np.abs(limits)) * bent + 4 * bent * r
     return slope, v, local + (layer.paths - 1) * v, jump
+
+
+def measure_fwht_2d_error(case: PlaneCase, weights: Weights, x: np.ndarray, y: np.ndarray, kind: int) -> Error:
+    """Of FWHT2D: what its contract allows."""
+    reference = case.compute_reference(x, weights)
+    stages = 4 * np.log2(case.n)
+    relative = HALF if kind == FLOAT16 else U * (stages + 15 + case.paths)
+    return measure_error(y, reference, relative * norm(reference))
 
 
 def measure_mf_depthwise_conv_error(

@@ -48,8 +48,10 @@ inline const char* sizes(const Fwht2dParams& p) {
         return "FWHT2D: the height and width of X must be from 1 to n, the root of the number of thresholds of a path";
     }
     const int64_t limit = 2147483647;
-    if (p.channels < 1 || p.batch < 0 || p.batch > limit / p.channels) {
-        return "FWHT2D: X must have at least one channel, and N * C below 2^31: run fewer images at once";
+    const int64_t stored = p.layout == kHWC8 ? (int64_t{p.channels} + 7) / 8 * 8 : p.channels;
+    if (p.channels < 1 || p.batch < 0 || p.batch > limit / stored) {
+        return "FWHT2D: X must have at least one channel, and N * C (in HWC8 a multiple of 8) below 2^31: run fewer images "
+               "at once";
     }
     return nullptr;
 }
@@ -78,10 +80,19 @@ inline const char* check_fwht_2d_sizes(const Fwht2dParams& params) {
     return wrong != nullptr ? wrong : fwht_2d_check::sizes(params);
 }
 
-// The same with the addresses.
+// The same for the CUDA kernels, in which a thread holds a row.
+inline const char* check_fwht_2d_on_gpu(const Fwht2dParams& params) {
+    const char* wrong = check_fwht_2d_sizes(params);
+    if (wrong == nullptr && side_of(params) > kLargestGpuSide) {
+        return "FWHT2D: n / stride must be at most 64 on a GPU: halve the map before this layer, or let it stride";
+    }
+    return wrong;
+}
+
+// That, and the addresses.
 inline const char* check_fwht_2d(const Fwht2dParams& params) {
     const char* wrong = fwht_2d_check::addresses(params);
-    return wrong != nullptr ? wrong : check_fwht_2d_sizes(params);
+    return wrong != nullptr ? wrong : check_fwht_2d_on_gpu(params);
 }
 
 }  // namespace fwht

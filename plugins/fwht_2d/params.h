@@ -29,6 +29,7 @@ struct Fwht2dParams {
 enum : int {
     kSmallestSide = 2,
     kLargestSide = 128,
+    kLargestGpuSide = 64,  // of what is transformed: n / stride
     kMost2dPaths = 8,
 };
 

@@ -1,7 +1,8 @@
-// Loading the library registers its ops with TensorRT, in namespace "", MFDepthwiseConv as version 1, FWHTLayer and
-// FWHTLayerAdd as versions 1 to 3: ctypes.CDLL or trtexec --plugins are enough. Load it before an ONNX file is parsed
+// Loading the library registers its ops with TensorRT, in namespace "", MFDepthwiseConv and FWHT2D as version 1, FWHTLayer
+// and FWHTLayerAdd as versions 1 to 3: ctypes.CDLL or trtexec --plugins are enough. Load it before an ONNX file is parsed
 // or an engine read, and do not close it again: TensorRT keeps the addresses of the creators.
 
+#include "../fwht_2d/plugin.h"
 #include "../fwht_layer/plugin.h"
 #include "../mf_depthwise_conv/plugin.h"
 
@@ -17,6 +18,7 @@ REGISTER_TENSORRT_PLUGIN(FwhtLayerAdd2Creator);
 REGISTER_TENSORRT_PLUGIN(FwhtLayer3Creator);
 REGISTER_TENSORRT_PLUGIN(FwhtLayerAdd3Creator);
 REGISTER_TENSORRT_PLUGIN(MfDepthwiseConvCreator);
+REGISTER_TENSORRT_PLUGIN(Fwht2dCreator);
 
 }  // namespace fwht
 

@@ -1,7 +1,8 @@
 """One small launch of every kind, for compute-sanitizer: python -m tests.plugins.small_launches
 
 Every n, both types and layouts, odd maps, with and without residual, pooling, paths, blocks and DC; every depthwise
-kernel. The outputs are looked at as in the tests: written completely, and nothing beside them.
+kernel; maps of every side and stride. The outputs are looked at as in the tests: written completely, and nothing beside
+them.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.harness.kernel_library import Library
-from benchmarks.harness.kernel_run import FORMATS, Format, run_fwht_layer, run_mf_depthwise_conv
+from benchmarks.harness.kernel_run import FORMATS, Format, run_fwht_2d, run_fwht_layer, run_mf_depthwise_conv
 from benchmarks.harness.node_models import LayerCase
+from benchmarks.harness.plane_models import PlaneCase
 from benchmarks.harness.tensor_layout import NCHW
 
 SHAPES = ((1, 4, 4), (2, 8, 8), (1, 5, 7), (3, 1, 1))  # N, H, W: whole tiles and such as fit none
@@ -52,9 +54,22 @@ def run_depthwise(library: Library, form: Format, generator: np.random.Generator
     return count
 
 
+def run_maps(library: Library, form: Format, generator: np.random.Generator) -> int:
+    count = 0
+    for n in (2**k for k in range(1, 8)):
+        for stride in (1, 2, 4):
+            if n // stride not in range(1, 65):
+                continue
+            case = PlaneCase(max(1, n - 1), n, n, stride, activation=6, paths=1 + count % 2, soft=count % 3 % 2)
+            x = form.round(generator.normal(0, 1, (2, 11, case.height, case.width)))
+            run_fwht_2d(library, case, case.draw_weights(generator, 11), x, form)
+            count += 1
+    return count
+
+
 def main() -> None:
     library, generator = Library(), np.random.default_rng()
-    count = sum(run(library, form, generator) for form in FORMATS for run in (run_fwht_layers, run_depthwise))
+    count = sum(run(library, form, generator) for form in FORMATS for run in (run_fwht_layers, run_depthwise, run_maps))
     print(f"{count} launches, all outputs complete")
 
 

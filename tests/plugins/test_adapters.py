@@ -22,8 +22,8 @@ PLUGINS = ROOT / "plugins"
 DRIVER = Path(__file__).parent / "adapters"
 REGISTRATION = PLUGINS / "tensorrt/registration.cpp"
 ADAPTERS = sorted([*PLUGINS.glob("tensorrt/*.cpp"), *PLUGINS.glob("*/plugin.cpp"), *PLUGINS.glob("*/check.cpp")])
-CHECKS = [DRIVER / "creators.cpp", DRIVER / "shapes.cpp", DRIVER / "runs.cpp"]
-CONTRACTS = [PLUGINS / "fwht_layer/contract.json", PLUGINS / "mf_depthwise_conv/contract.json"]
+CHECKS = [DRIVER / "creators.cpp", DRIVER / "shapes.cpp", DRIVER / "runs.cpp", DRIVER / "maps.cpp"]
+CONTRACTS = [PLUGINS / f"{op}/contract.json" for op in ("fwht_layer", "mf_depthwise_conv", "fwht_2d")]
 # IPluginV2DynamicExt is deprecated from TensorRT 10 on, and the one interface that 8.2 has, too
 FLAGS = ["-std=c++14", "-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations"]
 DEFAULT_INCLUDE = f"/usr/include/{platform.machine()}-linux-gnu"
@@ -117,6 +117,7 @@ def test_loading_the_library_registers_its_ops(headers: Path, tmp_path: Path) ->
         "FWHTLayerAdd 2",
         "FWHTLayerAdd 3",
         "MFDepthwiseConv 1",
+        "FWHT2D 1",
     ]
 
 
@@ -150,8 +151,8 @@ def attribute_of(contract: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_adapters_know_the_ops_as_their_contracts(tmp_path: Path) -> None:
     ops = json.loads(output_of(compiled([DRIVER / "ops.cpp"], tmp_path / "ops")))
-    layer, conv = (json.loads(contract.read_text()) for contract in CONTRACTS)
+    layer, conv, maps = (json.loads(contract.read_text()) for contract in CONTRACTS)
     newer = [make(layer, version) for version in ("2", "3") for make in (op_of, op_with_residual)]
-    assert ops == [op_of(layer), op_with_residual(layer), op_of(conv), *newer]
-    assert {contract["version"] for contract in (layer, conv)} == {"1"}
-    assert {contract["namespace"] for contract in (layer, conv)} == {""}
+    assert ops == [op_of(layer), op_with_residual(layer), op_of(conv), *newer, op_of(maps)]
+    assert {contract["version"] for contract in (layer, conv, maps)} == {"1"}
+    assert {contract["namespace"] for contract in (layer, conv, maps)} == {""}

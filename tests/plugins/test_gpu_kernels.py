@@ -19,12 +19,19 @@ from benchmarks.harness.kernel_run import (
     FORMATS,
     Format,
     FwhtLayerRun,
+    run_fwht_2d,
     run_fwht_layer,
     run_mf_depthwise_conv,
     select_pixels,
 )
-from benchmarks.harness.kernel_tolerance import Error, measure_fwht_layer_error, measure_mf_depthwise_conv_error
+from benchmarks.harness.kernel_tolerance import (
+    Error,
+    measure_fwht_2d_error,
+    measure_fwht_layer_error,
+    measure_mf_depthwise_conv_error,
+)
 from benchmarks.harness.node_models import LayerCase, Weights
+from benchmarks.harness.plane_models import PlaneCase
 from benchmarks.harness.tensor_layout import NCHW
 
 pytestmark = pytest.mark.gpu
@@ -189,6 +196,25 @@ def test_mf_depthwise_conv(library: Library, form: Format, op: int, size: int, s
         y = run_mf_depthwise_conv(library, x, weights, form, stride, padding, op, activation)
         error = measure_mf_depthwise_conv_error(x, weights, y, form.kind, stride, padding, op, activation)
         show_and_hold(f"operator {op}, {size}x{size}, stride {stride}, {x.shape} {form}, FWHT_SEED={SEED}", error)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+@pytest.mark.parametrize("soft", [0, 1])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("side", [2, 4, 8, 16, 32, 64])
+def test_fwht_2d(library: Library, side: int, stride: int, soft: int, form: Format) -> None:
+    n = side * stride
+    if n > 128:
+        pytest.skip("no such op")
+    generator = np.random.default_rng([SEED, n, stride, soft])
+    for paths in (1, 3):
+        channels, (height, width) = int(generator.integers(1, 70)), map(int, generator.integers(n // 2 + 1, n + 1, 2))
+        case = PlaneCase(height, width, n, stride, int(generator.integers(2)), 0, paths, soft)
+        x = form.round(generator.normal(0, 1, (2, channels, height, width)))
+        weights = case.draw_weights(generator, channels)
+        y = run_fwht_2d(library, case, weights, x, form)
+        made = f"{case}, {channels} channels, {form}, FWHT_SEED={SEED}"
+        show_and_hold(made, measure_fwht_2d_error(case, weights, x, y, form.kind))
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.harness.plane_models import PlaneCase, make_plane_model
 from export.engine.onnx_wire import read_metadata, read_nodes, remove_functions
+from export.engine.parity import is_discontinuous
 
 MODELS = sorted((Path(__file__).parents[3] / "models").glob("*.onnx"))
 HYBRID = (Path(__file__).parents[3] / "models/fwht_mf_mobilenet_v2.onnx").read_bytes()
@@ -23,6 +26,14 @@ def test_the_same_as_the_onnx_package(path: Path) -> None:
     assert [node.name for node in read_nodes(data) if node.is_custom] == [n.name for n in model.graph.node if n.domain]
     del model.functions[:]
     assert onnx.load_from_string(remove_functions(data)) == model
+
+
+def test_maps_are_custom_nodes_whose_function_goes() -> None:
+    case = PlaneCase(7, 8, 8, stride=2, paths=3, soft=1)
+    data = make_plane_model(case, case.draw_weights(np.random.default_rng(0))).SerializeToString()
+    (node,) = read_nodes(data)
+    assert (node.name, node.op_type, node.is_custom) == ("layer", "FWHT2D", True) and is_discontinuous([node])
+    assert onnx.load_from_string(data).functions and not onnx.load_from_string(remove_functions(data)).functions
 
 
 def test_only_the_functions_go() -> None:

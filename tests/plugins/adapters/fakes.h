@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../../plugins/fwht_2d/params.h"
 #include "../../../plugins/fwht_layer/params.h"
 #include "../../../plugins/mf_depthwise_conv/params.h"
 
@@ -20,6 +21,7 @@ void have_logger(bool there);
 struct Launches {
     std::vector<std::pair<fwht::FwhtLayerParams, cudaStream_t>> fwht;
     std::vector<std::pair<fwht::MfDepthwiseConvParams, cudaStream_t>> mf;
+    std::vector<std::pair<fwht::Fwht2dParams, cudaStream_t>> maps;
 };
 Launches launched();  // since the last call
 void let_launches_return(cudaError_t error);

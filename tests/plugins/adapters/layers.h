@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "../../../plugins/fwht_2d/plugin.h"
 #include "../../../plugins/fwht_layer/plugin.h"
 #include "../../../plugins/mf_depthwise_conv/plugin.h"
 #include "check.h"

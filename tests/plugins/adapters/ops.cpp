@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "../../../plugins/fwht_2d/op.h"
 #include "../../../plugins/fwht_layer/op.h"
 #include "../../../plugins/mf_depthwise_conv/op.h"
 
@@ -57,5 +58,7 @@ int main() {
     print(fwht::kFwhtLayer3);
     std::printf(", ");
     print(fwht::kFwhtLayerAdd3);
+    std::printf(", ");
+    print(fwht::kFwht2d);
     std::printf("]\n");
 }

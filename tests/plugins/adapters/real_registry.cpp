@@ -41,7 +41,7 @@ int main(int, char** arguments) {
     int failures = 0;
     const char* const ops[][2] = {{"FWHTLayer", "1"},    {"FWHTLayer", "2"},    {"FWHTLayer", "3"},
                                   {"FWHTLayerAdd", "1"}, {"FWHTLayerAdd", "2"}, {"FWHTLayerAdd", "3"},
-                                  {"MFDepthwiseConv", "1"}};
+                                  {"MFDepthwiseConv", "1"}, {"FWHT2D", "1"}};
     for (const auto& op : ops) {
         const bool right = works(op[0], op[1]);
         std::printf("%s %s %s\n", right ? "ok" : "FAILED", op[0], op[1]);
