@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from export.ops.hadamard import is_power_of_two, next_power_of_two
 from export.ops.layers import MOST_PATHS
-from export.ops.transform import hadamard_tensor
+from export.ops.native_layer import apply_native_layer, is_native
+from export.ops.transform import LayerOptions, hadamard_tensor
 
 LARGEST_SIDE = 128
 STRIDES = (1, 2, 4)
+LARGEST_NATIVE_SIDE = 64  # whose square is the most coefficients that FWHTLayer has
 ONE_PRODUCT = 8  # up to here a transform of a whole map is one matrix product of (m m) x (m m): measured on a CPU
 
 
@@ -44,6 +46,8 @@ class FWHT2D(nn.Module):
     Where 1x1 convolutions mix the channels of each transformed map before its threshold (arXiv 2305.17510), they may as
     well come before the layer: the transform mixes pixels and they mix channels. So such a layer of P paths is the sum
     of P layers `FWHT2D(conv_p(x))` of one path each.
+
+    In training on a CPU the native kernels of `FWHTLayer` run it where they are there (`apply_native_fwht_2d`).
 
     Raises ValueError for sizes that do not fit, `forward` for a map of another size.
     """
@@ -84,7 +88,15 @@ class FWHT2D(nn.Module):
             wanted = f"(N, {self.channels}, {self.height}, {self.width})"
             raise ValueError(f"FWHT2D takes maps {wanted}, as it was made for, not {tuple(x.shape)}")
         options = PlaneOptions(self.n, self.stride, self.keep_dc, self.soft)
-        return apply_fwht_2d(x, self.thresholds, self.scale, options)
+        apply = apply_native_fwht_2d if self._is_native(x) else apply_fwht_2d
+        return apply(x, self.thresholds, self.scale, options)
+
+    def _is_native(self, x: Tensor) -> bool:
+        side = self.n // self.stride
+        if not self.training or not 2 <= side <= LARGEST_NATIVE_SIDE:
+            return False
+        one = LayerOptions(self.channels, self.channels, self.n, self.keep_dc, 1, self.soft)
+        return is_native(x, self.thresholds, self.scale, one)
 
     def extra_repr(self) -> str:
         return (
@@ -115,6 +127,26 @@ def apply_fwht_2d(x: Tensor, thresholds: Tensor, scale: Tensor, options: PlaneOp
     y = (h[:out_height].to(v.dtype) @ v.reshape(m, -1) / options.n).reshape(-1, m)
     y = (y @ h[:, :out_width].to(v.dtype)).reshape(out_height, -1, out_width)
     return y.transpose(0, 1).reshape(batch, channels, out_height, out_width)
+
+
+def apply_native_fwht_2d(x: Tensor, thresholds: Tensor, scale: Tensor, options: PlaneOptions) -> Tensor:
+    """The same where `is_native`, by `FWHTLayer`, forward and backward.
+
+    The transform of rows and columns is that of the map's m m values as they lie in memory, with the same factor. So
+    each map is a pixel of m m channels, in a tensor whose channels come last: padding apart, nothing is moved.
+    """
+    batch, channels, height, width = x.shape
+    n, stride = options.n, options.stride
+    m = n // stride
+    limits, factors = (values.reshape(-1, n, n)[:, ::stride, ::stride].flatten(1) for values in (thresholds, scale))
+    x = F.pad(x, (0, n - width, 0, n - height))
+    if stride > 1:  # the windows' sums over s, since 1 / n is 1 / m over s on the way in, and on the way back
+        x = F.avg_pool2d(x, stride) * stride
+    pixels = x.reshape(1, batch * channels, 1, m * m).permute(0, 3, 1, 2)
+    layer = LayerOptions(m * m, m * m, m * m, options.keep_dc, 1, options.soft)
+    y = apply_native_layer(pixels, limits, factors, layer).permute(0, 2, 3, 1).reshape(batch, channels, m, m)
+    y = y[:, :, : -(-height // stride), : -(-width // stride)]
+    return y / stride if stride > 1 else y
 
 
 def _threshold(u: Tensor, limits: Tensor, factors: Tensor, options: PlaneOptions) -> Tensor:
