@@ -8,6 +8,7 @@ from typing import Optional, Union
 import torch
 from torch import nn
 
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer
 from export.ops.native_library import find_library
 from export.train.options import Options
@@ -29,7 +30,7 @@ def describe_kernels(model: nn.Module, options: Union[Options, PlainArithmetic],
 
     Raises TrainingError where FWHT_NATIVE requires what cannot be had.
     """
-    if device.type != "cpu" or not any(isinstance(module, FWHTLayer) for module in model.modules()):
+    if device.type != "cpu" or not any(isinstance(module, (FWHTLayer, FWHT2D)) for module in model.modules()):
         return None
     try:
         mode = read_mode()

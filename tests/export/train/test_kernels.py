@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from export.models import build_model
+from export.ops.fwht_2d import FWHT2D
 from export.train.kernels import describe_kernels
 from export.train.options import Options, parse_options
 from export.train.state import TrainingError
@@ -38,6 +39,7 @@ def test_kernels_by_mode(hybrid: torch.nn.Module, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FWHT_NATIVE", "off")
     assert describe_kernels(hybrid, parse(), CPU) == "PyTorch"
     assert describe_kernels(hybrid, parse(), torch.device("cuda")) is None
+    assert describe_kernels(torch.nn.Sequential(FWHT2D(3, 8)), parse(), CPU) == "PyTorch"
     assert describe_kernels(build_model("mobilenet_v2", 10, 32), parse(), CPU) is None
     monkeypatch.setenv("FWHT_NATIVE", "on")
     with pytest.raises(TrainingError, match="must be one of"):
