@@ -48,9 +48,9 @@ def test_output_and_gradients(native: None, size: tuple[int, int], options: dict
     dy = draw(*y.shape, seed=1)
     found = [y, *torch.autograd.grad(y, [x, *layer.parameters()], dy)]
 
-    exact = [each.detach().double().requires_grad_() for each in (x, layer.thresholds, layer.scale)]
-    y64 = apply_fwht_2d(*exact, PlaneOptions(layer.n, stride, layer.keep_dc, layer.soft))
-    wanted = [y64, *torch.autograd.grad(y64, exact, dy.double())]
+    x64, limits, factors = (each.detach().double().requires_grad_() for each in (x, layer.thresholds, layer.scale))
+    y64 = apply_fwht_2d(x64, limits, factors, PlaneOptions(layer.n, stride, layer.keep_dc, layer.soft))
+    wanted = [y64, *torch.autograd.grad(y64, [x64, limits, factors], dy.double())]
 
     side = layer.n // stride
     twin = make_layer(side**2, side**2, scale=True, keep_dc=layer.keep_dc, paths=layer.paths, soft=layer.soft)
