@@ -14,9 +14,10 @@ attributes alone is constant and folds when a session is made:
 
 Paths: the factor across of the way in makes each coefficient once for every path, and the first factor of the way back
 adds them up; between them lie P n channels, in the same operators. The soft threshold has a steep line, cut at -1 and
-1, in place of Tanh; it passes DC with a scale of 1 and a threshold of 0. Blocks: Gather lays the windows side by side,
-and each is an image of its own; behind them come the means of the pool and a BatchNormalization with the gain. A model
-in which none of these is used has the body without them, and its file is as it always was.
+1, in place of Tanh; it passes DC with a scale of 1 and a threshold of 0. Blocks: Gather takes the channels of all
+windows so that the windows are an axis like height and width; behind them come a Transpose, the means of the pool (a
+convolution over pools as channels: ReduceMean over few values took as long as all else) and a BatchNormalization with
+the gain. A model in which none of these is used has the body without them, and its file is as it always was.
 
 Choices that were measured (ONNX Runtime on x86-64): convolutions rather than MatMuls, since bias and activation then
 fuse into the last one; five dimensions, since those of four become blocked ones (NCHWc) with a reordering before and

@@ -40,26 +40,32 @@ WINDOWS = {
     gaps_or_one = Max (gaps, one)
     offsets = Mul (window_numbers, slack)
     starts = Div (offsets, gaps_or_one)
-    starts_down = Unsqueeze (starts, last)
     in_window = Range (zero, window_0, one)
-    channels = Add (starts_down, in_window)""",
-    "x": """windows_apart = Gather <axis = 1> (X, channels)
-    window_shape = Concat <axis = 0> (last, c_in, single, first, first)
-    x = Reshape (windows_apart, window_shape)""",
+    in_window_down = Unsqueeze (in_window, last)
+    channels = Add (in_window_down, starts)""",
+    "x": "x = Gather <axis = 1> (X, channels)",
     "pool": "inner_pool_0",
     "gained": """    inner_repeats = Concat <axis = 0> (out_groups, single)
     inner_all = Tile (inner_mean, inner_repeats)""",
     "weight_4": "inner_all",
     "end": f"""    y_windows = Conv <group: int = @backward_groups> (z, weight_4)
+    y_by_windows = Transpose <perm = [0, 2, 1, 3, 4]> (y_windows)
     made = Mul (windows_1, c_out)
-    made_shape = Concat <axis = 0> (last, made, single, first, first)
-    y_made = Reshape (y_windows, made_shape)
+    made_shape = Concat <axis = 0> (first, made, single, first, first)
+    y_made = Reshape (y_by_windows, made_shape)
     outer_pool = Mul (outer_pool_0, single)
     taken = Mul (c_end, outer_pool)
     y_taken = Slice (y_made, first, taken, single)
     pooled_shape = Concat <axis = 0> (first, c_end, outer_pool, first, first)
     y_pools = Reshape (y_taken, pooled_shape)
-    y_means = ReduceMean <axes = [2], keepdims = 1> (y_pools)
+    y_by_pools = Transpose <perm = [0, 2, 1, 3, 4]> (y_pools)
+    mean_shape = Concat <axis = 0> (single, outer_pool, single, single, single)
+    mean_ones = ConstantOfShape <value = float[1] {{1.0}}> (mean_shape)
+    outer_pool_float = Cast <to = 1> (outer_pool)
+    mean_weight = Div (mean_ones, outer_pool_float)
+    y_mean = Conv (y_by_pools, mean_weight)
+    means_shape = Concat <axis = 0> (first, c_end, single, first, first)
+    y_means = Reshape (y_mean, means_shape)
     end_zeros = ConstantOfShape (c_end)
     end_variance = ConstantOfShape <value = float[1] {{{1 - EPSILON}}}> (c_end)
     y = BatchNormalization <epsilon = {EPSILON}, momentum = 1.0> (y_means, gain, bias, end_zeros, end_variance)""",
