@@ -35,7 +35,7 @@ void run_team(void (*work)(void*), void* data, unsigned threads, unsigned) {
 }
 
 struct Layer {
-    int batch, pixels, in_channels, out_channels, n, pool, paths, soft, residual;
+    int batch, pixels, in_channels, out_channels, n, pool, paths, soft, residual, block;
 };
 
 // Whether something is wrong.
@@ -62,6 +62,7 @@ bool run_layer(const Layer& a) {
     p.activation = 6;
     p.paths = a.paths;
     p.soft = a.soft;
+    p.block = a.block;
     bool wrong = said("FWHTLayer", fwht_native_fwht_layer(&p, 1));
     p.y = again.data();
     wrong |= said("FWHTLayer", fwht_native_fwht_layer(&p, 3));
@@ -209,10 +210,14 @@ int main() {
         return 2;
     }
     bool wrong = said("self-check", fwht_native_self_check());
-    const Layer layers[] = {{1, 1, 1, 2, 2, 1, 1, 0, 0},       {3, 5, 7, 8, 8, 1, 2, 1, 1},
-                            {2, 49, 60, 20, 64, 3, 1, 0, 0},   {5, 4, 40, 100, 128, 1, 1, 0, 1},
-                            {1, 530, 200, 30, 256, 1, 1, 0, 1}, {2, 16, 96, 576, 1024, 1, 3, 1, 0},
-                            {1, 17, 300, 1280, 2048, 1, 1, 1, 0}};
+    const Layer layers[] = {{1, 1, 1, 2, 2, 1, 1, 0, 0, 0},       {3, 5, 7, 8, 8, 1, 2, 1, 1, 0},
+                            {2, 49, 60, 20, 64, 3, 1, 0, 0, 0},   {5, 4, 40, 100, 128, 1, 1, 0, 1, 0},
+                            {1, 530, 200, 30, 256, 1, 1, 0, 1, 0}, {2, 16, 96, 576, 1024, 1, 3, 1, 0, 0},
+                            {1, 17, 300, 1280, 2048, 1, 1, 1, 0, 0}};
+    const Layer blocks[] = {{2, 49, 24, 144, 16, 1, 1, 0, 1, 16}, {1, 530, 512, 300, 256, 1, 2, 1, 0, 256},
+                            {3, 5, 60, 30, 4, 2, 1, 0, 0, 4},     {1, 530, 768, 256, 256, 3, 1, 0, 1, 256},
+                            {2, 9, 12, 1, 2, 11, 1, 1, 0, 2}};
+    for (const Layer& layer : blocks) wrong |= run_layer(layer);
     for (const Layer& layer : layers) {
         wrong |= run_layer(layer) || run_gradients(layer, fwht::kNCHW) || run_gradients(layer, fwht::kNHWC);
     }

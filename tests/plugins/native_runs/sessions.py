@@ -20,6 +20,8 @@ CASES = (  # layer, height, width, batch
     (LayerCase(320, 1280, 2048, activation=6), 4, 4, 2),
     (LayerCase(60, 20, 64, pool=3), 7, 7, 2),
     (LayerCase(300, 20, 512, keep_dc=0), 24, 24, 1),
+    (LayerCase(24, 144, 16, block=16), 7, 7, 2),
+    (LayerCase(960, 160, 32, pool=6, paths=2, block=32), 4, 5, 3),
 )
 MODELS = ("fwht_mobilenet_v2", "fwht_mf_mobilenet_v2")
 THREADS = 3
