@@ -35,12 +35,12 @@ struct MapMemory {
             for (int i = 0; i < T::kSide; ++i) {
                 v[i] = sum_window(at, i * params.stride, column * params.stride, rows);
             }
-            return;
-        }
-        FWHT_UNROLL
-        for (int i = 0; i < T::kSide; ++i) {
-            v[i] = to_float(read_if<Io, 1>(at, i, rows).at[0]);
-            at += step;
+        } else {
+            FWHT_UNROLL
+            for (int i = 0; i < T::kSide; ++i) {
+                v[i] = to_float(read_if<Io, 1>(at, i, rows).at[0]);
+                at += step;
+            }
         }
     }
 
