@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.harness.node_models import LayerCase, make_fwht_layer_model
+from benchmarks.harness.plane_models import PlaneCase, make_plane_model
+from server.backends.native_kernels import has_native_ops
 from server.bulk.packed_images import read_packed
 from tests.plugins.cpu_fwht_case import CpuFwhtCase
 from tests.plugins.native import ROOT
@@ -74,3 +76,21 @@ def test_any_number_of_threads_gives_the_same_bits(height: int, width: int, thre
     model = make_fwht_layer_model(case.layer, weights, height, width).SerializeToString()
     y = make_session(model, threads=threads).run(None, {"x": x})[0]
     assert y.tobytes() == make_session(model, threads=1).run(None, {"x": x})[0].tobytes()
+
+
+@pytest.mark.parametrize("case", [PlaneCase(8, 8, 8, paths=3), PlaneCase(13, 9, 16, stride=2, keep_dc=1, soft=1)])
+def test_maps_run_under_the_nodes_name_with_the_same_bits(case: PlaneCase, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    weights = case.draw_weights(generator, 70)
+    model = make_plane_model(case, weights).SerializeToString()
+    x = generator.normal(0, 1, (3, 70, case.height, case.width)).astype(np.float32)
+    found = [make_session(model, threads=threads).run(None, {"x": x})[0] for threads in (1, 2, 3)]
+    assert len({y.tobytes() for y in found}) == 1
+    share = (np.abs(found[0] - case.compute_reference(x, weights)) / case.compute_tolerance(x, weights)).max()
+    print(f"{share:.0%} of the tolerance used")
+    assert share <= 1
+    session = make_session(model, profile=str(tmp_path / "profile"))
+    session.run(None, {"x": x})
+    events = Path(session.end_profiling()).read_text(encoding="utf-8")
+    assert '"op_name" : "FWHT2D"' in events and "layer_kernel_time" in events
+    assert has_native_ops(model)
