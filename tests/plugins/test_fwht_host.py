@@ -61,17 +61,22 @@ def layers_of_paths(n: int) -> list[LayerCase]:
 
 
 def layers_of_windows(n: int) -> list[LayerCase]:
-    """More channels than are read, by windows that overlap; cut; pools inside a window, across, and of several."""
+    """More channels than are read, by windows that overlap; cut; pools inside a window, across, and of several.
+
+    Of the largest n, whose references take a second each, two that have most of it.
+    """
     most = CONTRACT["attributes"][0]["max"]
     wide = {"n": n, "block": n}
+    across = LayerCase(3 * n, n - 1, pool=3, activation=1, **wide)
     up = [LayerCase(n + n // 2 + 1, k * n, activation=6, keep_dc=0, **wide) for k in (2, 3) if k * n <= most]
+    if n > 1024:
+        return [across, *up[:1]]
     down = [
-        LayerCase(2 * n, min(2 * n - 1, most), keep_dc=0, soft=1, **wide),
+        LayerCase(2 * n, 2 * n - 1, keep_dc=0, soft=1, **wide),
         LayerCase(2 * n, n, pool=2, paths=3, **wide),
-        LayerCase(3 * n, n - 1, pool=3, activation=1, **wide),
     ]
     small = [LayerCase(6 * n, 2, pool=2 * n + 1, **wide), LayerCase(12 * n, 2 * n, pool=6, **wide, soft=1)]
-    return [*up, *(layer for layer in down if layer.out_channels <= most), *(small if n <= 64 else [])]
+    return [across, *up, *down, *(small if n <= 64 else [])]
 
 
 def check(library: ctypes.CDLL, index: int, tile: TileFacts, layer: LayerCase, generator: np.random.Generator) -> float:
