@@ -14,6 +14,7 @@ addition. Per output pixel, with the BatchNorm behind a layer folded into it:
                           an addition for each pixel of the input
     MFDepthwiseConv       k k pairs for each channel, two additions each (operators 2 and 3: a comparison and an
                           addition), and gain and bias
+    norm                  a multiply-add for each value: a BatchNorm that no layer could take
     addition, pool        an addition for each value; pool: and a product for each channel
 
 ReLU and ReLU6 are not counted: an engine fuses them.
@@ -80,6 +81,8 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
         return (module.out_features, 1, 1), Operations(module.weight.numel())
     if layer.op == "add":
         return shape, Operations(additions=_values(shape))
+    if layer.op == "norm":
+        return shape, Operations(_values(shape))
     return (channels, 1, 1), Operations(channels, _values(shape))
 
 

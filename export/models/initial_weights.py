@@ -15,12 +15,14 @@ from torch import Tensor, nn
 
 from export.models import get_weights, imagenet
 from export.models.checkpoint import CheckpointError, card_path, load_card, load_weights
+from export.models.hadamard_convolution import HadamardConv2d
 from export.models.weight_files import read_foreign_weights
 from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer
 
 IMAGENET = "imagenet"
 CLASSIFIER = "classifier"
+REPLACING = (FWHTLayer, FWHT2D, HadamardConv2d)  # stand in a hybrid where its baseline has something else
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def explain_new_start(name: str, wanted: Tensor, initial: InitialWeights, labels
 
 def check_architecture(model: nn.Module, anew: dict[str, str], initial: InitialWeights) -> None:
     """Raises CheckpointError where more begins anew than classifier and FWHT layers, or nothing is left."""
-    layers = (name for name, module in model.named_modules() if isinstance(module, (FWHTLayer, FWHT2D)))
+    layers = (name for name, module in model.named_modules() if isinstance(module, REPLACING))
     free = {f"{CLASSIFIER}.", *(f"{name}." for name in layers)}
     other = [f"{name}: {reason}" for name, reason in anew.items() if not name.startswith(tuple(free))]
     if other:

@@ -165,6 +165,20 @@ def emit_add(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     return _add_activation(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
 
 
+def emit_norm(layer: FoldedLayer, inputs: list[str]) -> Emitted:
+    """A BatchNorm of mean 0 and variance 1, whose weight and bias are the gain and bias."""
+    assert layer.gain is not None and layer.bias is not None
+    name, count = layer.name, len(layer.gain)
+    constants = {
+        f"{name}.gain": _to_float32(layer.gain),
+        f"{name}.bias": _to_float32(layer.bias),
+        f"{name}.mean": np.zeros(count, np.float32),
+        f"{name}.variance": np.ones(count, np.float32),
+    }
+    node = helper.make_node("BatchNormalization", [*inputs, *constants], [name], name=name, epsilon=0.0)
+    return _add_activation(layer, node, constants)
+
+
 def emit_pool(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     """The mean over height and width, (N, C, H, W) -> (N, C)."""
     pool = helper.make_node("GlobalAveragePool", inputs, [layer.name], name=layer.name)
@@ -178,5 +192,6 @@ EMITTERS: dict[str, Callable[[FoldedLayer, list[str]], Emitted]] = {
     "fwht_2d": emit_fwht_2d,
     "linear": emit_linear,
     "add": emit_add,
+    "norm": emit_norm,
     "pool": emit_pool,
 }

@@ -76,11 +76,25 @@ def test_each_window_whose_results_are_used_is_a_transform(layer: FWHTLayer, win
     assert both.multiply_adds - alone.multiply_adds == 4 * (windows * 4 + layer.out_channels)
 
 
-@pytest.mark.parametrize("name, millions", [("resnet32", 69.1), ("mobilenet_v2_w050", 28.0), ("mobilenet_v2", 88.0)])
+PUBLISHED = [("resnet20", 40.8), ("resnet32", 69.1), ("mobilenet_v2_w050", 28.0), ("mobilenet_v2", 88.0)]
+
+
+@pytest.mark.parametrize("name, millions", PUBLISHED)
 def test_multiply_adds_at_32_pixels_are_what_others_count(name: str, millions: float) -> None:
-    """chenyaofo/pytorch-cifar-models: 69.13, 28.08 and 87.98 M, to the three digits."""
+    """chenyaofo/pytorch-cifar-models: 40.8, 69.13, 28.08 and 87.98 M, to the three digits."""
     found = count_operations(build_model(name), 32).multiply_adds / 1e6
     assert found == pytest.approx(millions, rel=0.005)
+
+
+def test_each_path_of_a_hybrid_costs_the_same() -> None:
+    """The first one adds its input, whose BatchNorm is a layer: additions as with one path more, and a product."""
+    values = 3 * (16 * 32**2 + 32 * 16**2 + 64 * 8**2)
+    one, three, five = (count_operations(build_model(f"fwht2d_resnet20{more}"), 32) for more in ("", "_p3", "_p5"))
+    two_paths = five.multiply_adds - three.multiply_adds
+    mixing, coefficients = 3 * (16 * 16 * 32**2 + 32 * 32 * 16**2 + 64 * 64 * 8**2), values
+    assert two_paths == 2 * (mixing + coefficients + values)
+    assert three.multiply_adds - one.multiply_adds == two_paths - values
+    assert (three.additions - one.additions) == (five.additions - three.additions) - values
 
 
 @pytest.mark.parametrize("size", [33, 64])

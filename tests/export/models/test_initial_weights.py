@@ -95,6 +95,20 @@ def test_thresholds_of_more_paths_begin_anew(own: Path) -> None:
     assert lines[-1].endswith("head: (2048,) there, (2, 2048) here")
 
 
+def test_a_hybrid_of_another_layer_starts_from_its_baseline(tmp_path: Path) -> None:
+    """What stands in place of a convolution begins anew with all that it holds, 1x1 convolutions included."""
+    preprocessing = {"size": 8, "resize": "crop", "colour": "RGB", "mean": [9.0] * 3, "std": [70.0] * 3}
+    card = {"architecture": "resnet20", "labels": LABELS, "preprocessing": preprocessing}
+    save_checkpoint(tmp_path / "plain.safetensors", build_model("resnet20", 3, 8), card)
+    initial = read_initial_weights(str(tmp_path / "plain.safetensors"))
+    model = build_model("fwht2d_resnet20_p3", 3, 16)
+    lines = take_weights(model, initial, LABELS)
+    assert count_equal(model, initial) == len(get_weights(model)) - 9 * 3 * 3
+    assert len(lines) == 2 and lines[1].startswith(
+        "  begin anew: blocks.1.conv2.paths.1.mix, blocks.1.conv2.paths.1.fwht"
+    )
+
+
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet32", "mobilenet_v2_w050", "mobilenet_v2"])
 def test_another_architecture_is_refused_and_leaves_the_model(name: str, own: Path) -> None:
     """A network with convolutions where the weights have transforms is another one, too: most of it would be new."""

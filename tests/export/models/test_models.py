@@ -20,12 +20,23 @@ TOTALS = {
     "fwht_mf_mobilenet_v2": 947_786,
     "mobilenet_v2_w050": 719_034,
     "resnet32": 469_370,
+    "resnet20": 272_474 + 1_568,
+    "fwht2d_resnet20": 151_514 + 1_568,
+    "fwht2d_resnet20_p3": 199_898 + 1_568,
+    "fwht2d_resnet20_p5": 248_282 + 1_568,
     "efficientnet_lite0": 3_425_834,
     "fwht_efficientnet_lite0": 1_415_210,
     "fwht_efficientnet_lite0_slim": 1_017_898,
 }
 # Without BatchNorm's running statistics, as others count: 0.70M and 0.47M in chenyaofo/pytorch-cifar-models.
-TRAINABLE = {"mobilenet_v2_w050": 700_490, "resnet32": 466_906}
+TRAINABLE = {
+    "mobilenet_v2_w050": 700_490,
+    "resnet32": 466_906,
+    "resnet20": 272_474,
+    "fwht2d_resnet20": 151_514,
+    "fwht2d_resnet20_p3": 199_898,
+    "fwht2d_resnet20_p5": 248_282,
+}
 
 
 def test_total_parameters_match_to_the_last_digit() -> None:
@@ -40,6 +51,17 @@ def test_parameters_of_resnet32_by_hand() -> None:
     stages += 9 * 32 * 64 + 9 * (9 * 64 * 64) + 10 * 4 * 64
     shortcuts = 16 * 32 + 4 * 32 + 32 * 64 + 4 * 64
     assert stem + stages + shortcuts + 64 * 10 + 10 == TOTALS["resnet32"]
+
+
+@pytest.mark.parametrize("name, paths", [("resnet20", 0), *zip(list(TRAINABLE)[3:], (1, 3, 5))])
+def test_parameters_of_resnet20_and_its_hybrids_by_hand(name: str, paths: int) -> None:
+    """A BatchNorm trains 2 c numbers; a path c^2 for channels, n^2 thresholds, n^2 factors; n: the map's side."""
+    total = 27 * 16 + 2 * 16 + 64 * 10 + 10
+    for before, c, n in [(16, 16, 32)] * 3 + [(16, 32, 16)] + [(32, 32, 16)] * 2 + [(32, 64, 8)] + [(64, 64, 8)] * 2:
+        second = paths * (c * c + 2 * n * n) if paths else 9 * c * c
+        shortcut = before * c + 2 * c if before < c else 0
+        total += 9 * before * c + second + 2 * 2 * c + shortcut
+    assert total == TRAINABLE[name]
 
 
 def count_efficientnet(fwht: bool, head: bool) -> int:
@@ -85,7 +107,7 @@ def test_half_the_width_in_multiples_of_eight() -> None:
 @pytest.mark.parametrize("size, classes, last_map", [(32, 10, 4), (33, 3, 5), (64, 100, 8), (65, 2, 3), (96, 10, 3)])
 def test_any_image_size_and_class_count(name: str, size: int, classes: int, last_map: int) -> None:
     model = build_model(name, classes, size).eval()
-    if name == "resnet32":
+    if "resnet" in name:
         last_map = {32: 8, 33: 9, 64: 16, 65: 5, 96: 6}[size]
     if "efficientnet" in name:
         last_map = -(-size // 32)
@@ -138,7 +160,9 @@ def test_what_the_hybrids_replace() -> None:
     assert sizes == {1024, 2048}
 
 
-@pytest.mark.parametrize("name", ["fwht_mf_mobilenet_v2", "resnet32", "fwht_efficientnet_lite0_slim"])
+@pytest.mark.parametrize(
+    "name", ["fwht_mf_mobilenet_v2", "resnet32", "fwht2d_resnet20_p3", "fwht_efficientnet_lite0_slim"]
+)
 def test_every_weight_gets_a_gradient(name: str) -> None:
     model = build_model(name)
     model(torch.randn(2, 3, 32, 32)).square().sum().backward()
@@ -151,6 +175,7 @@ def test_every_weight_gets_a_gradient(name: str) -> None:
         (("resnet18",), "fwht_mobilenet_v2_slim"),
         (("mobilenet_v2", 0), "at least 1"),
         (("resnet32", 10, 32, {"pool": True}), "resnet32 has no variant 'pool'; it has none"),
+        (("fwht2d_resnet20", 10, 32, {"paths": 3}), "fwht2d_resnet20 has no variant 'paths'; it has none"),
         (("fwht_mobilenet_v2", 10, 32, {"operator": 2}), "no variant 'operator'; it has pool, scale"),
         (("fwht_mobilenet_v2", 10, 32, {"paths": 9}), "cannot have paths = 9; it is 1 by itself"),
         (("fwht_mobilenet_v2", 10, 32, {"paths": True}), "cannot have paths = True"),
@@ -170,6 +195,7 @@ TRACED: list[tuple[str, dict[str, object]]] = [
     ("fwht_mf_mobilenet_v2", {}),
     ("fwht_mobilenet_v2", {"paths": 2, "soft": True}),
     ("resnet32", {}),
+    ("fwht2d_resnet20", {}),
     ("efficientnet_lite0", {}),
 ]
 

@@ -135,6 +135,54 @@ def test_a_resnet_adds_before_its_relu_and_a_shortcut_is_a_layer() -> None:
     }
 
 
+def test_layers_that_are_added_up_take_the_batch_norm_behind_the_sum() -> None:
+    """One path adds its input, which can take no gain: there the BatchNorm stays a node."""
+    for name, kept in (("fwht2d_resnet20", 9), ("fwht2d_resnet20_p3", 0)):
+        proto = build_onnx_model(build_model(name).eval(), card(name))
+        nodes = {node.name: node for node in proto.graph.node}
+        assert sum(node.op_type == "BatchNormalization" for node in proto.graph.node) == kept
+    inputs = {name: list(nodes[f"blocks.4.{name}"].input) for name in ("conv2.add", "conv2.add2", "add")}
+    assert inputs == {
+        "conv2.add": ["blocks.4.conv2.paths.1.fwht", "blocks.4.conv2.paths.2.fwht"],
+        "conv2.add2": ["blocks.4.conv2.add", "blocks.4.conv2.paths.3.fwht"],
+        "add": ["blocks.4.shortcut", "blocks.4.conv2.add2"],
+    }
+
+
+class Sums(nn.Module):
+    """BatchNorms behind sums that can take them, and behind sums that cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(3, 3, 3, padding=1) for _ in range(6))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(3) for _ in range(5))
+        self.classifier = nn.Linear(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a, b, c, d, e, f = self.convs
+        x = torch.relu(self.norms[0](a(x) + b(x)))
+        x = self.norms[1](x + c(x))
+        x = self.norms[3](self.norms[2](d(x)) + x)
+        y = e(x)
+        x = torch.relu(self.norms[4](f(x) + y) + y)
+        logits: torch.Tensor = self.classifier(x.mean(dim=(2, 3)))
+        return logits
+
+
+def test_batch_norms_behind_sums() -> None:
+    torch.manual_seed(0)
+    model = Sums()
+    for _ in range(3):
+        model.train()(torch.randn(8, 3, 9, 9) + 1)
+    for parameter in model.norms.parameters():
+        nn.init.normal_(parameter)
+    proto = build_onnx_model(model.eval(), card("sums", 4, 9))
+    images = np.random.default_rng(0).normal(size=(5, 3, 9, 9)).astype("f")
+    print(check_parity(model, proto.SerializeToString(), images))
+    kept = [node.name for node in proto.graph.node if node.op_type == "BatchNormalization"]
+    assert kept == ["norms.1", "norms.3", "norms.4"]
+
+
 @pytest.mark.parametrize("size, classes", [(33, 3), (65, 2)])
 def test_other_sizes_and_class_counts(size: int, classes: int) -> None:
     model = build_model("fwht_mf_mobilenet_v2", classes, size).eval()
