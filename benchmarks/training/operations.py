@@ -14,8 +14,10 @@ addition. Per output pixel, with the BatchNorm behind a layer folded into it:
                           an addition for each pixel of the input
     MFDepthwiseConv       k k pairs for each channel, two additions each (operators 2 and 3: a comparison and an
                           addition), and gain and bias
+    mul                   a multiply-add for each value
     norm                  a multiply-add for each value: a BatchNorm that no layer could take
     addition, pool        an addition for each value; pool: and a product for each channel
+    hard sigmoid, swish   one and two multiply-adds for each value
 
 ReLU and ReLU6 are not counted: an engine fuses them.
 """
@@ -28,10 +30,11 @@ from torch import nn
 
 from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import FoldedLayer, fold_graph
+from export.to_onnx.folded_graph import HARD_SIGMOID, HARD_SWISH, FoldedLayer, fold_graph
 from export.to_onnx.nodes import list_pads
 
 Shape = tuple[int, int, int]  # channels, height, width
+HARD = {HARD_SIGMOID: 1, HARD_SWISH: 2}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def count_operations(model: nn.Module, size: int) -> Operations:
     for layer in fold_graph(model):
         inputs = [shapes[name] for name in layer.inputs]
         shapes[layer.name], operations = _layer(layer, inputs[0])
-        total += operations
+        total += operations + Operations(HARD.get(layer.activation, 0) * _values(shapes[layer.name]))
     return total
 
 
@@ -81,7 +84,7 @@ def _layer(layer: FoldedLayer, shape: Shape) -> tuple[Shape, Operations]:
         return (module.out_features, 1, 1), Operations(module.weight.numel())
     if layer.op == "add":
         return shape, Operations(additions=_values(shape))
-    if layer.op == "norm":
+    if layer.op in ("norm", "mul"):
         return shape, Operations(_values(shape))
     return (channels, 1, 1), Operations(channels, _values(shape))
 

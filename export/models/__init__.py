@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from export.models.efficientnet import EfficientNetLite, EfficientNetSpec
 from export.models.mobilenet import MobileNetSpec, MobileNetV2
+from export.models.mobilenet_v3 import MobileNetV3, MobileNetV3Spec
 from export.models.resnet import ResNet, ResNetSpec
 from export.ops.layers import MOST_PATHS
 
-Spec = Union[EfficientNetSpec, MobileNetSpec, ResNetSpec]
+Spec = Union[EfficientNetSpec, MobileNetSpec, MobileNetV3Spec, ResNetSpec]
 
 MODELS: dict[str, Spec] = {
     "mobilenet_v2": MobileNetSpec(),
@@ -27,6 +28,8 @@ MODELS: dict[str, Spec] = {
     "fwht2d_resnet20": ResNetSpec(blocks=3, paths=1, residual=True),
     "fwht2d_resnet20_p3": ResNetSpec(blocks=3, paths=3),
     "fwht2d_resnet20_p5": ResNetSpec(blocks=3, paths=5),
+    "mobilenet_v3_large": MobileNetV3Spec(),
+    "fwht2d_mobilenet_v3_large": MobileNetV3Spec(fwht_2d=True),
     "efficientnet_lite0": EfficientNetSpec(),
     "fwht_efficientnet_lite0": EfficientNetSpec(fwht_bottlenecks=5),
     "fwht_efficientnet_lite0_slim": EfficientNetSpec(fwht_bottlenecks=5, fwht_head=True),
@@ -56,6 +59,8 @@ def build_model(
     spec = apply_variant(name, variant or {})
     if isinstance(spec, ResNetSpec):
         return ResNet(spec, classes, image_size)
+    if isinstance(spec, MobileNetV3Spec):
+        return MobileNetV3(spec, classes, image_size)
     if isinstance(spec, EfficientNetSpec):
         return EfficientNetLite(spec, classes, image_size)
     return MobileNetV2(spec, classes, image_size)
@@ -64,7 +69,7 @@ def build_model(
 def list_variants(name: str) -> dict[str, object]:
     """What can be varied in the model, with the values it has by itself."""
     spec = MODELS[name]
-    if isinstance(spec, ResNetSpec) or not spec.fwht_bottlenecks:
+    if isinstance(spec, (ResNetSpec, MobileNetV3Spec)) or not spec.fwht_bottlenecks:
         return {}
     fields: dict[str, object] = {"pool": spec.pool, "scale": spec.scale, "paths": spec.paths, "soft": spec.soft}
     return {**fields, "operator": spec.operator} if isinstance(spec, MobileNetSpec) and spec.operator else fields

@@ -23,7 +23,14 @@ from export.models.same_convolution import SameConv2d
 from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
-ACTIVATIONS: dict[Any, int] = {F.relu: 1, torch.relu: 1, F.relu6: 6}
+HARD_SIGMOID, HARD_SWISH = 13, 16  # clip(x + 3, 0, 6) / 6, and x times that; not among the ops' own activations
+ACTIVATIONS: dict[Any, int] = {
+    F.relu: 1,
+    torch.relu: 1,
+    F.relu6: 6,
+    F.hardsigmoid: HARD_SIGMOID,
+    F.hardswish: HARD_SWISH,
+}
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",
     SameConv2d: "conv",
@@ -39,13 +46,13 @@ FOLDABLE = ("conv", "fwht", "mf", "fwht_2d")  # take a BatchNorm and an activati
 class FoldedLayer:
     """One layer: `name` is the module path, `inputs` the names of the layers (or `image`) it reads.
 
-    `gain` and `bias` (float64, per output channel) come from the BatchNorm folded in; `activation` 0, 1 (ReLU) or 6
-    (ReLU6) is applied last. `module` is None for `op` "add", "norm" (gain and bias alone) and "pool" (mean over height
-    and width).
+    `gain` and `bias` (float64, per output channel) come from the BatchNorm folded in; `activation` 0, 1 (ReLU), 6
+    (ReLU6), HARD_SIGMOID or HARD_SWISH is applied last. `module` is None for `op` "add", "mul", "norm" (gain and bias
+    alone), "squeeze" and "pool" (means over height and width, (N, C, 1, 1) and (N, C)).
     """
 
     name: str
-    op: str  # conv, fwht, mf, fwht_2d, linear, add, norm, pool
+    op: str  # conv, fwht, mf, fwht_2d, linear, add, mul, norm, squeeze, pool
     inputs: list[str]
     module: nn.Module | None = None
     gain: np.ndarray | None = None
@@ -101,7 +108,7 @@ def _fold(
     if isinstance(module, nn.BatchNorm2d) and source is not None and source.op == "add" and not source.activation:
         return _fold_into_sum(node.all_input_nodes[0], module, made)
     shared = len(node.all_input_nodes[0].users) > 1
-    takers = (*FOLDABLE, "add", "norm") if activation else FOLDABLE
+    takers = (*FOLDABLE, "linear", "add", "norm") if activation else FOLDABLE
     if source is None or source.op not in takers or source.activation or shared:
         raise ValueError(f"{node.name} cannot be folded: it must be the only reader of a convolution or FWHT layer")
     if activation:
@@ -156,7 +163,11 @@ def _make_layer(model: nn.Module, node: fx.Node, inputs: list[str], layers: list
         raise ValueError(f"{node.target} is a {type(module).__name__}, which the exporter does not know")
     if node.target is operator.add and len(inputs) == 2:
         return FoldedLayer(_name_call(node, "add", layers), "add", inputs)
+    if node.target is operator.mul and len(inputs) == 2:
+        return FoldedLayer(_name_call(node, "mul", layers), "mul", inputs)
     if node.op == "call_method" and node.target == "mean" and node.kwargs.get("dim") == (2, 3):
+        if node.kwargs.get("keepdim"):
+            return FoldedLayer(_name_call(node, "squeeze", layers), "squeeze", inputs)
         return FoldedLayer("pool", "pool", inputs)
     raise ValueError(f"{node.name} calls {node.target}, which the exporter does not know")
 

@@ -12,13 +12,14 @@ from torch import nn
 from export.models.same_convolution import SameConv2d
 from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import FoldedLayer
+from export.to_onnx.folded_graph import HARD_SIGMOID, HARD_SWISH, FoldedLayer
 from export.to_onnx.fwht_2d_body import make_fwht_2d_node
 from export.to_onnx.fwht_node import make_fwht_layer_node
 from export.to_onnx.mf_body import make_mf_depthwise_conv_node
 
 # The nodes, the last of which makes the layer's tensor, and their weights by name
 Emitted = tuple[list[onnx.NodeProto], dict[str, np.ndarray]]
+HARD = (HARD_SIGMOID, HARD_SWISH)
 
 
 def _to_float32(array: Any) -> np.ndarray:
@@ -43,7 +44,26 @@ def _add_activation(layer: FoldedLayer, node: onnx.NodeProto, constants: dict[st
             "relu6.min": np.float32(0).reshape(()),
             "relu6.max": _to_float32(6).reshape(()),
         }
+    if layer.activation in HARD:
+        return [node, *_make_hard_activation(name, layer.activation)], constants
     return [node], constants
+
+
+def _make_hard_activation(name: str, activation: int) -> list[onnx.NodeProto]:
+    """HardSigmoid, and for a hard swish a product behind it: opset 13 has no HardSwish."""
+    sigmoid = f"{name}_hard_sigmoid"
+    nodes = [helper.make_node("HardSigmoid", [name], [sigmoid], name=sigmoid, alpha=1 / 6, beta=0.5)]
+    if activation == HARD_SWISH:
+        swish = f"{name}_hard_swish"
+        nodes.append(helper.make_node("Mul", [name, sigmoid], [swish], name=swish))
+    return nodes
+
+
+def _split_activation(layer: FoldedLayer) -> tuple[int, list[onnx.NodeProto]]:
+    """The activation that one of our ops applies itself, and the nodes of one that it does not have."""
+    if layer.activation in HARD:
+        return 0, _make_hard_activation(layer.name, layer.activation)
+    return layer.activation, []
 
 
 def emit_conv(layer: FoldedLayer, inputs: list[str]) -> Emitted:
@@ -82,6 +102,7 @@ def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     fwht, name = layer.module, layer.name
     assert isinstance(fwht, FWHTLayer)
     gain, bias = _gain_and_bias(layer, fwht.out_channels)
+    own, behind = _split_activation(layer)
     constants = {
         f"{name}.thresholds": _to_float32(fwht.thresholds).reshape(-1),
         f"{name}.scale": np.ones(fwht.n, np.float32) if fwht.scale is None else _to_float32(fwht.scale).reshape(-1),
@@ -97,18 +118,19 @@ def emit_fwht(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         out_channels=fwht.out_channels,
         keep_dc=int(fwht.keep_dc),
         pool=fwht.pool,
-        activation=layer.activation,
+        activation=own,
         paths=fwht.paths,
         soft=int(fwht.soft),
         block=fwht.block,
     )
-    return [node], constants
+    return [node, *behind], constants
 
 
 def emit_mf(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     conv, name = layer.module, layer.name
     assert isinstance(conv, MFDepthwiseConv)
     gain, bias = _gain_and_bias(layer, conv.channels)
+    own, behind = _split_activation(layer)
     constants = {
         f"{name}.weight": _to_float32(conv.weight),
         f"{name}.gain": _to_float32(gain),
@@ -122,15 +144,16 @@ def emit_mf(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         operator=conv.operator,
         stride=conv.stride,
         padding=conv.padding,
-        activation=layer.activation,
+        activation=own,
     )
-    return [node], constants
+    return [node, *behind], constants
 
 
 def emit_fwht_2d(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     plane, name = layer.module, layer.name
     assert isinstance(plane, FWHT2D)
     gain, bias = _gain_and_bias(layer, plane.channels)
+    own, behind = _split_activation(layer)
     constants = {
         f"{name}.thresholds": _to_float32(plane.thresholds).reshape(-1),
         f"{name}.scale": _to_float32(plane.scale).reshape(-1),
@@ -146,11 +169,11 @@ def emit_fwht_2d(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         width=plane.width,
         stride=plane.stride,
         keep_dc=int(plane.keep_dc),
-        activation=layer.activation,
+        activation=own,
         paths=plane.paths,
         soft=int(plane.soft),
     )
-    return [node], constants
+    return [node, *behind], constants
 
 
 def emit_linear(layer: FoldedLayer, inputs: list[str]) -> Emitted:
@@ -158,11 +181,18 @@ def emit_linear(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     assert isinstance(linear, nn.Linear)
     bias = np.zeros(linear.out_features) if linear.bias is None else linear.bias
     constants = {f"{name}.weight": _to_float32(linear.weight), f"{name}.bias": _to_float32(bias)}
-    return [helper.make_node("Gemm", [*inputs, *constants], [name], name=name, transB=1)], constants
+    return _add_activation(
+        layer, helper.make_node("Gemm", [*inputs, *constants], [name], name=name, transB=1), constants
+    )
 
 
 def emit_add(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     return _add_activation(layer, helper.make_node("Add", inputs, [layer.name], name=layer.name), {})
+
+
+def emit_mul(layer: FoldedLayer, inputs: list[str]) -> Emitted:
+    """Of two values of one shape, or of a map and a factor for each of its channels."""
+    return [helper.make_node("Mul", inputs, [layer.name], name=layer.name)], {}
 
 
 def emit_norm(layer: FoldedLayer, inputs: list[str]) -> Emitted:
@@ -179,6 +209,11 @@ def emit_norm(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     return _add_activation(layer, node, constants)
 
 
+def emit_squeeze(layer: FoldedLayer, inputs: list[str]) -> Emitted:
+    """The mean over height and width, (N, C, H, W) -> (N, C, 1, 1)."""
+    return [helper.make_node("GlobalAveragePool", inputs, [layer.name], name=layer.name)], {}
+
+
 def emit_pool(layer: FoldedLayer, inputs: list[str]) -> Emitted:
     """The mean over height and width, (N, C, H, W) -> (N, C)."""
     pool = helper.make_node("GlobalAveragePool", inputs, [layer.name], name=layer.name)
@@ -192,6 +227,8 @@ EMITTERS: dict[str, Callable[[FoldedLayer, list[str]], Emitted]] = {
     "fwht_2d": emit_fwht_2d,
     "linear": emit_linear,
     "add": emit_add,
+    "mul": emit_mul,
     "norm": emit_norm,
+    "squeeze": emit_squeeze,
     "pool": emit_pool,
 }

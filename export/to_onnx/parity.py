@@ -6,6 +6,9 @@ BatchNorm brings activations back to size 1, so errors of the layers add up, on 
 
     tolerance = 2 u max|logits| sum over layers of sqrt(K)
 
+ReLU and ReLU6 round nothing. A hard sigmoid adds and divides, a hard swish multiplies as well: two and three roundings
+more, as of so many products.
+
 A multiplication-free layer of operator 1 holds sgn(x), which jumps at 0, and so does a soft threshold that is negative:
 an activation within rounding of 0 may fall on either side, and the logits of that image differ by more. For models with
 such layers 2 % of the images may be beyond the tolerance; their labels must agree nevertheless.
@@ -27,10 +30,12 @@ from export.data.raw_images import read_raw
 from export.engine.parity_verdict import UNIT_ROUNDOFF, ParityError, ParityVerdict, compare_logits
 from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
-from export.to_onnx.folded_graph import FoldedLayer, fold_graph
+from export.to_onnx.folded_graph import HARD_SIGMOID, HARD_SWISH, FoldedLayer, fold_graph
 from server.errors import ServerError
 from server.models.images import decode
 from server.models.preprocess import Preprocessing, to_tensor
+
+ROUNDINGS = {HARD_SIGMOID: 2, HARD_SWISH: 3}
 
 
 def load_real_images(path: Path, preprocessing: Preprocessing, count: int = 64) -> np.ndarray:
@@ -79,7 +84,7 @@ def check_parity(model: nn.Module, onnx_bytes: bytes, batch: np.ndarray) -> Pari
 
 def compute_tolerance(layers: list[FoldedLayer], logits: np.ndarray) -> float:
     """How far two float32 runs of these layers may be apart in a logit; the derivation heads this file."""
-    roots = sum(np.sqrt(_count_terms(layer)) for layer in layers)
+    roots = sum(np.sqrt(_count_terms(layer)) + np.sqrt(ROUNDINGS.get(layer.activation, 0)) for layer in layers)
     return float(2 * UNIT_ROUNDOFF["fp32"] * np.abs(logits).max() * roots)
 
 

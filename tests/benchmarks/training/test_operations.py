@@ -86,6 +86,25 @@ def test_multiply_adds_at_32_pixels_are_what_others_count(name: str, millions: f
     assert found == pytest.approx(millions, rel=0.005)
 
 
+def test_multiply_adds_of_mobilenet_v3_are_those_of_torchvision() -> None:
+    """216.6 M for convolutions and linear layers; the rest is hard activations, excitations and the pools' products."""
+    model = build_model("mobilenet_v3_large", 1000, 224).eval()
+    found = count_operations(model, 224).multiply_adds
+    hard = {"stem_bn": 2, "head_bn": 2, "embedding": 2}
+    hard.update({f"blocks.{i}.{part}_bn": 2 for i in range(7, 16) for part in ("expand", "depthwise")})
+    excited = (4, 5, 6, 11, 12, 13, 14, 15)
+    hard.update({f"blocks.{i}.excite": 1 for i in excited})
+    hard.update({f"blocks.{i}.excite.expand": 2 for i in excited})  # the hard sigmoid, and the mean's product
+    seen = []
+    for name, each in hard.items():
+        model.get_submodule(name).register_forward_hook(lambda *call, each=each: seen.append(each * call[2].numel()))
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(torch.zeros(1, 3, 224, 224))
+    products = counter.get_total_flops() // 2
+    assert products / 1e6 == pytest.approx(216.6, abs=0.05)
+    assert found == products + sum(seen) + 960
+
+
 def test_each_path_of_a_hybrid_costs_the_same() -> None:
     """The first one adds its input, whose BatchNorm is a layer: additions as with one path more, and a product."""
     values = 3 * (16 * 32**2 + 32 * 16**2 + 64 * 8**2)

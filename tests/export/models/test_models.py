@@ -10,6 +10,7 @@ from torch import nn
 
 from export.models import MODELS, build_model, count_parameters
 from export.models.mobilenet import scale_width
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 
 TOTALS = {
@@ -24,6 +25,8 @@ TOTALS = {
     "fwht2d_resnet20": 151_514 + 1_568,
     "fwht2d_resnet20_p3": 199_898 + 1_568,
     "fwht2d_resnet20_p5": 248_282 + 1_568,
+    "mobilenet_v3_large": 4_214_842 + 24_400,
+    "fwht2d_mobilenet_v3_large": 3_860_730 + 24_400,
     "efficientnet_lite0": 3_425_834,
     "fwht_efficientnet_lite0": 1_415_210,
     "fwht_efficientnet_lite0_slim": 1_017_898,
@@ -36,6 +39,8 @@ TRAINABLE = {
     "fwht2d_resnet20": 151_514,
     "fwht2d_resnet20_p3": 199_898,
     "fwht2d_resnet20_p5": 248_282,
+    "mobilenet_v3_large": 4_214_842,
+    "fwht2d_mobilenet_v3_large": 3_860_730,
 }
 
 
@@ -53,7 +58,7 @@ def test_parameters_of_resnet32_by_hand() -> None:
     assert stem + stages + shortcuts + 64 * 10 + 10 == TOTALS["resnet32"]
 
 
-@pytest.mark.parametrize("name, paths", [("resnet20", 0), *zip(list(TRAINABLE)[3:], (1, 3, 5))])
+@pytest.mark.parametrize("name, paths", [("resnet20", 0), *zip(list(TRAINABLE)[3:6], (1, 3, 5))])
 def test_parameters_of_resnet20_and_its_hybrids_by_hand(name: str, paths: int) -> None:
     """A BatchNorm trains 2 c numbers; a path c^2 for channels, n^2 thresholds, n^2 factors; n: the map's side."""
     total = 27 * 16 + 2 * 16 + 64 * 10 + 10
@@ -88,6 +93,36 @@ def test_parameters_of_efficientnet_by_hand() -> None:
     assert count_efficientnet(False, False) == TOTALS["efficientnet_lite0"]
     assert count_efficientnet(True, False) == TOTALS["fwht_efficientnet_lite0"]
     assert count_efficientnet(True, True) == TOTALS["fwht_efficientnet_lite0_slim"]
+
+
+def count_mobilenet_v3(classes: int, side: int, hybrid: bool) -> int:
+    """By table 1 of arXiv 1905.02244: kernel, channels within and behind a block, squeezed channels or 0, stride.
+
+    `side` of the maps behind the stem. A squeeze makes a quarter of the channels, in multiples of 8, and has biases. A
+    block whose channels within are those before it does not expand. A layer in place of a 3x3 kernel has 2 n^2 numbers.
+    """
+    rows = "3 16 16 0 1|3 64 24 0 2|3 72 24 0 1|5 72 40 24 2|5 120 40 32 1|5 120 40 32 1|3 240 80 0 2|3 200 80 0 1"
+    rows += "|3 184 80 0 1|3 184 80 0 1|3 480 112 120 1|3 672 112 168 1|5 672 160 168 2|5 960 160 240 1|5 960 160 240 1"
+    total, before, small = 27 * 16 + 2 * 16, 16, side == 32
+    for kernel, hidden, after, squeezed, stride in (map(int, row.split()) for row in rows.split("|")):
+        total += (before * hidden + 2 * hidden if before < hidden else 0) + 2 * hidden + hidden * after + 2 * after
+        if hybrid and kernel == 3:
+            total += 2 * 4 ** (side - 1).bit_length()
+        else:
+            total += kernel**2 * hidden + (2 * squeezed * hidden + squeezed + hidden if squeezed else 0)
+        before, side = after, -(-side // (1 if small and after == 24 else stride))
+    total += 160 * 960 + 2 * 960 + (2 * 4 ** (side - 1).bit_length() if hybrid else 0)
+    return total + 960 * 1280 + 1280 + 1280 * classes + classes
+
+
+def test_parameters_of_mobilenet_v3_by_hand() -> None:
+    """5,483,032 is what torchvision publishes for its mobilenet_v3_large."""
+    assert count_mobilenet_v3(1000, 112, False) == 5_483_032
+    for prefix, hybrid in (("", False), ("fwht2d_", True)):
+        name = f"{prefix}mobilenet_v3_large"
+        assert count_mobilenet_v3(10, 32, hybrid) == TRAINABLE[name]
+        trainable = sum(parameter.numel() for parameter in build_model(name, 1000, 224).parameters())
+        assert trainable == count_mobilenet_v3(1000, 112, hybrid)
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -154,15 +189,37 @@ def test_what_the_hybrids_replace() -> None:
     assert fwht == [f"blocks.{i}.{part}" for i in range(13, 18) for part in ("expand", "project")]
     mf = [name for name, module in model.named_modules() if isinstance(module, MFDepthwiseConv)]
     assert mf == [f"blocks.{i}.depthwise" for i in range(13, 18)]
+    planes = {
+        name: (module.stride, module.n)
+        for name, module in build_model("fwht2d_mobilenet_v3_large", 10, 224).named_modules()
+        if isinstance(module, FWHT2D)
+    }
+    sizes = {1: (1, 128), 2: (2, 128), 3: (1, 64), 7: (2, 32), **dict.fromkeys(range(8, 13), (1, 16))}
+    assert planes == {**{f"blocks.{i}.depthwise": size for i, size in sizes.items()}, "head_fwht": (1, 8)}
     fwht = [name for name, module in build_model("fwht_efficientnet_lite0_slim").named_modules() if is_fwht(module)]
     assert fwht == [*(f"blocks.{i}.{part}" for i in range(12, 17) for part in ("expand", "project")), "head"]
-    sizes = {m.n for m in build_model("fwht_mobilenet_v2_slim").modules() if isinstance(m, FWHTLayer)}
-    assert sizes == {1024, 2048}
+    sides = {m.n for m in build_model("fwht_mobilenet_v2_slim").modules() if isinstance(m, FWHTLayer)}
+    assert sides == {1024, 2048}
 
 
-@pytest.mark.parametrize(
-    "name", ["fwht_mf_mobilenet_v2", "resnet32", "fwht2d_resnet20_p3", "fwht_efficientnet_lite0_slim"]
-)
+def test_a_hybrid_of_images_whose_maps_are_too_large_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"images of 257 pixels make maps of 129 .* make them 256 pixels or smaller"):
+        build_model("fwht2d_mobilenet_v3_large", 10, 257)
+
+
+def test_a_layer_before_the_pooling_thresholds_the_means_of_maps_that_fill_it() -> None:
+    """Of 4x4 coefficients the first alone is in the mean; of 4x4 on a map of 3x3 all are."""
+    for size, used in ((32, 1), (96, 16)):
+        model = build_model("fwht2d_mobilenet_v3_large", 3, size)
+        model(torch.randn(2, 3, size, size)).square().sum().backward()
+        gradient = model.get_parameter("head_fwht.scale").grad
+        assert gradient is not None and int((gradient.abs() > 1e-6 * gradient.abs().max()).sum()) == used
+
+
+LEARNING = "fwht_mf_mobilenet_v2 resnet32 fwht2d_resnet20_p3 fwht2d_mobilenet_v3_large fwht_efficientnet_lite0_slim"
+
+
+@pytest.mark.parametrize("name", LEARNING.split())
 def test_every_weight_gets_a_gradient(name: str) -> None:
     model = build_model(name)
     model(torch.randn(2, 3, 32, 32)).square().sum().backward()
@@ -196,6 +253,7 @@ TRACED: list[tuple[str, dict[str, object]]] = [
     ("fwht_mobilenet_v2", {"paths": 2, "soft": True}),
     ("resnet32", {}),
     ("fwht2d_resnet20", {}),
+    ("fwht2d_mobilenet_v3_large", {}),
     ("efficientnet_lite0", {}),
 ]
 

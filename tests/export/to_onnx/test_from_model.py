@@ -149,6 +149,29 @@ def test_layers_that_are_added_up_take_the_batch_norm_behind_the_sum() -> None:
     }
 
 
+def test_hard_activations_and_squeeze_and_excite_in_opset_13() -> None:
+    """As nodes of their own, named by the layer they belong to; our op applies a ReLU itself, a hard swish not."""
+    model = build_model("fwht2d_mobilenet_v3_large")
+    for _ in range(3):
+        model.train()(torch.randn(8, 3, 32, 32))  # fills the running statistics
+    proto = build_onnx_model(model.eval(), card("fwht2d_mobilenet_v3_large"))
+    images = np.random.default_rng(0).normal(size=(5, 3, 32, 32)).astype("f")
+    print(check_parity(model, proto.SerializeToString(), images))
+    nodes = {node.name: node for node in proto.graph.node}
+    assert list(nodes["stem_hard_swish"].input) == ["stem", "stem_hard_sigmoid"]
+    excite = [name for name in nodes if name.startswith("blocks.4.excite")]
+    ops = ["GlobalAveragePool", "Conv", "Relu", "Conv", "HardSigmoid", "Mul"]
+    assert [nodes[name].op_type for name in excite] == ops and excite[-1] == "blocks.4.excite.mul"
+    assert list(nodes["blocks.4.excite.mul"].input) == ["blocks.4.depthwise_relu", excite[-2]]
+    activations = {
+        name: {a.name: a.i for a in node.attribute}.get("activation", 0)
+        for name, node in nodes.items()
+        if node.op_type == "FWHT2D"
+    }
+    assert activations["blocks.1.depthwise"] == 1 and activations["blocks.7.depthwise"] == 0
+    assert nodes["blocks.7.depthwise_hard_swish"].op_type == "Mul" and "embedding_hard_swish" in nodes
+
+
 class Sums(nn.Module):
     """BatchNorms behind sums that can take them, and behind sums that cannot."""
 
