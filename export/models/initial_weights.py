@@ -79,7 +79,7 @@ def take_weights(model: nn.Module, initial: InitialWeights, labels: list[str]) -
         for name, tensor in wanted.items():
             if name not in anew:
                 tensor.copy_(initial.tensors[name])
-    return describe_taken(initial, len(wanted), anew)
+    return describe_taken(model, initial, len(wanted), anew)
 
 
 def explain_new_start(name: str, wanted: Tensor, initial: InitialWeights, labels: list[str]) -> str | None:
@@ -98,21 +98,26 @@ def explain_new_start(name: str, wanted: Tensor, initial: InitialWeights, labels
 
 def check_architecture(model: nn.Module, anew: dict[str, str], initial: InitialWeights) -> None:
     """Raises CheckpointError where more begins anew than classifier and FWHT layers, or nothing is left."""
-    layers = (name for name, module in model.named_modules() if isinstance(module, REPLACING))
-    free = {f"{CLASSIFIER}.", *(f"{name}." for name in layers)}
+    free = {f"{CLASSIFIER}.", *(f"{name}." for name in list_replacing(model))}
     other = [f"{name}: {reason}" for name, reason in anew.items() if not name.startswith(tuple(free))]
     if other:
         more = f" and {len(other) - 3} more" if len(other) > 3 else ""
         raise CheckpointError(f"{initial.source}: of another architecture ({'; '.join(other[:3])}{more})")
 
 
-def describe_taken(initial: InitialWeights, count: int, anew: dict[str, str]) -> list[str]:
+def list_replacing(model: nn.Module) -> list[str]:
+    """The layers in place of others, the outermost first."""
+    return [name for name, module in model.named_modules() if isinstance(module, REPLACING)]
+
+
+def describe_taken(model: nn.Module, initial: InitialWeights, count: int, anew: dict[str, str]) -> list[str]:
     """Lines: how many tensors were taken, and the layers that begin anew, by reason."""
     lines = [f"initial weights: {count - len(anew)} of {count} tensors from {initial.source}"]
     by_reason: dict[str, list[str]] = {}
+    replacing = list_replacing(model)
     for name, reason in anew.items():
         layers = by_reason.setdefault(reason, [])
-        layer = name.rpartition(".")[0]
+        layer = next((layer for layer in replacing if name.startswith(f"{layer}.")), name.rpartition(".")[0])
         if layer not in layers:
             layers.append(layer)
     return lines + [f"  begin anew: {', '.join(layers)}: {reason}" for reason, layers in by_reason.items()]

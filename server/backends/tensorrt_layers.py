@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, Sequence, Set
 
-from ..profiling.build_report import ACTIVATIONS, ReportLayer
+from ..profiling.build_report import ReportLayer, is_activation
 
 METADATA = re.compile(r"\[ONNX Layer: ([^\]\x1e\x1f]+)\]")
 BLOCK = re.compile(r"ForeignNode\[(.+?)\.\.\.(.+?)\]")
@@ -30,8 +30,8 @@ def make_card_layers(inspected: Sequence[Any], nodes: Mapping[str, str]) -> List
     _fill_blocks(layers, owned, list(nodes))
     claimed: Set[str] = {name for names in owned for name in names}
     for name in nodes:
-        if name not in claimed and nodes[name] in ACTIVATIONS:
-            owners = (names for names in owned if any(name.startswith(f"{owner}_") for owner in names))
+        if name not in claimed:
+            owners = (names for names in owned if any(is_activation(nodes[name], name, owner) for owner in names))
             next(owners, []).append(name)
     order = {name: i for i, name in enumerate(nodes)}
     return [_layer(layer, sorted(set(names), key=order.__getitem__), nodes) for layer, names in zip(layers, owned)]

@@ -1,5 +1,5 @@
-"""A layer report as a bar chart: the FWHT layers, the multiplication-free ones and the work of no layer in colours of
-their own, first together as parts of a strip, then layer by layer."""
+"""A layer report as a bar chart: FWHT layers of one and two dimensions, multiplication-free ones and the work of no
+layer in colours of their own, first together as parts of a strip, then layer by layer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ STRIP = 22
 LINE = 125  # characters
 KINDS = {
     "fwht": "FWHT layers",
+    "fwht2d": "2-D FWHT layers",
     "mf": "multiplication-free layers",
     "other": "other layers",
     "unknown": "work of no layer",
@@ -27,7 +28,9 @@ Part = Tuple[str, float]  # kind, milliseconds
 def find_kind(op: str, nodes: Sequence[str]) -> str:
     if not nodes:
         return "unknown"
-    return "fwht" if op.startswith("FWHT") else "mf" if op.startswith("MF") else "other"
+    if op.startswith("FWHT"):
+        return "fwht2d" if op.startswith("FWHT2D") else "fwht"
+    return "mf" if op.startswith("MF") else "other"
 
 
 def draw_report(report: LayerReport) -> str:

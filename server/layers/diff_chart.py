@@ -34,7 +34,7 @@ def draw_diff(found: Diff) -> str:
 def find_group_kind(layers: Sequence[TimedLayer]) -> str:
     """Of the layers that do the work; one whose block has no known nodes is some other layer, not work of none."""
     kinds = [find_kind(layer.op, layer.nodes or layer.block or ()) for layer in layers if not layer.helper]
-    return next((name for name in ("fwht", "mf", "other") if name in kinds), "unknown")
+    return next((name for name in ("fwht", "fwht2d", "mf", "other") if name in kinds), "unknown")
 
 
 def _draw_rows(drawing: Drawing, y: float, found: Diff) -> float:

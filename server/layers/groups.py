@@ -1,7 +1,8 @@
 """Which layers of two sides do the same work: the connected components of layers that share ONNX nodes.
 
 An engine fuses "stem" and "stem_relu6" where another runs them apart; both then stand in one group, and the group's
-times are compared. A layer of no node ("blocks.0.add -> blocks.1.expand") is matched by its name and op. What has no
+times are compared. So do "conv2" of one side and "conv2.paths.1.mix", "conv2.add" and "conv2_bn" of the other, which
+has them in its place. A layer of no node ("blocks.0.add -> blocks.1.expand") is matched by its name and op. What has no
 counterpart is listed with the reason:
 
 - the kernels of a block that TensorRT compiled as one name no nodes, unless a layer list does;
@@ -50,8 +51,9 @@ class Matching:
 def match(a: Side, b: Side) -> Matching:
     same_engine = [layer.name for layer in a.layers] == [layer.name for layer in b.layers]
     problem = None if same_engine else why_other_numbering(a, b)
+    wholes = _find_wholes(a, b)
     sides = [
-        [_find_keys(layer, place, same_engine, problem is not None) for place, layer in enumerate(side.layers)]
+        [_find_keys(layer, place, same_engine, problem is not None, wholes) for place, layer in enumerate(side.layers)]
         for side in (a, b)
     ]
     components = _find_components([keys for side in sides for keys in side])
@@ -92,10 +94,27 @@ def why_other_numbering(a: Side, b: Side) -> Optional[str]:
     return None
 
 
-def _find_keys(layer: TimedLayer, place: int, same_engine: bool, without_numbers: bool) -> List[Key]:
+def _find_wholes(a: Side, b: Side) -> Dict[str, str]:
+    """Nodes of one side alone, and the node of the other side alone in whose place they stand, by their names."""
+    nodes = [{node for layer in side.layers for node in layer.nodes} for side in (a, b)]
+    wholes: Dict[str, str] = {}
+    for own, other in (nodes, nodes[::-1]):
+        alone = other - own
+        for node in own - other:
+            parts = (node[:-3] if node.endswith("_bn") else node).split(".")
+            above = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+            whole = next((name for name in above if name in alone), None)
+            if whole is not None:
+                wholes[node] = whole
+    return wholes
+
+
+def _find_keys(
+    layer: TimedLayer, place: int, same_engine: bool, without_numbers: bool, wholes: Dict[str, str]
+) -> List[Key]:
     nodes = [node for node in layer.nodes if not (without_numbers and is_numbered(node))]
     if nodes:
-        return [("node", node) for node in nodes]
+        return [("node", name) for name in dict.fromkeys(wholes.get(node, node) for node in nodes)]
     if same_engine:
         return [("place", str(place))]
     if layer.nodes or layer.block and "..." not in layer.block:

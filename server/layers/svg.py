@@ -19,6 +19,7 @@ COLOURS: Dict[str, Tuple[str, str]] = {
     "wrong": ("#b3261e", "#ff8a80"),
     "inference": ("#0b7a75", "#3fb8ae"),
     "fwht": ("#1f5fd0", "#6ea4ff"),
+    "fwht2d": ("#a8327f", "#ee8fcb"),
     "mf": ("#c96a0a", "#f0a35e"),
     "other": ("#98a2ae", "#76818e"),
 }

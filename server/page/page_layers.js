@@ -1,10 +1,11 @@
 "use strict";
 // Draws the layer reports of one model or of two side by side, layers of the same name in one row.
-const KINDS = {fwht: "FWHT layers", mf: "multiplication-free layers", other: "other layers", unknown: "work of no layer"};
+const KINDS = {fwht: "FWHT layers", fwht2d: "2-D FWHT layers", mf: "multiplication-free layers", other: "other layers", unknown: "work of no layer"};
 
 function kindOf(layer) {
   if (!layer.onnx_nodes.length) return "unknown";
-  return layer.op.startsWith("FWHT") ? "fwht" : layer.op.startsWith("MF") ? "mf" : "other";
+  if (layer.op.startsWith("FWHT")) return layer.op.startsWith("FWHT2D") ? "fwht2d" : "fwht";
+  return layer.op.startsWith("MF") ? "mf" : "other";
 }
 
 // [{name, items}]: items has one layer per report, undefined where a model has no such layer; in the order they run.

@@ -18,7 +18,7 @@ from typing import Dict, List, Optional, Sequence, Set
 
 import onnx
 
-from .build_report import ACTIVATIONS, ReportLayer
+from .build_report import ReportLayer, is_activation
 
 MOVES = ("ReorderInput", "ReorderOutput", "MemcpyFromHost", "MemcpyToHost", "Transpose")
 
@@ -83,7 +83,7 @@ class _Origins:
     def _add(self, node: onnx.NodeProto) -> None:
         name = node.name or node.output[0]
         layer = self._by_tensor.get(node.input[0]) if node.input else None
-        if layer is None or node.op_type not in ACTIVATIONS or not name.startswith(f"{layer.name}_"):
+        if layer is None or not is_activation(node.op_type, name, layer.name):
             layer = ReportLayer(name, node.op_type, [])
             self._layers.append(layer)
             self._inputs[layer] = list(node.input)

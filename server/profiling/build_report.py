@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import Busy
 from .report import SCHEMA, Conditions, LayerReport, ReportItem
 
-ACTIVATIONS = ("Clip", "Relu")  # ops that belong to the layer they follow, as in `stem` and `stem_relu6`
+ACTIVATIONS = ("Clip", "HardSigmoid", "Relu")  # belong to the layer they follow, as in `stem` and `stem_relu6`
 AGREEMENT = 0.10  # times that should be equal may differ by this much without a note
 
 _PROFILING = threading.Lock()
@@ -36,6 +36,11 @@ def one_profile_at_a_time() -> Iterator[None]:
         yield
     finally:
         _PROFILING.release()
+
+
+def is_activation(op: str, name: str, layer: str) -> bool:
+    """Whether the node of that name is part of the layer, as its activation; a hard swish ends in a product."""
+    return name.startswith(f"{layer}_") and (op in ACTIVATIONS or (op == "Mul" and name == f"{layer}_hard_swish"))
 
 
 def build_report(

@@ -68,6 +68,18 @@ def test_metadata_goes_before_the_name() -> None:
     ]
 
 
+def test_a_hard_swish_is_two_nodes_of_its_layer() -> None:
+    nodes = {
+        "head": "Conv",
+        "head_hard_sigmoid": "HardSigmoid",
+        "head_hard_swish": "Mul",
+        "head_scale": "Mul",
+        "last": "Conv",
+    }
+    made = make_card_layers(["head", "last"], nodes)
+    assert [layer["onnx_nodes"] for layer in made] == [["head", "head_hard_sigmoid", "head_hard_swish"], ["last"]]
+
+
 def test_op_of_what_belongs_to_no_node() -> None:
     reformat = {"Name": "Reformatting CopyNode for Input Tensor 0 to stem", "LayerType": "Reformat"}
     assert make_card_layers([reformat, "x"], NODES)[0]["op"] == "Reformat"

@@ -55,6 +55,16 @@ def test_bars_are_as_long_as_their_times_and_coloured_by_kind() -> None:
     assert "all layers 0.155 ms; a run without the profiler takes 0.155 ms" in said
 
 
+def test_layers_of_two_dimensions_have_a_colour_of_their_own() -> None:
+    plane = item("blocks.1.conv2.paths.1.fwht", 0.04, op="FWHT2D")
+    assert [kind for kind, _ in bars(draw_report(report(plane)), "11.0")] == ["fwht2d", "fwht2d"]
+    assert "2-D FWHT layers 0.040 ms, 100%" in words(draw_report(report(plane)))
+    whole = side(item("blocks.1.conv2", 0.08))
+    assert [kind for kind, _ in bars(draw_diff(diff(whole, side(plane), 0.10)), "11.0")][-2:] == ["other", "fwht2d"]
+    sheet = (PAGE / "page.css").read_text()
+    assert all(f"i.{kind} {{" in sheet for kind in ("fwht", "fwht2d", "mf", "other"))
+
+
 def test_noise_is_written_on_the_chart() -> None:
     conditions = {"model": "tiny", "backend": "onnxruntime", "precision": "fp32", "batch": 4, "noisy": "too <warm>"}
     said = words(draw_report(report(*ITEMS, conditions=conditions, rounds=10)))
@@ -94,7 +104,7 @@ def test_nothing_took_time() -> None:
 @pytest.mark.parametrize(("scheme", "place"), [("light", 0), ("dark", 1)])
 def test_the_colours_are_the_pages(scheme: str, place: int) -> None:
     blocks = re.findall(r":root \{(.*?)\}", (PAGE / "page.css").read_text(), flags=re.DOTALL)
-    page = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+);", blocks[place]))
+    page = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]+);", blocks[place]))
     assert {name: pair[place] for name, pair in COLOURS.items()} == {name: page[name] for name in COLOURS}
 
 

@@ -49,6 +49,39 @@ def test_a_hybrid_against_its_baseline() -> None:
     assert found.notes == ()
 
 
+def test_one_layer_against_several_in_its_place() -> None:
+    """By their names; "conv10" is not in the place of "conv1", nor is a layer that the other side has as well."""
+    baseline = side(
+        item("blocks.1.conv1", nodes=["blocks.1.conv1", "blocks.1.conv1_relu"]),
+        item("blocks.1.conv2", nodes=["blocks.1.conv2", "blocks.1.add", "blocks.1.add_relu"]),
+        item("blocks.4.conv2"),
+        item("blocks.4.shortcut", nodes=["blocks.4.shortcut", "blocks.4.add"]),
+        item("conv1"),
+    )
+    hybrid = side(
+        item("blocks.1.conv1", nodes=["blocks.1.conv1", "blocks.1.conv1_relu"]),
+        item("blocks.1.conv2.paths.1.mix"),
+        item("blocks.1.conv2.paths.1.fwht", op="FWHT2D"),
+        item("blocks.1.conv2.add", op="Add"),
+        item("blocks.1.conv2_bn", op="BatchNormalization"),
+        item("blocks.1.add", op="Add", nodes=["blocks.1.add", "blocks.1.add_relu"]),
+        item("blocks.4.conv2.paths.1.mix"),
+        item("blocks.4.conv2.paths.1.fwht", op="FWHT2D"),
+        item("blocks.4.shortcut", nodes=["blocks.4.shortcut", "blocks.4.add"]),
+        item("conv10"),
+    )
+    path = [f"blocks.1.conv2{part}" for part in (".paths.1.mix", ".paths.1.fwht", ".add", "_bn")]
+    forward, backward = match(baseline, hybrid), match(hybrid, baseline)
+    assert names(forward) == [
+        (["blocks.1.conv1"], ["blocks.1.conv1"]),
+        (["blocks.1.conv2"], [*path, "blocks.1.add"]),
+        (["blocks.4.conv2"], ["blocks.4.conv2.paths.1.mix", "blocks.4.conv2.paths.1.fwht"]),
+        (["blocks.4.shortcut"], ["blocks.4.shortcut"]),
+    ]
+    assert [(b, a) for a, b in names(backward)] == names(forward)
+    assert [one.layer.name for one in (*forward.only_a, *forward.only_b)] == ["conv1", "conv10"]
+
+
 def test_engines_that_fuse_differently() -> None:
     found = match(trtexec(files.FUSED), trtexec(files.APART))
     stem, silu, sides, pool, classifier = names(found)

@@ -50,6 +50,18 @@ def test_the_exported_graph_is_its_own_optimised_graph() -> None:
     assert layers[0].op == "Conv" and layers[0].nodes == ["stem", "stem_relu6"]
 
 
+def test_a_hard_swish_is_two_nodes_of_its_layer() -> None:
+    """A product of two maps is none, whatever its name begins with."""
+    exported = graph(
+        ("Conv", "head", "image w0", "head_out"),
+        ("HardSigmoid", "head_hard_sigmoid", "head_out", "head_hard_sigmoid_out"),
+        ("Mul", "head_hard_swish", "head_out head_hard_sigmoid_out", "head_hard_swish_out"),
+        ("Mul", "head_mul", "head_hard_swish_out image", "logits"),
+    )
+    nodes = nodes_of(attribute_nodes(exported, exported))
+    assert nodes == {"head": ["head", "head_hard_sigmoid", "head_hard_swish"], "head_mul": ["head_mul"]}
+
+
 def test_blocked_convolutions_and_what_was_fused_into_them() -> None:
     optimised = graph(
         ("Conv", "stem_relu6_out_nchwc", "image reorder", "reorder_token_1"),
