@@ -131,7 +131,7 @@ class MobileNetV3(nn.Module):
             channels, size = row.channels, -(-size // stride)
         self.head = nn.Conv2d(channels, HEAD_CHANNELS, 1, bias=False)
         self.head_bn = nn.BatchNorm2d(HEAD_CHANNELS, EPS)
-        self.head_fwht = FWHT2D(HEAD_CHANNELS, size) if spec.fwht_2d else None
+        self.last_fwht = FWHT2D(HEAD_CHANNELS, size) if spec.fwht_2d else None
         self.embedding = nn.Linear(HEAD_CHANNELS, EMBEDDING)
         self.classifier = nn.Linear(EMBEDDING, classes)
 
@@ -140,8 +140,8 @@ class MobileNetV3(nn.Module):
         for block in self.blocks.values():
             x = block(x)
         x = F.hardswish(self.head_bn(self.head(x)))
-        if self.head_fwht is not None:
-            x = self.head_fwht(x)
+        if self.last_fwht is not None:
+            x = self.last_fwht(x)
         x = F.hardswish(self.embedding(x.mean(dim=(2, 3))))
         logits: Tensor = self.classifier(x)
         return logits

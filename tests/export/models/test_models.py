@@ -195,7 +195,7 @@ def test_what_the_hybrids_replace() -> None:
         if isinstance(module, FWHT2D)
     }
     sizes = {1: (1, 128), 2: (2, 128), 3: (1, 64), 7: (2, 32), **dict.fromkeys(range(8, 13), (1, 16))}
-    assert planes == {**{f"blocks.{i}.depthwise": size for i, size in sizes.items()}, "head_fwht": (1, 8)}
+    assert planes == {**{f"blocks.{i}.depthwise": size for i, size in sizes.items()}, "last_fwht": (1, 8)}
     fwht = [name for name, module in build_model("fwht_efficientnet_lite0_slim").named_modules() if is_fwht(module)]
     assert fwht == [*(f"blocks.{i}.{part}" for i in range(12, 17) for part in ("expand", "project")), "head"]
     sides = {m.n for m in build_model("fwht_mobilenet_v2_slim").modules() if isinstance(m, FWHTLayer)}
@@ -212,7 +212,7 @@ def test_a_layer_before_the_pooling_thresholds_the_means_of_maps_that_fill_it() 
     for size, used in ((32, 1), (96, 16)):
         model = build_model("fwht2d_mobilenet_v3_large", 3, size)
         model(torch.randn(2, 3, size, size)).square().sum().backward()
-        gradient = model.get_parameter("head_fwht.scale").grad
+        gradient = model.get_parameter("last_fwht.scale").grad
         assert gradient is not None and int((gradient.abs() > 1e-6 * gradient.abs().max()).sum()) == used
 
 
