@@ -1,4 +1,5 @@
-"""What others call the tensors of the same networks: EfficientNet-Lite0's wheel, MobileNet-V2 in torchvision and timm.
+"""What others call the tensors of the same networks: EfficientNet-Lite0's wheel, MobileNet-V2 in torchvision and timm,
+MobileNet-V3-Large in torchvision.
 
 A table holds the module paths of the others and ours; a tensor's last part (weight, bias, running_mean, running_var) is
 the same everywhere.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from export.models import efficientnet, mobilenet
+from export.models import efficientnet, mobilenet, mobilenet_v3
 
 Names = dict[str, str]
 
@@ -50,6 +51,23 @@ def list_torchvision_names() -> Names:
         for theirs, ours in (first if i == 1 else others).items()
     }
     return {**ends, **blocks, "classifier.1": "classifier"}
+
+
+def list_torchvision_v3_names() -> Names:
+    """Of torchvision.models.mobilenet_v3_large: 17 `features`, what a block does not have left out of its numbers."""
+    names = {"features.0": "stem", "features.16": "head"}
+    excites = {}
+    for i, row in enumerate(mobilenet_v3.BLOCKS, 1):
+        expands = row.hidden != (mobilenet_v3.BLOCKS[i - 2].channels if i > 1 else mobilenet_v3.STEM_CHANNELS)
+        parts = ["expand"] * expands + ["depthwise"] + ["excite"] * row.excite + ["project"]
+        for number, part in enumerate(parts):
+            theirs, ours = f"features.{i}.block.{number}", f"blocks.{i}.{part}"
+            if part == "excite":
+                excites.update({f"{theirs}.fc1": f"{ours}.reduce", f"{theirs}.fc2": f"{ours}.expand"})
+            else:
+                names[theirs] = ours
+    pairs = {f"{theirs}.{n}": f"{ours}{end}" for theirs, ours in names.items() for n, end in ((0, ""), (1, "_bn"))}
+    return {**pairs, **excites, "classifier.0": "embedding", "classifier.3": "classifier"}
 
 
 def list_timm_names() -> Names:

@@ -15,9 +15,15 @@ from torch import Tensor
 
 from export.models import imagenet
 from export.models.checkpoint import CheckpointError, card_path
-from export.models.foreign_names import list_timm_names, list_torchvision_names, list_wheel_names, rename_tensors
+from export.models.foreign_names import (
+    list_timm_names,
+    list_torchvision_names,
+    list_torchvision_v3_names,
+    list_wheel_names,
+    rename_tensors,
+)
 
-# Mean and std of ImageNet's images in 0..255, by which torchvision and timm normalise for MobileNet-V2
+# Mean and std of ImageNet's images in 0..255, by which torchvision and timm normalise for MobileNets
 TORCHVISION_MEAN = [round(255 * share, 3) for share in (0.485, 0.456, 0.406)]
 TORCHVISION_STD = [round(255 * share, 3) for share in (0.229, 0.224, 0.225)]
 
@@ -44,6 +50,7 @@ def read_foreign_weights(path: Path) -> ForeignWeights:
     tensors = parse_tensors(path, data)
     sources = {
         "torchvision's mobilenet_v2": (list_torchvision_names(), TORCHVISION_MEAN, TORCHVISION_STD),
+        "torchvision's mobilenet_v3_large": (list_torchvision_v3_names(), TORCHVISION_MEAN, TORCHVISION_STD),
         "timm's mobilenetv2_100": (list_timm_names(), TORCHVISION_MEAN, TORCHVISION_STD),
         "efficientnet_lite0 of efficientnet-lite-pytorch": (list_wheel_names(), imagenet.MEAN, imagenet.STD),
     }

@@ -16,9 +16,10 @@ from export.models.checkpoint import CheckpointError, save_checkpoint
 from export.models.initial_weights import InitialWeights, read_initial_weights, take_weights
 
 # Names and shapes as `torchvision.models.mobilenet_v2(weights=None)` and timm's `mobilenetv2_100` have them, without
-# BatchNorm's counters. With these tables the logits of both were ours to the last bit at 65, 96 and 224 pixels.
+# BatchNorm's counters, and `torchvision.models.mobilenet_v3_large(weights=None)`. With these tables the logits of all
+# were ours to the last bit at 65, 96 and 224 pixels.
 LAYOUTS = json.loads((Path(__file__).parents[2] / "data" / "foreign_layouts.json").read_text())
-TORCHVISION, TIMM = LAYOUTS
+TORCHVISION, TIMM, TORCHVISION_V3 = LAYOUTS
 LABELS = ["a", "b", "c"]
 
 
@@ -54,11 +55,11 @@ def count_equal(model: nn.Module, initial: InitialWeights) -> int:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("classes", [3, 1000])
-def test_mobilenet_v2_of_other_libraries(layout: str, classes: int, tmp_path: Path) -> None:
+def test_mobilenets_of_other_libraries(layout: str, classes: int, tmp_path: Path) -> None:
     tensors = make_state_dict(layout)
     torch.save({"state_dict": tensors} if layout == TIMM else tensors, tmp_path / "theirs.pth")
     initial = read_initial_weights(str(tmp_path / "theirs.pth"))
-    model = build_model("mobilenet_v2", classes, 96)
+    model = build_model("mobilenet_v3_large" if layout == TORCHVISION_V3 else "mobilenet_v2", classes, 96)
     lines = take_weights(model, initial, [str(i) for i in range(classes)])
     new = 0 if classes == 1000 else 2
     assert count_equal(model, initial) == len(LAYOUTS[layout]) - new == len(get_weights(model)) - new
@@ -153,7 +154,7 @@ class Harmful:
         (
             "strange.pth",
             write_strange,
-            "unknown names, layer1.weight, ...; known are torchvision's mobilenet_v2, timm's",
+            "unknown names, layer1.weight, ...; known are torchvision's mobilenet_v2, torchvision's",
         ),
         ("infinite.pth", write_infinite, "no numbers, in classifier.bias"),
     ],
