@@ -82,6 +82,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
         ["--ema", "0.9", "--teacher", "", "--scale", "--pool", "--threshold-lr", "3", "--threshold-init", "uniform"],
         ["--model", "fwht_mf_mobilenet_v2", "--operator", "2", "--schedule", "step", "--seed", "3"],
         ["--model", "resnet32", "--augment", "flip", "--save-every", "0"],
+        ["--model", "fwht2d_resnet20_p3", "--ema", "0.9", "--save-every", "0"],
     ],
 )
 def test_interrupted_after_every_step_it_ends_the_same(
