@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -160,7 +161,8 @@ def test_layer_report(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_layer_report_of_the_shipped_models(path: Path) -> None:
     backend = OnnxRuntimeBackend(path, threads=1)
-    report = backend.profile(np.zeros((1, 3, 32, 32), np.float32), runs=10)
+    size = json.loads(path.with_suffix(".json").read_text())["preprocessing"]["size"]
+    report = backend.profile(np.zeros((1, 3, size, size), np.float32), runs=10)
     exported = onnx.load(str(path)).graph.node
     listed = [node for item in report["items"] for node in item["onnx_nodes"]]
     assert sorted(listed) == sorted(node.name for node in exported)
