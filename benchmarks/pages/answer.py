@@ -18,8 +18,8 @@ from benchmarks.pages import renew
 from benchmarks.pages.verdict import ANSWER
 from server.bench.images import encode_form
 from server.files import write_atomically
+from server.settings import DEFAULT_MODEL
 
-MODEL = "fwht_mobilenet_v2"
 WARM_UP = 50  # the first answers of a process are slower
 
 
@@ -47,7 +47,7 @@ def format_answer(answer: dict[str, Any]) -> str:
 def main() -> None:
     subprocess.run(["plugins/build_native.sh", "--quiet"], cwd=renew.ROOT, check=True)
     environment = {**os.environ, "FWHT_NATIVE": "required"}
-    with run_server("--models", MODEL, "--threads", "1", environment=environment) as server:
+    with run_server("--models", DEFAULT_MODEL, "--threads", "1", environment=environment) as server:
         for _ in range(WARM_UP):
             answer = ask(server)
     write_atomically(ANSWER, format_answer(answer).encode())

@@ -78,7 +78,9 @@ def cat() -> bytes:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A real process that serves the default model, shared by all tests that do no harm to it."""
-    with run_http_server(tmp_path_factory.mktemp("server") / "log", "--threads", "1") as server:
+    with run_http_server(
+        tmp_path_factory.mktemp("server") / "log", "--models", "fwht_mobilenet_v2", "--threads", "1"
+    ) as server:
         yield server
 
 

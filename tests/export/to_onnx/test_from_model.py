@@ -69,7 +69,9 @@ def test_reference_evaluator_of_onnx_runs_the_same_file(name: str) -> None:
     golden = np.load(ROOT / "tests" / "data" / f"{name}.golden.npz")
     image = golden["image"][:2]
     evaluator = ReferenceEvaluator(str(ROOT / "models" / f"{name}.onnx"))
-    (logits,) = (np.asarray(output) for output in evaluator.run(None, {"image": image}))
+    # The body of a soft threshold finds signs by a factor that may take values beyond float32, and clips them.
+    with np.errstate(over="ignore"):
+        (logits,) = (np.asarray(output) for output in evaluator.run(None, {"image": image}))
     allowed = float(golden["tolerance"])
     largest = np.abs(logits - golden["logits"][:2]).max()
     print(f"{name}: largest difference {largest:.2e}, tolerance {allowed:.2e}, share used {largest / allowed:.1%}")

@@ -124,7 +124,9 @@ def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerPr
     """The shipped hybrid on TensorRT, in a process of its own."""
     shutil.copy(ROOT / "models" / "fwht_mobilenet_v2.onnx", tmp_path)
     module = ("tests.server.support.fake_gpu_server", str(tmp_path), request.param)
-    with run_http_server(tmp_path / "log", "--backend", "tensorrt", module=module) as server:
+    with run_http_server(
+        tmp_path / "log", "--models", "fwht_mobilenet_v2", "--backend", "tensorrt", module=module
+    ) as server:
         yield server
 
 

@@ -22,7 +22,9 @@ ADMIN = {"X-API-Key": KEY}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with run_http_server(tmp_path_factory.mktemp("triton") / "log", "--threads", "1", FWHT_ADMIN_KEY=KEY) as server:
+    with run_http_server(
+        tmp_path_factory.mktemp("triton") / "log", "--models", "fwht_mobilenet_v2", "--threads", "1", FWHT_ADMIN_KEY=KEY
+    ) as server:
         yield server
 
 
