@@ -88,13 +88,12 @@ def tanh_slack(run: PlaneRun, arrays: Arrays) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("kind", "layout"), FORMATS)
-@pytest.mark.parametrize("stride", [1, 2, 4])
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(
+    ("side", "stride"), [(side, stride) for side in SIDES for stride in (1, 2, 4) if 2 <= side * stride <= 128]
+)
 def test_every_kernel(library: ctypes.CDLL, side: int, stride: int, kind: int, layout: int) -> None:
     """Whole maps, a row or a column less, the least that need this n, and one pixel; the last block not full."""
     n = side * stride
-    if not 2 <= n <= 128:
-        pytest.skip("no such op")
     channels = 11 if n < 32 else 3
     shares = [
         check(library, PlaneRun(n, size, 2, channels, stride, activation=6, soft=soft), kind, layout)

@@ -203,7 +203,6 @@ def test_given_mean_and_std_are_used(pack: Path, tmp_path: Path) -> None:
         (["--data", "docs"], "error: docs is no data set"),
         (["--precision", "fp16"], "error: --precision fp16 needs a GPU"),
         (["--cuda-graph"], "error: --cuda-graph needs a GPU"),
-        (["--teacher", "models/mobilenet_v2.safetensors"], "reads images of 32 pixels, not of --image-size 8"),
         (["--teacher", "nowhere.safetensors"], "error: nowhere.json is missing"),
         (["--init", "nowhere.pth"], "error: cannot read nowhere.pth: No such file or directory"),
         (["--init", "README.md"], "error: README.md cannot be read as weights"),
