@@ -19,7 +19,7 @@ def name_work(kernel: str) -> tuple[str | int, ...]:
     return paths or "", kind, layout, int(rows) * int(columns), vector, kernel.endswith("true>")
 
 
-def find_baseline(kernel: str, before: Mapping[str, Sequence[float]]) -> list[float] | None:
+def find_counts_before(kernel: str, before: Mapping[str, Sequence[float]]) -> list[float] | None:
     """Case by case the least that any kernel of the same work issued; None where there was none."""
     work = name_work(kernel)
     counts = [cases for name, cases in before.items() if name_work(name) == work]

@@ -22,7 +22,7 @@ from typing import Any, Dict, List
 
 from benchmarks.harness.cuda_compilers import PLUGINS, ROOT
 from benchmarks.harness.figures_cache import hash_sources
-from benchmarks.harness.instruction_baseline import LAYER, find_baseline
+from benchmarks.harness.instruction_baseline import LAYER, find_counts_before
 from benchmarks.harness.kernel_figures import SOURCES, demangle
 from benchmarks.harness.machine_code import Disassembly, count_instructions, make_constants, sum_issued
 from benchmarks.harness.result_files import write_json
@@ -93,7 +93,7 @@ def list_changes(now: Counts, before: dict[str, Any]) -> Iterator[str]:
     for architecture, kernels in now.items():
         yield architecture
         for name, counts in kernels.items():
-            old = find_baseline(name, before.get(architecture, {})) or [0.0] * len(counts)
+            old = find_counts_before(name, before.get(architecture, {})) or [0.0] * len(counts)
             cells = [f"{count:12,.1f} {f'{count / was - 1:+.1%}' if was else '':>7}" for count, was in zip(counts, old)]
             yield f"  {name:58} {' '.join(cells)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.harness.instruction_baseline import LAYER, find_baseline
+from benchmarks.harness.instruction_baseline import LAYER, find_counts_before
 from benchmarks.harness.markdown import make_table
 from benchmarks.pages.results import read_result
 
@@ -42,7 +42,7 @@ def make_rows(kernels: Sequence[str], first: int = 0, note: str = "") -> list[li
     for name in kernels:
         row = [f"`{name}`{note}"]
         for board in BOARDS:
-            before = find_baseline(name, result["baseline"][board])
+            before = find_counts_before(name, result["baseline"][board])
             row.append(make_cell(result["counts"][board][name][cases], before and before[cases]))
         rows.append(row)
     return rows

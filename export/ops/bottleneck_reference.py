@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.ops.float32_bounds import U, fwht_layer_bounds_around
+from export.ops.float32_bounds import U, fwht_layer_bounds
 from export.ops.reference import activate, fwht_layer, mf_depthwise_conv
 
 TAPS = 9
@@ -92,7 +92,7 @@ def _run_layer(x: np.ndarray, layer: Layer) -> np.ndarray:
 def _bound_layer(x: np.ndarray, layer: Layer, dx: np.ndarray) -> np.ndarray:
     stages = int(np.log2(len(layer.thresholds) // layer.paths))
     arrays = (layer.thresholds, layer.scale, layer.gain, layer.bias)
-    return fwht_layer_bounds_around(dx, x, *arrays, stages, stages + 1, layer.keep_dc, layer.paths, layer.soft)
+    return fwht_layer_bounds(x, *arrays, stages, stages + 1, layer.keep_dc, layer.paths, layer.soft, dx)
 
 
 def _run_filter(x: np.ndarray, depthwise: Filter) -> np.ndarray:

@@ -49,41 +49,19 @@ def fwht_layer_bounds(
     keep_dc: int = 1,
     paths: int = 1,
     soft: int = 0,
+    dx: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """The bound for each output, (N, out_channels, H, W) float64; arguments as of `export.ops.reference.fwht_layer`.
 
-    `forward_terms` is K + b, `backward_terms` K' + b'.
+    `forward_terms` is K + b, `backward_terms` K' + b'. Where x itself, another layer's output, may be off by dx, |du_k|
+    is larger by |dx|_1 / sqrt(n).
     """
-    exact = np.zeros(x.shape)
-    return fwht_layer_bounds_around(
-        exact, x, thresholds, scale, gain, bias, forward_terms, backward_terms, keep_dc, paths, soft
-    )
-
-
-def fwht_layer_bounds_around(
-    dx: np.ndarray,
-    x: np.ndarray,
-    thresholds: np.ndarray,
-    scale: np.ndarray,
-    gain: np.ndarray,
-    bias: np.ndarray,
-    forward_terms: int,
-    backward_terms: int,
-    keep_dc: int = 1,
-    paths: int = 1,
-    soft: int = 0,
-) -> np.ndarray:
-    """The same where x itself, another layer's output, may be off by dx: |du_k| is larger by |dx|_1 / sqrt(n)."""
     x, n = x.astype(np.float64), len(thresholds) // paths
     limits, factors = (values.astype(np.float64).reshape(paths, n, 1, 1) for values in (thresholds, scale))
     h = hadamard(n)[:, : x.shape[1]] / np.sqrt(n)
     u = np.einsum("kc,nchw->nkhw", h, x, optimize=True)
     du = ((forward_terms + 4) * U * np.abs(x) + dx).sum(axis=1, keepdims=True) / np.sqrt(n)
-    v, dv = np.zeros_like(u), np.zeros_like(u)
-    for limit, factor in zip(limits, np.abs(factors)):
-        size, distance = _thresholded(factor * np.abs(u), factor * du, limit, soft)
-        v, dv = v + size, dv + distance
-    dv += (paths - 1) * U * v
+    v, dv = _add_paths(np.abs(u), du, limits, np.abs(factors), soft)
     if keep_dc:
         v[:, :1] = np.abs(u[:, :1])
         dv[:, :1] = du + (TANH + 4) * U * v[:, :1]
@@ -113,6 +91,17 @@ def fwht_layer_bounds_of_windows(
     groups = x.shape[1] // pool if pool > 1 else dz.shape[1]
     dz = dz[:, : groups * pool].reshape(len(dz), groups, pool, *dz.shape[2:]).mean(axis=2)[:, : len(gain)]
     return np.asarray(np.abs(gain)[:, None, None] * dz + 2 * U * np.abs(bias)[:, None, None])
+
+
+def _add_paths(
+    u: np.ndarray, du: np.ndarray, limits: np.ndarray, factors: np.ndarray, soft: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The sums over the paths of |v| and of the bound of |dv|, for |u| and |du|; limits and |factors| by path."""
+    v, dv = np.zeros_like(u), np.zeros_like(u)
+    for limit, factor in zip(limits, factors):
+        size, distance = _thresholded(factor * u, factor * du, limit, soft)
+        v, dv = v + size, dv + distance
+    return v, dv + (len(limits) - 1) * U * v
 
 
 def _thresholded(s: np.ndarray, ds: np.ndarray, limits: np.ndarray, soft: int) -> tuple[np.ndarray, np.ndarray]:
@@ -150,11 +139,7 @@ def fwht_2d_bounds(
     )
     u = transform(x, n)[:, :, ::stride, ::stride]
     du = (forward_terms + 4) * U * np.abs(x).sum(axis=(2, 3), keepdims=True) / n
-    v, dv = np.zeros_like(u), np.zeros_like(u)
-    for limit, factor in zip(limits, np.abs(factors)):
-        size, distance = _thresholded(factor * np.abs(u), factor * du, limit, soft)
-        v, dv = v + size, dv + distance
-    dv += (paths - 1) * U * v
+    v, dv = _add_paths(np.abs(u), du, limits, np.abs(factors), soft)
     if keep_dc:
         v[:, :, 0, 0] = np.abs(u[:, :, 0, 0])
         dv[:, :, 0, 0] = du[:, :, 0, 0] + (TANH + 4) * U * v[:, :, 0, 0]

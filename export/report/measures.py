@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.report.calibration import calibration_error, sort_into_bins
+from export.report.significance import wilson
 from server.models.scores import softmax
 
 MISTAKES = 20
@@ -36,10 +37,8 @@ def measure_report(
 
 def measure_accuracy(right: int, images: int) -> dict[str, Any]:
     """The share with Wilson's 95 % interval."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(right, images).proportion_ci(0.95, method="wilson")
-    return {"top1": right / images, "right": right, "low": float(interval.low), "high": float(interval.high)}
+    low, high = wilson(right, images)
+    return {"top1": right / images, "right": right, "low": low, "high": high}
 
 
 def measure_classes(answers: np.ndarray, class_ids: np.ndarray, labels: list[str]) -> list[dict[str, Any]]:

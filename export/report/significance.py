@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
-Z_95 = 1.959964  # 97.5th percentile of the normal distribution
 
-
-def wilson(correct: int, images: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(correct: int, images: int) -> tuple[float, float]:
     """The 95 % score interval of a share (Wilson, JASA 22, 1927): unlike p +- z s it stays within 0 and 1.
 
     Raises ValueError for no images or more right answers than those.
     """
+    from scipy.stats import binomtest
+
     if not 0 <= correct <= images or images < 1:
         raise ValueError(f"{correct} of {images} images cannot be right")
-    share = correct / images
-    centre = (share + z**2 / (2 * images)) / (1 + z**2 / images)
-    half = z / (1 + z**2 / images) * sqrt(share * (1 - share) / images + z**2 / (4 * images**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    interval = binomtest(correct, images).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -76,9 +76,18 @@ def is_same_front(teacher: Teacher, own: nn.Module, front: nn.Module, size: int)
     return same and bool((teacher.gain == 1).all()) and not bool(teacher.bias.any())
 
 
+def check_embedding(teacher: Teacher, model: nn.Module) -> None:
+    """Raises ValueError where the model's embedding cannot be held against the teacher's."""
+    theirs, own = (one.get_submodule("classifier").in_features for one in (teacher.model, model))
+    if theirs != own:
+        raise ValueError(f"the teacher's embedding has {theirs} values and the model's {own}: choose --hint 0")
+
+
 def make_view_maker(run: TailRun, model: nn.Module, batches: Batches) -> ViewMaker:
     options = run.options
     front, _ = split_model(model, options.frozen)
     size = run.preprocessing["size"]
+    if run.teacher and options.hint:
+        check_embedding(run.teacher, model)
     answer = make_teacher_answer(run.teacher, front, size, options) if run.teacher else None
     return ViewMaker(front, answer, batches, run.split[0], options.augment, options.seed)

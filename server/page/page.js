@@ -100,8 +100,8 @@ function offerOthers(names) {
   at("other").value = names.includes(before) && before !== chosen ? before : "";
 }
 
-function chooseModel(names) {
-  offerOthers(names);
+function chooseModel() {
+  offerOthers(models.map((model) => model.name));
   const chosen = models.find((model) => model.name === at("model").value);
   samples.offer((chosen && chosen.labels) || []);
 }
@@ -121,7 +121,7 @@ async function describe() {
   const before = at("model").value;
   at("model").replaceChildren(...names.map((name) => new Option(name, name, false, name === before)));
   at("choices").hidden = names.length < 2;
-  chooseModel(names);
+  chooseModel();
   if (!names.length && at("lock").hidden) setTimeout(start, 1000);
 }
 
@@ -142,7 +142,7 @@ at("wanted").addEventListener("change", resend);
 at("other").addEventListener("change", resend);
 at("again").addEventListener("click", resend);
 at("model").addEventListener("change", () => {
-  chooseModel([...at("model").options].map((option) => option.value));
+  chooseModel();
   resend();
 });
 for (const button of at("samples").querySelectorAll("button")) {

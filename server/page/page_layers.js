@@ -1,6 +1,9 @@
 "use strict";
 // Draws the layer reports of one model or of two side by side, layers of the same name in one row.
-const KINDS = {fwht: "FWHT layers", fwht2d: "2-D FWHT layers", mf: "multiplication-free layers", other: "other layers", unknown: "work of no layer"};
+const KINDS = {
+  fwht: "FWHT layers", fwht2d: "2-D FWHT layers", mf: "multiplication-free layers", other: "other layers",
+  unknown: "work of no layer",
+};
 
 function kindOf(layer) {
   if (!layer.onnx_nodes.length) return "unknown";

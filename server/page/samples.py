@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Tuple
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ..errors import NotFound
@@ -52,7 +51,7 @@ def draw_button(sample: Sample) -> str:
 
 
 @router.get("/samples/{name}", include_in_schema=False)
-async def send_sample(request: Request, name: str) -> Response:
+async def send_sample(name: str) -> Response:
     files = [sample.file for sample in SAMPLES]
     if name not in files:
         raise NotFound(f"the sample photos are {', '.join(files)}; none is called {name[:80]!r}")

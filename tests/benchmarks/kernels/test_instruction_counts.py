@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.harness.figures_cache import hash_sources
 from benchmarks.harness.figures_cache import load_stored as load_figures
-from benchmarks.harness.instruction_baseline import LAYER, find_baseline, name_work
+from benchmarks.harness.instruction_baseline import LAYER, find_counts_before, name_work
 from benchmarks.harness.kernel_figures import SOURCES, demangle
 from benchmarks.kernels.counted_launches import FEW, Divisor
 from benchmarks.kernels.instruction_counts import COUNTED, load_stored
@@ -36,7 +36,7 @@ def compare_layers() -> Iterator[tuple[str, re.Match[str], list[float]]]:
     for board, counts in stored["counts"].items():
         for name, cases in counts.items():
             if found := LAYER.match(name):
-                before = find_baseline(name, stored["baseline"][board])
+                before = find_counts_before(name, stored["baseline"][board])
                 assert before is not None, f"{board} {name} does work that no kernel of the baseline did"
                 yield f"{board} {name}", found, [now / was for now, was in zip(cases, before)]
 
@@ -104,9 +104,9 @@ def test_a_tile_is_compared_with_the_least_of_those_that_did_its_work() -> None:
         "fwht_layer_paths_kernel<Half, 0, 16, 16, 2, 1, false>": [1.0, 1.0],
         "mf_depthwise_conv_hwc8<3, 1, 1>": [2.0],
     }
-    assert find_baseline("fwht_layer_kernel<Half, 0, 32, 8, 16, 1, false>", before) == [9.0, 8.0]
-    assert find_baseline("fwht_layer_kernel<Half, 0, 32, 16, 16, 1, false>", before) is None
-    assert find_baseline("mf_depthwise_conv_hwc8<3, 1, 1>", before) == [2.0]
+    assert find_counts_before("fwht_layer_kernel<Half, 0, 32, 8, 16, 1, false>", before) == [9.0, 8.0]
+    assert find_counts_before("fwht_layer_kernel<Half, 0, 32, 16, 16, 1, false>", before) is None
+    assert find_counts_before("mf_depthwise_conv_hwc8<3, 1, 1>", before) == [2.0]
     assert name_work("fwht_layer_kernel<Half, 0, 32, 32, 8, 2, true>") != name_work(
         "fwht_layer_kernel<Half, 0, 32, 32, 8, 2, false>"
     )

@@ -15,7 +15,7 @@ from export.models import build_model
 from export.models.checkpoint import save_checkpoint
 from export.to_onnx.from_checkpoint import SAMPLES, export_checkpoint, main
 from export.to_onnx.from_model import build_onnx_model
-from tests.export.to_onnx.test_from_model import card
+from tests.export.to_onnx.plain_card import card
 
 
 def test_a_wrong_file_fails_parity_and_nothing_is_written(

@@ -19,7 +19,7 @@ from export.ops.fwht_2d import FWHT2D
 from export.to_onnx.from_model import build_onnx_model
 from export.to_onnx.fwht_2d_body import make_fwht_2d_function, make_fwht_2d_node
 from export.to_onnx.parity import check_parity
-from tests.export.to_onnx.test_from_model import card
+from tests.export.to_onnx.plain_card import card
 from tests.export.to_onnx.test_function_body import assert_close, evaluate, run
 
 
