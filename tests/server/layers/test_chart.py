@@ -109,5 +109,7 @@ def test_the_colours_are_the_pages(scheme: str, place: int) -> None:
 
 
 def test_the_kinds_are_the_pages() -> None:
-    (line,) = re.findall(r"^const KINDS = \{(.*)\};$", (PAGE / "page_layers.js").read_text(), flags=re.MULTILINE)
-    assert dict(re.findall(r'(\w+): "([^"]+)"', line)) == KINDS
+    (table,) = re.findall(
+        r"^const KINDS = \{(.*?)\};$", (PAGE / "page_layers.js").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert dict(re.findall(r'(\w+): "([^"]+)"', table)) == KINDS
