@@ -12,7 +12,7 @@ from typing import Any, Tuple, get_type_hints
 PREFIX = "FWHT_"
 Names = Tuple[str, ...]
 
-DEFAULT_MODEL = "fwht_mobilenet_v2"  # of what is shipped, as in the Makefile and docker/compose.yaml
+DEFAULT_MODEL = "fwht_efficientnet_lite0"  # of what is shipped, as in the Makefile and docker/compose.yaml
 
 
 def declare_setting(default: Any, help: str, unit: str = "", **rule: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.harness import tiny_models
 from server.commands import classify as classify_command
 from server.errors import StartupError
+from server.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).resolve().parents[3]
 CAT, SHIP = str(ROOT / "tests" / "data" / "cat.jpg"), str(ROOT / "tests" / "data" / "ship.jpg")
@@ -27,7 +28,7 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert classify_command.main([CAT, SHIP, "--top-k", "2"]) == 0
     output, errors = capsys.readouterr()
     header, cat, _, ship, _, engine = output.splitlines()
-    assert engine == "fwht_mobilenet_v2: onnxruntime, fp32, function body, on cpu"
+    assert engine == f"{DEFAULT_MODEL}: onnxruntime, fp32, function body, on cpu"
     assert header.split() == ["image", "label", "score", "ms"]
     assert cat.split()[:2] == [CAT, "cat"] and ship.split()[:2] == [SHIP, "ship"]
     assert errors == ""

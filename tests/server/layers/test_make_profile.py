@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from server.layers.__main__ import make_parser
+from server.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
@@ -39,8 +40,9 @@ def parsed(words: list[str]) -> dict[str, object]:
 
 def test_defaults() -> None:
     one = parsed(dry("profile"))
-    assert (one["model"], one["precision"], one["image"], one["batch"]) == ("fwht_mobilenet_v2", "auto", None, None)
-    assert parsed(dry("compare"))["models"] == "mobilenet_v2,fwht_mobilenet_v2"
+    assert (one["model"], one["precision"], one["image"], one["batch"]) == (DEFAULT_MODEL, "auto", None, None)
+    assert parsed(dry("compare"))["models"] == f"efficientnet_lite0,{DEFAULT_MODEL}"
+    assert parsed(dry("compare", "NAME=fwht_mobilenet_v2"))["models"] == "mobilenet_v2,fwht_mobilenet_v2"
 
 
 def test_variables() -> None:
