@@ -9,6 +9,16 @@ namespace {
 constexpr int64_t kWidePixels = 512;
 constexpr int kWideN = 256;
 
+// A line of the cache holds so many pixels of a channel. Two threads that write one line pass it to and fro, for each row
+// of Y: where a layer has more rows to write than to read, that costs more than half of its work.
+constexpr int64_t kLinePixels = 64 / sizeof(float);
+
+int64_t count_parts(const FwhtLayerParams& p, int64_t tiles) {
+    const int64_t lines = (p.batch * p.pixels + kLinePixels - 1) / kLinePixels;
+    const int64_t parts = p.out_channels > p.in_channels && lines < tiles ? lines : tiles;
+    return parts < kMostParts ? parts : kMostParts;
+}
+
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 // The results of all windows where pools reach across them, and a gain of ones and a bias of zeros (cpu_windows.h).
@@ -37,7 +47,7 @@ FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_l
     plan.wide = p.layout == kNCHW && p.pixels >= kWidePixels && p.n >= kWideN;
     plan.width = plan.wide ? wide_lanes : lanes;
     plan.tiles = (p.batch * p.pixels + plan.width - 1) / plan.width;
-    plan.parts = plan.tiles < kMostParts ? plan.tiles : kMostParts;
+    plan.parts = count_parts(p, plan.tiles);
     const int64_t rows = int64_t{p.n} + gathered_rows(p);
     const int64_t floats = rows * plan.width + kMostBlocks * kBlockGap + pooled_floats(p, plan.width);
     plan.scratch_bytes = round_up(floats * int64_t{sizeof(float)}, 64);
