@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 unset FWHT_REQUIRE_TOOLS # these environments have no dev tools; `make test` runs the same tests with them
 pip=(-m pip --disable-pip-version-check --quiet)
+without_torch=(--ignore=tests/export/engine/test_{network,parity,planes}.py) # they make models by it
 
 # find_python VERSION: prints the path of an interpreter
 find_python() {
@@ -40,8 +41,8 @@ make_venv() {
 }
 
 if make_venv 3.8 cpu,traces; then
-  # what starts no server, and needs neither browser nor Ray; benchmarks/, which two modules use, are for Python 3.9
-  .venv-3.8/bin/python -m pytest -q -p no:cacheprovider --ignore tests/export/engine/test_network.py --ignore tests/export/engine/test_parity.py \
+  # what starts no server, and needs neither browser nor Ray
+  .venv-3.8/bin/python -m pytest -q -p no:cacheprovider "${without_torch[@]}" \
     tests/server/{backends,http,layers,metrics,models,openinference,profiling,routes} tests/export/engine
 fi
 
@@ -50,7 +51,7 @@ if python3 -c "import sys, urllib.request as r; r.urlopen(sys.argv[1], timeout=1
   extras=("cpu,train" --extra-index-url "$index") rooms=(tests/export/{data,engine,models,ops})
 else
   echo "with Python 3.9 only export/engine is tested: PyTorch's wheels for CPUs are not to be had from $index (TORCH_INDEX)"
-  extras=(cpu) rooms=(tests/export/engine --ignore tests/export/engine/test_network.py --ignore tests/export/engine/test_parity.py)
+  extras=(cpu) rooms=(tests/export/engine "${without_torch[@]}")
 fi
 if make_venv 3.9 "${extras[@]}"; then
   .venv-3.9/bin/python -m pytest -q -p no:cacheprovider "${rooms[@]}"

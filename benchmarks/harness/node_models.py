@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Dict
 
 import numpy as np
 import onnx
@@ -14,7 +15,7 @@ from export.to_onnx.function_text import DOMAIN, IR_VERSION, OPSET
 from export.to_onnx.fwht_function import make_fwht_layer_function
 from export.to_onnx.fwht_node import make_fwht_layer_node
 
-Weights = dict[str, np.ndarray]
+Weights = Dict[str, np.ndarray]  # Python 3.8's tests import this, too
 WEIGHTS = ("thresholds", "scale", "gain", "bias")
 
 
