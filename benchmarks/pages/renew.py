@@ -23,6 +23,7 @@ from benchmarks.pages import (
     layer_lines,
     load_tables,
     noise_table,
+    plane_tables,
     rival_table,
     speed_tables,
     training_tables,
@@ -47,6 +48,7 @@ PARTS = {
     **rival_table.PARTS,
     **load_tables.PARTS,
     **noise_table.PARTS,
+    **plane_tables.PARTS,
     **training_tables.PARTS,
 }
 # The parts that a page must have; others are renewed where their markers are
@@ -55,6 +57,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/measurements.md": (
         *accuracy_tables.PARTS,
         *cpu_tables.PARTS,
+        *plane_tables.PARTS,
         *hybrid_tables.PARTS,
         *speed_tables.PARTS,
         *rival_table.PARTS,
