@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from export.models.mobilenet import CIFAR_STEM_UP_TO, scale_width
 from export.models.squeeze_excite import SqueezeExcite
-from export.ops.fwht_2d import FWHT2D, LARGEST_SIDE
+from export.ops.fwht_2d import FWHT2D
+from export.ops.fwht_2d_reference import LARGEST_SIDE
 
 
 class Row(NamedTuple):

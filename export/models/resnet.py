@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from export.models.hadamard_convolution import HadamardConv2d
 from export.models.mobilenet import CIFAR_STEM_UP_TO
-from export.ops.fwht_2d import LARGEST_SIDE
+from export.ops.fwht_2d_reference import LARGEST_SIDE
 
 STAGES = ((16, 1), (32, 2), (64, 2))  # channels, stride of the first block
 

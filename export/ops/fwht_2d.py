@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from export.ops.fwht_2d_reference import LARGEST_SIDE
 from export.ops.hadamard import is_power_of_two, next_power_of_two
 from export.ops.layers import MOST_PATHS
 from export.ops.native_layer import apply_native_layer, is_native
 from export.ops.transform import LayerOptions, hadamard_tensor
 
-LARGEST_SIDE = 128
 STRIDES = (1, 2, 4)
 LARGEST_NATIVE_SIDE = 64  # whose square is the most coefficients that FWHTLayer has
 ONE_PRODUCT = 8  # up to here a transform of a whole map is one matrix product of (m m) x (m m): measured on a CPU

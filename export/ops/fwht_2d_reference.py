@@ -43,6 +43,7 @@ from export.ops.hadamard import hadamard
 from export.ops.reference import activate
 
 Array = NDArray[Any]
+LARGEST_SIDE = 128  # n at most
 
 
 def count_rows(thresholds: Array, paths: int) -> int:

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 import onnx
 
 from export.ops.contract import make_contract_node
-from export.ops.fwht_2d import LARGEST_SIDE
+from export.ops.fwht_2d_reference import LARGEST_SIDE
 from export.ops.hadamard import is_power_of_two
 from export.to_onnx.function_text import ACTIVATION, DOMAIN, OPSET, parse_function_text
 from export.to_onnx.fwht_body import TINY
