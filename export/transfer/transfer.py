@@ -1,8 +1,9 @@
 """Transfer to your own photos: `python -m export.transfer --data DATA --name NAME`.
 
 BUILD/NAME_baseline is EfficientNet-Lite0, which starts from ImageNet's weights; BUILD/NAME is its Walsh-Hadamard
-hybrid, which starts from NAME_baseline and learns from it. Both get weights, card, ONNX file and report, both are
-measured on this machine, and a table says which to deploy. The same command continues an interrupted run.
+hybrid, which starts from NAME_baseline and a distilled tail (distilled_tail.py) and learns from NAME_baseline. Both get
+weights, card, ONNX file and report, both are measured on this machine, and a table says which to deploy. The same
+command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from export.train.memory import keep_freed_memory
 from export.train.state import RunFolder
 from export.train.stop_signals import StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
+from export.transfer.distilled_tail import add_distilled_tail
 from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
@@ -63,7 +65,7 @@ def transfer(data: Path, name: str, build: Path, command: str, models: Models, p
     options = choose_baseline_options(plan)
     run_tail(TailRun(baseline, models.baseline, *common, initial, options), limits, command, StopSignals())
     print(f"2. {hybrid.name}: {models.hybrid}, which learns from {baseline.name}", flush=True)
-    learnt = read_own_weights(baseline.artefact)
+    learnt = add_distilled_tail(read_own_weights(baseline.artefact), models.hybrid)
     teacher = Teacher(baseline.artefact, dataset.labels, initial.mean, initial.std)
     options = choose_hybrid_options(plan)
     variant = list_variants(models.hybrid)

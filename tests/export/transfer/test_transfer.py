@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from export.models import build_model, get_weights, imagenet
 from export.models.checkpoint import load_checkpoint
@@ -21,14 +22,19 @@ from export.transfer.transfer import Models, main, transfer
 from tests.export.transfer.transfer_data import make_photos
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-TINY = Models(image_size=64)  # 2x2 values in the last maps: of one, BatchNorm makes noise that no export survives
+SMALL = Models(image_size=128)  # 4x4 values in the last maps: of fewer, BatchNorm makes noise that no export survives
 PLAN = TransferPlan(frozen=11, views=2, epochs=1, batch_size=16, seconds=0.001)
 
 
 @pytest.fixture
 def seeded_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of ImageNet's, which are a package of their own."""
-    weights = get_weights(build_model("efficientnet_lite0", 1000, 64))
+    torch.manual_seed(0)
+    model = build_model("efficientnet_lite0", 1000, 128).train()
+    with torch.no_grad():  # statistics that fit: BatchNorm makes noise of features that hardly vary
+        for _ in range(20):
+            model(torch.randn(8, 3, 64, 64))
+    weights = get_weights(model)
     initial = InitialWeights(weights, "0" * 64, "seeded weights", imagenet.MEAN, imagenet.STD, {"terms": "none"})
     monkeypatch.setattr(command, "read_initial_weights", lambda init: initial)
     monkeypatch.setattr("export.transfer.comparison.SECONDS", 0.0)
@@ -39,17 +45,17 @@ def seeded_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("seeded_weights")
 def test_photos_end_as_two_models_a_report_and_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, build = make_photos(tmp_path / "photos", train=16), tmp_path / "build"
-    table = transfer(data, "photos", build, "python -m test", TINY, PLAN)
+    table = transfer(data, "photos", build, "python -m test", SMALL, PLAN)
     lines = table.splitlines()
     assert lines[0].split()[0] == "model" and lines[1].startswith("photos_baseline ") and lines[2].startswith("photos ")
     assert lines[3].startswith("deploy photos")
     for name in ("photos_baseline", "photos"):
         session = onnxruntime.InferenceSession(build / f"{name}.onnx", providers=["CPUExecutionProvider"])
-        assert session.run(None, {"image": np.zeros((1, 3, 64, 64), np.float32)})[0].shape == (1, 3)
+        assert session.run(None, {"image": np.zeros((1, 3, 128, 128), np.float32)})[0].shape == (1, 3)
         assert (build / f"{name}.report" / "report.html").is_file()
         model, card = load_checkpoint(build / f"{name}.safetensors")
         assert card["origin"].get("from", card["origin"]) == {"terms": "none"}
-        assert card["preprocessing"]["size"] == 64
+        assert card["preprocessing"]["size"] == 128
     assert card["variant"] == {"pool": False, "scale": True, "paths": 3, "soft": True}
     written = json.loads((build / "photos.report" / "comparison.json").read_text())
     assert written["baseline"]["images"] == 12
@@ -61,13 +67,13 @@ def test_a_class_with_one_photo_is_told_and_nothing_is_written(tmp_path: Path) -
     for i in range(1, 4):
         (data / "train" / "green" / f"{i}.png").unlink()
     with pytest.raises(ValueError, match="too few photos of green: a class needs two to learn from"):
-        transfer(data, "photos", build, "python -m test", TINY, PLAN)
+        transfer(data, "photos", build, "python -m test", SMALL, PLAN)
     flat = data / "test"
     for i in range(1, 4):
         (flat / "red" / f"{i}.png").unlink()
     shutil.move(flat, tmp_path / "flat")
     with pytest.raises(ValueError, match="too few photos of red"):
-        transfer(tmp_path / "flat", "photos", build, "python -m test", TINY, PLAN)
+        transfer(tmp_path / "flat", "photos", build, "python -m test", SMALL, PLAN)
     assert not build.exists()
 
 
@@ -78,7 +84,7 @@ def test_too_little_memory_and_disk_is_told_before_anything_is_written(
     monkeypatch.setattr("export.transfer.view_store.SHARE", 0.0)
     data, build = make_photos(tmp_path / "photos"), tmp_path / "build"
     with pytest.raises(ValueError, match="one view of .* images takes 1 MiB, and half of the memory"):
-        transfer(data, "photos", build, "python -m test", TINY, PLAN)
+        transfer(data, "photos", build, "python -m test", SMALL, PLAN)
     assert not build.exists()
 
 
