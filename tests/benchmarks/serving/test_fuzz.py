@@ -31,7 +31,9 @@ IMAGES, TENSORS, SEED = 1000, 600, 5
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
-    with run_server("--threads", "1", environment={**os.environ, **NOTHING_KEPT}) as made:
+    with run_server(
+        "--models", "fwht_mobilenet_v2", "--threads", "1", environment={**os.environ, **NOTHING_KEPT}
+    ) as made:
         yield made
 
 
