@@ -1,4 +1,4 @@
-"""Make export/transfer/distilled_tail.safetensors: `python -m export.transfer.distil_tail --data cifar10_q75.bin`.
+"""Distil export/transfer/distilled_tail.safetensors anew: `python -m export.transfer.distil_tail --data DATA`.
 
 The teacher is EfficientNet-Lite0 with ImageNet's weights, the student its hybrid behind the same frozen blocks. The
 images need no labels: what is learnt is the teacher's embedding (hints, Romero et al., arXiv 1412.6550) and, as a

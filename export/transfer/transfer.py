@@ -30,7 +30,7 @@ from export.train.memory import keep_freed_memory
 from export.train.state import RunFolder
 from export.train.stop_signals import StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
-from export.transfer.distilled_tail import add_distilled_tail
+from export.transfer.distilled_tail import ARCHITECTURE, add_tail, read_distilled_tail
 from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
@@ -42,17 +42,17 @@ PARITY_IMAGES = 64
 
 @dataclass(frozen=True)
 class Models:
-    """Which two architectures, of which weights and image size."""
+    """Which two architectures, of which weights and image size; the hybrid is the one that the distilled tail is of."""
 
     baseline: str = "efficientnet_lite0"
-    hybrid: str = "fwht_efficientnet_lite0"
+    hybrid: str = ARCHITECTURE
     init: str = IMAGENET
     image_size: int = IMAGE_SIZE
 
 
 def transfer(data: Path, name: str, build: Path, command: str, models: Models, plan: TransferPlan | None = None) -> str:
     """All of it; the table. Raises what the steps raise: bad input before anything is written."""
-    initial = read_initial_weights(models.init)
+    initial, tail = read_initial_weights(models.init), read_distilled_tail()
     dataset = load_dataset(data, models.image_size, RESIZE)
     split = split_dataset(dataset, 0)
     plan = plan or plan_transfer(len(split[0]))
@@ -65,7 +65,7 @@ def transfer(data: Path, name: str, build: Path, command: str, models: Models, p
     options = choose_baseline_options(plan)
     run_tail(TailRun(baseline, models.baseline, *common, initial, options), limits, command, StopSignals())
     print(f"2. {hybrid.name}: {models.hybrid}, which learns from {baseline.name}", flush=True)
-    learnt = add_distilled_tail(read_own_weights(baseline.artefact), models.hybrid)
+    learnt = add_tail(read_own_weights(baseline.artefact), tail)
     teacher = Teacher(baseline.artefact, dataset.labels, initial.mean, initial.std)
     options = choose_hybrid_options(plan)
     variant = list_variants(models.hybrid)

@@ -9,8 +9,8 @@ namespace {
 constexpr int64_t kWidePixels = 512;
 constexpr int kWideN = 256;
 
-// A line of the cache holds so many pixels of a channel. Two threads that write one line pass it to and fro, for each row
-// of Y: where a layer has more rows to write than to read, that costs more than half of its work.
+// A line of the cache holds so many pixels of a channel. Two threads that write one line pass it to and fro, for each
+// row of Y: where a layer has more rows to write than to read, that costs more than a second thread saves.
 constexpr int64_t kLinePixels = 64 / sizeof(float);
 
 int64_t count_parts(const FwhtLayerParams& p, int64_t tiles) {

@@ -26,17 +26,22 @@ SMALL = Models(image_size=128)  # 4x4 values in the last maps: of fewer, BatchNo
 PLAN = TransferPlan(frozen=11, views=2, epochs=1, batch_size=16, seconds=0.001)
 
 
-@pytest.fixture
-def seeded_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place of ImageNet's, which are a package of their own."""
+@pytest.fixture(scope="module")
+def seeded() -> InitialWeights:
     torch.manual_seed(0)
     model = build_model("efficientnet_lite0", 1000, 128).train()
     with torch.no_grad():  # statistics that fit: BatchNorm makes noise of features that hardly vary
         for _ in range(20):
             model(torch.randn(8, 3, 64, 64))
-    weights = get_weights(model)
-    initial = InitialWeights(weights, "0" * 64, "seeded weights", imagenet.MEAN, imagenet.STD, {"terms": "none"})
-    monkeypatch.setattr(command, "read_initial_weights", lambda init: initial)
+    return InitialWeights(
+        get_weights(model), "0" * 64, "seeded weights", imagenet.MEAN, imagenet.STD, {"terms": "none"}
+    )
+
+
+@pytest.fixture
+def seeded_weights(seeded: InitialWeights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of ImageNet's, which are a package of their own."""
+    monkeypatch.setattr(command, "read_initial_weights", lambda init: seeded)
     monkeypatch.setattr("export.transfer.comparison.SECONDS", 0.0)
     monkeypatch.setattr("export.transfer.comparison.ROUNDS", 1)
 
