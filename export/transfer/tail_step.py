@@ -41,6 +41,7 @@ class TailOptions:
     ema: float = 0.0
     threshold_lr: float = 1.0
     augment: str = "crop+flip"
+    cutout: int = 0
     seed: int = 0
 
 

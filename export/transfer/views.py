@@ -30,10 +30,17 @@ class ViewMaker:
     """Makes views of the images of `batches` at `positions`, through `front`, in eval mode; `teacher` answers them."""
 
     def __init__(
-        self, front: nn.Module, teacher: Optional[Answer], batches: Batches, positions: np.ndarray, kind: str, seed: int
+        self,
+        front: nn.Module,
+        teacher: Optional[Answer],
+        batches: Batches,
+        positions: np.ndarray,
+        kind: str,
+        cutout: int,
+        seed: int,
     ) -> None:
         self.front, self.teacher, self.batches, self.positions = front, teacher, batches, positions
-        self.kind, self.seed = kind, seed
+        self.kind, self.cutout, self.seed = kind, cutout, seed
 
     @torch.inference_mode()
     def measure_shape(self, views: int) -> StoreShape:
@@ -82,7 +89,7 @@ class ViewMaker:
         # Drawn for all images, so that a chunk's size changes nothing.
         random = np.random.default_rng((self.seed, 3, view))
         draws = draw_random_numbers(len(self.positions), size, random)[place]
-        images = augment(images, draws.to(images.device), self.kind)
+        images = augment(images, draws.to(images.device), self.kind, self.cutout)
         features = self._see(images).half()
         store.features[view, place] = features.cpu().numpy()
         if store.logits is not None and self.teacher is not None:
