@@ -35,6 +35,7 @@ from export.transfer.plan import IMAGE_SIZE, RESIZE
 from export.transfer.tail_run import RunLimits, run_tail
 from export.transfer.tail_start import TailRun
 from export.transfer.tail_step import TailOptions
+from export.transfer.tail_weights import is_in_tail
 from server.files import write_atomically
 
 COMMAND = "python -m export.transfer.distil_tail"
@@ -86,8 +87,7 @@ def distil(data: Path, build: Path) -> None:
 def keep_tail(source: Path, target: Path, images: str) -> None:
     """The tensors of `source` that are neither frozen nor the classifier's, and a card."""
     model, card = load_checkpoint(source)
-    frozen = (f"{CLASSIFIER}.", "stem", *(f"blocks.{number}." for number in range(1, FROZEN + 1)))
-    kept = [name for name in get_weights(model) if not name.startswith(frozen)]
+    kept = [name for name in get_weights(model) if is_in_tail(name, FROZEN)]
     content = save({name: get_weights(model)[name].half().contiguous() for name in kept})
     learnt = {key: value for key, value in card["training"].items() if key != "heldout_accuracy"}  # of no labels
     tail: dict[str, Any] = {"architecture": ARCHITECTURE, "dtype": "float16", "images": images}

@@ -36,6 +36,7 @@ from export.transfer.plan import IMAGE_SIZE, RESIZE
 from export.transfer.tail_run import RunLimits, run_tail
 from export.transfer.tail_start import TailRun
 from export.transfer.tail_step import TailOptions
+from export.transfer.tail_weights import add_tail, read_tail_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +69,8 @@ def read_run(args: argparse.Namespace) -> TailRun:
     teacher = None
     if args.teacher:
         teacher = Teacher(args.teacher, dataset.labels, initial.mean, initial.std)
+    if args.tail:
+        initial = add_tail(initial, read_tail_weights(args.tail, args.frozen))
     options = TailOptions(**{key: getattr(args, key) for key in TailOptions.__dataclass_fields__})
     folder = RunFolder(args.build, args.name)
     return TailRun(folder, args.model, dataset, split, plain, initial, options, variant, args.threshold_init, teacher)
@@ -94,6 +97,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--model", choices=tuple(MODELS), default="fwht_efficientnet_lite0", help="architecture")
     add("--variant", nargs="*", type=read_variant, default=[], help="of a hybrid, as paths=3 soft=true")
     add("--init", required=True, help="weights to start from: a .safetensors file, or imagenet")
+    add("--tail", type=Path, help="weights (.safetensors) that the blocks behind the frozen ones start from instead")
     add("--teacher", type=Path, help="weights (.safetensors) of a model of the same classes to learn from")
     add("--image-size", type=IntRange(8, 1024), help=f"pixels; those of --init, or {IMAGE_SIZE}")
     add("--frozen", type=IntRange(0, 100), default=own.frozen, help=f"blocks that stay as they are ({own.frozen})")

@@ -30,11 +30,12 @@ from export.train.memory import keep_freed_memory
 from export.train.state import RunFolder
 from export.train.stop_signals import StopSignals
 from export.transfer.comparison import compare_models, make_table, write_comparison
-from export.transfer.distilled_tail import ARCHITECTURE, add_tail, read_distilled_tail
+from export.transfer.distilled_tail import ARCHITECTURE, read_distilled_tail
 from export.transfer.plan import IMAGE_SIZE, RESIZE, TransferPlan, plan_transfer, split_dataset
 from export.transfer.recipes import choose_baseline_options, choose_hybrid_options
 from export.transfer.tail_run import RunLimits, run_tail
 from export.transfer.tail_start import TailRun
+from export.transfer.tail_weights import add_tail
 from server.errors import ServerError
 
 PARITY_IMAGES = 64

@@ -13,7 +13,8 @@ from export.models.checkpoint import CheckpointError, card_path
 from export.models.initial_weights import InitialWeights, take_weights
 from export.transfer import distil_tail, distilled_tail
 from export.transfer.distil_tail import distil
-from export.transfer.distilled_tail import ARCHITECTURE, DISTILLED, add_tail, read_distilled_tail
+from export.transfer.distilled_tail import ARCHITECTURE, DISTILLED, read_distilled_tail
+from export.transfer.tail_weights import add_tail
 from tests.export.transfer.transfer_data import make_photos
 
 LABELS = ["a", "b", "c"]
