@@ -9,6 +9,7 @@ saw the same images can be told apart better than by their shares alone.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks.harness.result_files import write_result
 from benchmarks.training.engine_predictions import REFERENCE, Predictions, predict_with_engines
 from benchmarks.training.operations import count_operations
 from export.data.datasets import load_dataset
-from export.models.checkpoint import CheckpointError, load_checkpoint
+from export.models.checkpoint import CheckpointError, load_card, load_checkpoint
 from export.report.significance import compare, wilson
 from export.to_onnx.from_checkpoint import SAMPLES
 from server.errors import StartupError
@@ -33,7 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 cannot be done, 2 wrong options."""
     args = parse_options(arguments)
     try:
-        results = measure(args.names or list_shipped(args.models), args.data, args.models, args.engines)
+        names = args.names or list_shipped(args.models)
+        kept = read_kept(args.keep, names, args.models) if args.keep else None
+        results = measure(names, args.data, args.models, args.engines)
+        results = add_kept(results, kept) if kept else results
     except (CheckpointError, StartupError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -74,6 +78,25 @@ def measure(names: list[str], data: Path, models: Path, engines_folder: Path) ->
     return results
 
 
+def read_kept(path: Path, names: list[str], models: Path) -> dict[str, Any]:
+    """Earlier results without the models of `names`. Raises ValueError where one has other weights now."""
+    earlier: dict[str, Any] = json.loads(path.read_text())
+    kept = {name: row for name, row in earlier["models"].items() if name not in names}
+    for name, row in kept.items():
+        if row["weights_sha256"] != load_card(models / f"{name}.safetensors")["sha256"]:
+            raise ValueError(f"{name} has other weights now than in {path}: measure it, too")
+    pairs = [row for row in earlier["comparisons"] if kept.keys() >= set(row["models"])]
+    return {**earlier, "models": kept, "comparisons": pairs}
+
+
+def add_kept(results: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValueError for results of other images."""
+    if kept["data"]["sha256"] != results["data"]["sha256"]:
+        raise ValueError(f"the results to keep are of other images: {kept['data']['description']}")
+    rows = dict(sorted({**kept["models"], **results["models"]}.items()))
+    return {**results, "models": rows, "comparisons": results["comparisons"] + kept["comparisons"]}
+
+
 def check_labels(name: str, labels: list[str], found: list[str]) -> None:
     if labels != found:
         raise ValueError(
@@ -90,6 +113,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     add("--data", type=Path, default=SAMPLES, help="data set whose test images are classified (1,000 of CIFAR-10)")
     add("--models", type=Path, default=Path("models"), help="folder of weights, cards and ONNX files (models)")
     add("--engines", type=Path, default=Path("build"), help="folder of the TensorRT engines (build)")
+    add("--keep", type=Path, help="earlier results (JSON): rows of models that are not named stay")
     add("--out", type=Path, help="JSON file (build/bench/accuracy.json)")
     return parser.parse_args(arguments)
 

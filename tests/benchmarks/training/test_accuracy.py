@@ -55,6 +55,30 @@ def test_two_models_on_twenty_images(pack: Path, tmp_path: Path, capsys: pytest.
     assert pair["models"] == list(NAMES) and 0 <= pair["p"] <= 1
 
 
+def test_rows_of_models_that_are_not_named_are_kept(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, earlier = tmp_path / "accuracy.json", ROOT / "benchmarks/results/accuracy.json"
+    found = json.loads(earlier.read_text())
+    words = ["fwht_mobilenet_v2", "--data", str(pack), "--models", str(MODELS), "--out", str(out)]
+    assert main([*words, "--keep", str(earlier)]) == 1  # of the 10,000 test images
+    assert "the results to keep are of other images: cifar10_q75.bin" in capsys.readouterr().err
+    found["data"]["sha256"] = load_dataset(pack, 32, "crop", to_train=False).sha256()
+    ours = tmp_path / "earlier.json"
+    ours.write_text(json.dumps(found))
+    assert main([*words, "--keep", str(ours)]) == 0
+    result = json.loads(out.read_text())
+    assert result["models"].keys() == found["models"].keys()
+    for name, row in result["models"].items():
+        assert row["engines"]["pytorch fp32"]["images"] == (20 if name == "fwht_mobilenet_v2" else 10_000)
+    assert ["fwht_mobilenet_v2_slim", "mobilenet_v2"] in [row["models"] for row in result["comparisons"]]
+    assert not any("fwht_mobilenet_v2" in row["models"] for row in result["comparisons"])
+    found["models"]["mobilenet_v2"]["weights_sha256"] = "0" * 64
+    ours.write_text(json.dumps(found))
+    assert main([*words, "--keep", str(ours)]) == 1
+    assert "mobilenet_v2 has other weights now" in capsys.readouterr().err
+
+
 def test_an_engine_of_another_onnx_file_is_not_run(tmp_path: Path) -> None:
     onnx = MODELS / "fwht_mobilenet_v2.onnx"
     text: dict[str, Any] = {
