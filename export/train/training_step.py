@@ -25,6 +25,7 @@ from export.train.loss import Teacher, training_loss
 from export.train.optimizer import averaging_weight, list_momenta, make_sgd
 from export.train.options import Options
 from export.train.schedule import find_phase, learning_rate
+from export.train.soft_thresholds import hold_thresholds, list_soft_thresholds
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATION_BATCH = 256
@@ -43,6 +44,7 @@ class TrainingStep:
         self.model = build_model(options.model, classes, options.image_size, options.variant)
         initialise(self.model, options.threshold_init, options.mf_init, np.random.default_rng((options.seed, 4)))
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.soft_thresholds = list_soft_thresholds(self.model)
         self.teacher = teacher and teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False) if options.ema else None
         self.optimizer = make_sgd(self.model, options.momentum, options.weight_decay, options.threshold_lr)
@@ -53,6 +55,7 @@ class TrainingStep:
     def take_weights(self, initial: InitialWeights, labels: list[str]) -> list[str]:
         """Start from weights that were trained before; lines that say what was taken. Raises CheckpointError."""
         lines = take_weights(self.model, initial, labels)
+        hold_thresholds(self.soft_thresholds)
         if self.average is not None:
             self.average.load_state_dict(self.model.state_dict())
         return lines
@@ -123,6 +126,7 @@ class TrainingStep:
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        hold_thresholds(self.soft_thresholds)
         self._update_average(rates[1])
         correct = (logits.detach().argmax(1) == class_ids).sum()
         return torch.stack([loss.detach().double() * len(class_ids), correct.double()])

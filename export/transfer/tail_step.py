@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from export.ops.fwht_2d import FWHT2D
-from export.ops.layers import FWHTLayer
 from export.train.loss import training_loss
 from export.train.optimizer import averaging_weight, group_parameters
 from export.train.schedule import learning_rate
+from export.train.soft_thresholds import hold_thresholds, list_soft_thresholds
 from export.transfer.split import expose_embedding, split_model
 
 
@@ -54,7 +53,7 @@ class TailStep:
         front.requires_grad_(False)
         self.tail.requires_grad_(True)
         self.soft_thresholds = list_soft_thresholds(self.tail)
-        self._hold_thresholds()
+        hold_thresholds(self.soft_thresholds)
         self.answering = expose_embedding(self.tail)
         self.average = copy.deepcopy(model).requires_grad_(False) if options.ema else None
         self.average_tail = self.tail if self.average is None else split_model(self.average, options.frozen)[1]
@@ -84,7 +83,7 @@ class TailStep:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self._hold_thresholds()
+        hold_thresholds(self.soft_thresholds)
         self._update_average(step)
         right = (logits.detach().argmax(1) == class_ids).sum()
         return torch.stack([loss.detach().double() * len(class_ids), right.double()])
@@ -99,12 +98,6 @@ class TailStep:
             wanted = answers[:, classes:]
             loss = loss + options.hint * (embedding - wanted).square().mean() / wanted.square().mean()
         return loss
-
-    @torch.no_grad()
-    def _hold_thresholds(self) -> None:
-        """At 0 or above: below, sgn(s) (|s| - T) jumps at s = 0, and two engines that round differently disagree."""
-        for thresholds in self.soft_thresholds:
-            thresholds.clamp_(min=0)
 
     @torch.no_grad()
     def _update_average(self, step: int) -> None:
@@ -122,11 +115,6 @@ class TailStep:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-
-
-def list_soft_thresholds(model: nn.Module) -> list[nn.Parameter]:
-    """Of all layers with a soft threshold."""
-    return [one.thresholds for one in model.modules() if isinstance(one, (FWHTLayer, FWHT2D)) and one.soft]
 
 
 def count_steps(images: int, options: TailOptions) -> int:

@@ -20,7 +20,7 @@ from export.train.state import RunFolder, TrainingError, load_state
 from export.train.stop_signals import StopRequested, StopSignals
 from export.transfer.tail_run import RunLimits, run_tail
 from export.transfer.tail_start import TailRun
-from export.transfer.tail_step import TailOptions, TailStep, list_soft_thresholds
+from export.transfer.tail_step import TailOptions
 from tests.export.transfer.transfer_data import make_photos
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -125,17 +125,3 @@ def test_with_nothing_frozen_everything_learns(run: TailRun, tmp_path: Path) -> 
     run_tail(replace(thawed, teacher=teacher), QUIET, "python -m test", StopSignals())
     before, after = (get_weights(load_checkpoint(path)[0]) for path in (baseline, thawed.folder.artefact))
     assert not [name for name in after if torch.equal(before[name], after[name])]
-
-
-def test_soft_thresholds_stay_at_zero_or_above() -> None:
-    """Of the model and of its average, from initial weights and rates that would take them below."""
-    model = build_model("fwht_soft3_mobilenet_v2", 3, 16)
-    with torch.no_grad():
-        list_soft_thresholds(model)[0].fill_(-1.0)
-    step = TailStep(model, TailOptions(frozen=12, lr=1.0, warmup=0.0, ema=0.5), steps=4)
-    features = torch.randn(4, 96, 4, 4, generator=torch.Generator().manual_seed(0))
-    for number in range(3):
-        step.update(number, features, torch.tensor([0, 1, 2, 0]), None)
-    for one in (step.tail, step.average_tail):
-        found = list_soft_thresholds(one)
-        assert len(found) == 10 and all(bool((thresholds >= 0).all()) for thresholds in found)
