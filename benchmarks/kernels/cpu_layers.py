@@ -17,7 +17,6 @@ that is wrong ends the run. The instruction set is the best of the machine, or F
 from __future__ import annotations
 
 import argparse
-import subprocess
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -26,13 +25,12 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary, prepare_fwht_layer
+from benchmarks.harness.native_run import make_parser, prepare_library, write_native_result
 from benchmarks.harness.node_models import LayerCase, Weights, make_convolution_model, make_fwht_layer_model
-from benchmarks.harness.result_files import RESULTS, write_result
 from benchmarks.kernels.fwht_node import BIG, REAL, check
 from server.backends.bottlenecks import fuse_bottlenecks
 from server.profiling.turns import Make, alternate
 
-PURPOSE = (__doc__ or "").split(":")[0]
 BASELINE = "mobilenet_v2"
 MODELS = ("fwht_mobilenet_v2", "fwht_mobilenet_v2_slim", "fwht_mf_mobilenet_v2")
 BATCHES = (1, 16)
@@ -72,14 +70,19 @@ def make_checked_layer(layer: LayerCase, weights: Weights, x: np.ndarray, thread
     return model, check(layer, weights, x, y)
 
 
+def make_convolution(layer: LayerCase, weights: Weights, pixels: int) -> bytes:
+    """The model of the 1x1 convolution that the layer stands in for."""
+    kernel = np.random.default_rng(1).normal(0, layer.in_channels**-0.5, (layer.out_channels, layer.in_channels, 1, 1))
+    proto = make_convolution_model(layer, kernel.astype(np.float32), weights["bias"], pixels, pixels)
+    return bytes(proto.SerializeToString())
+
+
 def time_layer(name: str, layer: LayerCase, pixels: int, batch: int, options: argparse.Namespace) -> dict[str, Any]:
     """One layer against its convolution."""
     weights, x = draw_layer(layer, pixels, batch, ones=True)
     model, share = make_checked_layer(layer, weights, x, options.threads)
-    kernel = np.random.default_rng(1).normal(0, layer.in_channels**-0.5, (layer.out_channels, layer.in_channels, 1, 1))
-    other = make_convolution_model(layer, kernel.astype(np.float32), weights["bias"], pixels, pixels)
     sides: dict[str, Make] = {
-        "convolution": partial(make_runner, other.SerializeToString(), {"x": x}, options.threads, False),
+        "convolution": partial(make_runner, make_convolution(layer, weights, pixels), {"x": x}, options.threads, False),
         "fwht_layer": partial(make_runner, model, {"x": x}, options.threads, True),
     }
     return finish_row(name, x, alternate(sides, options.rounds, options.seconds), "convolution", tolerance_share=share)
@@ -162,23 +165,11 @@ def finish_row(name: str, x: np.ndarray, times: dict[str, Any], base: str, **mor
     return row
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kernels.cpu_layers", description=(__doc__ or "").split(":")[0]
-    )
-    parser.add_argument("--threads", type=int, default=1, help="threads of every session (1)")
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each side (10)")
-    parser.add_argument("--seconds", type=float, default=0.1, help="seconds a turn (0.1)")
-    parser.add_argument("--parts", default=PARTS, help=f"which parts ({PARTS})")
-    parser.add_argument("--out", type=Path, help=f"JSON file ({RESULTS}/cpu_layers_<set>_<threads>.json)")
-    return parser.parse_args()
-
-
 def main() -> None:
-    options = parse_arguments()
-    subprocess.run(["plugins/build_native.sh"], check=True)
-    instruction_set = CpuLibrary(LIBRARY.resolve()).text("instruction_set")
-    print(f"{instruction_set}, {options.threads} threads: ms median (p10 to p90), times the first side's median")
+    parser = make_parser("kernels.cpu_layers", __doc__, rounds=10, seconds=0.1)
+    parser.add_argument("--parts", default=PARTS, help=f"which parts ({PARTS})")
+    options = parser.parse_args()
+    conditions = prepare_library(options.threads)
     parts: dict[str, list[dict[str, Any]]] = {}
     if "layers" in options.parts:
         rows = [(BIG, 10), *((layer, batch) for batch in BATCHES for layer in REAL)]
@@ -189,9 +180,7 @@ def main() -> None:
         parts["direct"] = [time_directly(*layer, batch, options) for batch in BATCHES for layer in REAL]
     if "models" in options.parts:
         parts["models"] = [time_models(batch, options) for batch in BATCHES]
-    path = options.out or RESULTS / f"cpu_layers_{instruction_set}_{options.threads}.json"
-    conditions = {"instruction_set": instruction_set, "threads": options.threads}
-    print(f"written: {write_result('cpu_layers', {**conditions, 'parts': parts}, path)}")
+    print(f"written: {write_native_result('cpu_layers', conditions, {'parts': parts}, options.out)}")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from benchmarks.harness.cpu_library import LIBRARY, CpuLibrary
+from benchmarks.harness.cpu_library import LIBRARY
+from benchmarks.harness.native_run import make_parser, prepare_library, write_native_result
 from benchmarks.harness.node_models import Weights, make_model
 from benchmarks.harness.plane_models import PlaneCase, make_excite_model, make_plane_model, make_window_model
-from benchmarks.harness.result_files import RESULTS, write_result
 from benchmarks.kernels.cpu_layers import finish_row, make_runner, open_session
 from benchmarks.kernels.plane_checks import check_excite, check_plane, check_window
 from server.profiling.turns import Make, alternate
@@ -98,27 +98,14 @@ def measure_memory(models: dict[str, onnx.ModelProto], shape: tuple[int, ...], t
     return {name: peaks[name] - peaks["relu"] for name in models}
 
 
-def parse_arguments() -> argparse.Namespace:
-    purpose = (__doc__ or "").split(":")[0]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels.fwht_2d", description=purpose)
-    parser.add_argument("--threads", type=int, default=1, help="threads of every session (1)")
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each side (10)")
-    parser.add_argument("--seconds", type=float, default=0.2, help="seconds a turn (0.2)")
-    parser.add_argument("--out", type=Path, help=f"JSON file ({RESULTS}/fwht_2d_<set>_<threads>.json)")
-    return parser.parse_args()
-
-
 def main() -> None:
-    options = parse_arguments()
-    subprocess.run(["plugins/build_native.sh", "--quiet"], check=True)
-    instruction_set = CpuLibrary(LIBRARY.resolve()).text("instruction_set")
-    print(f"{instruction_set}, {options.threads} threads: ms median (p10 to p90), times FWHT2D's median")
+    options = make_parser("kernels.fwht_2d", __doc__, rounds=10, seconds=0.2).parse_args()
+    conditions = prepare_library(options.threads)
     rows = [measure_row(batch, CHANNELS, SIZE, FEWER, options) for batch in BATCHES]
     ratio = rows[0]["ratios"]["convolution"]["median"]
     print(f"FWHT2D is {ratio:.1f} times as fast as the convolution; {REQUIRED:.0f} are required")
-    path = options.out or RESULTS / f"fwht_2d_{instruction_set}_{options.threads}.json"
-    conditions = {"instruction_set": instruction_set, "threads": options.threads}
-    print(f"written: {write_result('fwht_2d', {**conditions, 'required': REQUIRED, 'rows': rows}, path)}")
+    results = {"required": REQUIRED, "rows": rows}
+    print(f"written: {write_native_result('fwht_2d', conditions, results, options.out)}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.pages import (
     accuracy_tables,
+    block_tables,
     cpu_tables,
     decision_picture,
     hybrid_study_table,
@@ -39,6 +40,7 @@ RAW = ("samples_ms", "seen", "starts")  # every measurement; they stay in build/
 PARTS = {
     **readme_parts.PARTS,
     **accuracy_tables.PARTS,
+    **block_tables.PARTS,
     **cpu_tables.PARTS,
     **hybrid_study_table.PARTS,
     **hybrid_tables.PARTS,
@@ -57,6 +59,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/measurements.md": (
         *accuracy_tables.PARTS,
         *cpu_tables.PARTS,
+        *block_tables.PARTS,
         *plane_tables.PARTS,
         *hybrid_tables.PARTS,
         *speed_tables.PARTS,
