@@ -43,10 +43,11 @@ def make_fuzz_row() -> list[str]:
     problems = sum(len(part["problems"]) for part in parts)
     slowest = max(part["slowest_s"] for part in parts)
     growth = max(part["memory_bytes"][-1] - part["memory_bytes"][len(part["memory_bytes"]) // 5] for part in parts)
+    memory = f"memory {round(growth / MIB):+d} MiB after the first fifth"
     return [
         f"{parts[0]['requests']:,} broken images, {parts[1]['requests']:,} broken tensors",
         "no 5xx, none takes 2 s, memory flat",
-        f"{problems} problems, the slowest took {slowest:.2f} s, memory {growth / MIB:+.0f} MiB after the first fifth",
+        f"{problems} problems, the slowest took {slowest:.2f} s, {memory}",
     ]
 
 
