@@ -188,7 +188,7 @@ def demangle(names: list[str]) -> list[str]:
     if shutil.which("c++filt") is None:
         return names
     text = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
-    return [re.sub(r"fwht::|^void |\([\w:, ]+\)|Tile<|(?<=>) >", "", name) for name in text.splitlines()]
+    return [re.sub(r"fwht::|^void |\([\w:, ]+\)|(?:Map)?Tile<|(?<=>) >", "", name) for name in text.splitlines()]
 
 
 HEAD = ("compiler", "sm", "kernel", "threads", "registers", "x threads", "stack", "spills", "shared")

@@ -184,9 +184,12 @@ def apply_logic(state: State, instruction: Instruction) -> None:
 
 
 def select(state: State, instruction: Instruction) -> None:
-    """SEL by a predicate; IMNMX and VIMNMX the smaller value where it holds."""
-    target, a, b, predicate = instruction.operands[:4]
-    x, y, p = read_word(state, a), read_word(state, b), state.read_predicate(predicate)
+    """SEL by a predicate; IMNMX and VIMNMX the smaller value where it holds; VIADDMNMX that of a sum and a value."""
+    target, *inputs = instruction.operands
+    x = read_word(state, inputs.pop(0))
+    if instruction.name == "VIADDMNMX":
+        x = follow(lambda a, b: a + b & WORD, x, read_word(state, inputs.pop(0)))
+    y, p = read_word(state, inputs[0]), state.read_predicate(inputs[1])
     if "MNMX" in instruction.name:
         flip = 0 if "U32" in instruction.kinds else 0x80000000  # which puts signed words in the order of unsigned ones
         smaller = follow(lambda v, w: ((v ^ flip) < (w ^ flip)) + ZERO, x, y)
@@ -215,6 +218,6 @@ CONDITIONS: dict[str, Handler] = {
     **dict.fromkeys(("LOP3", "ULOP3"), look_up_bits),
     **dict.fromkeys(("PLOP3", "UPLOP3"), look_up_predicates),
     **dict.fromkeys(("LOP", "LOP32I"), apply_logic),
-    **dict.fromkeys(("SEL", "USEL", "IMNMX", "VIMNMX"), select),
+    **dict.fromkeys(("SEL", "USEL", "IMNMX", "VIMNMX", "VIADDMNMX"), select),
     "ICMP": select_by_sign,
 }

@@ -23,7 +23,6 @@ FLOATS = (
     "FMNMX",
     "FCMP",
     "RRO",
-    "I2FP",
     "F2F",
     "F2FP",
 ) + ("HADD2", "HMUL2", "HADD2_32I", "HMNMX2", "HSET2", "BFI", "SGXT", "BMSK", "POPC", "FLO")

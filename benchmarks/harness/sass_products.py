@@ -114,12 +114,13 @@ def read_number(state: State, operand: str, words: int, signed: bool) -> Value:
 
 
 def to_float(state: State, instruction: Instruction) -> None:
-    """I2F of an integer that is not negative, rounded up (RP) or to the nearest."""
+    """I2F of an integer that is not negative, rounded up (RP) or to the nearest; I2FP, its successor, of any word."""
     target, operand = instruction.operands[:2]
     value = read_number(state, operand, 2 if "U64" in instruction.kinds else 1, signed=False)
+    signed = instruction.name == "I2FP" and "S32" in instruction.kinds
 
     def convert(x: Words) -> Words:
-        nearest = np.asarray(x, np.float32)
+        nearest = np.asarray(make_signed(x) if signed else x, np.float32)
         if "RP" in instruction.kinds:
             nearest = np.where(nearest.astype(np.float64) < x, np.nextafter(nearest, np.float32(np.inf)), nearest)
         return to_bits(nearest)
@@ -170,7 +171,7 @@ def take_magnitude(state: State, instruction: Instruction) -> None:
 PRODUCTS: dict[str, Handler] = {
     **dict.fromkeys(("IMAD", "UIMAD"), multiply_add),
     "XMAD": multiply_halves,
-    "I2F": to_float,
+    **dict.fromkeys(("I2F", "I2FP"), to_float),
     "F2I": to_integer,
     "MUFU": invert,
     **dict.fromkeys(("IABS", "I2I"), take_magnitude),

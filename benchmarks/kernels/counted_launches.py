@@ -6,13 +6,14 @@ import ctypes
 import re
 from dataclasses import dataclass, field
 
-from export.ops.native_structures import FwhtLayerParams, MfDepthwiseConvParams
+from export.ops.native_structures import Fwht2dParams, FwhtLayerParams, MfDepthwiseConvParams
 
 CONVOLUTION = re.compile(r"^mf_depthwise_conv_(nchw|hwc8)<(?:(float|Half), )?(\d), (\d), (\d)>$")
 FEW = 128  # channels, in the cases where the kernel can skip what is padding or cut off
 BATCH, PIXELS = 10, 1024  # every pixel of the block that is followed lies in the tensor
 PATHS = 3  # in kernels of several, as the hybrids of EfficientNet-Lite have
 SIDE, CHANNELS = 16, 64  # of the image that MFDepthwiseConv is counted on; borders belong to it
+PLANE_CHANNELS = 1024
 ADDRESSES = [index << 28 for index in range(1, 7)]
 ONE = 0x3F800000  # float32
 MF_THREADS, MF_LANES = 128, 16  # of a block; HWC8: those side by side in the tasks
@@ -88,3 +89,28 @@ def make_convolution(found: re.Match[str]) -> Launch:
     numbered = MfTasks(tasks, 1, Divisor.of(inner), Divisor.of(outer), Divisor.of(last))
     blocks = -(-tasks // (MF_LANES if layout else MF_THREADS))
     return Launch(bytes(params) + bytes(numbered), MF_THREADS, blocks, blocks, CHANNELS * side * side)
+
+
+def list_planes(found: re.Match[str]) -> list[Launch]:
+    """One smooth path, then a soft one, on maps of n x n, strides of 2 where it strides. None where n would be 1: a
+    kernel that is compiled and never launched."""
+    stride = 2 if found[4] == "true" else 1
+    n = int(found[1]) * stride
+    return [make_plane(found, n, stride, PLANE_CHANNELS, BATCH, soft) for soft in (0, 1)] if n > 1 else []
+
+
+def make_plane(found: re.Match[str], size: int, stride: int, channels: int, batch: int, soft: int) -> Launch:
+    """Of maps of size x size, with ReLU6. One block of whole maps stands for all."""
+    side, layout = int(found[1]), int(found[3])
+    params = Fwht2dParams(*ADDRESSES, batch, channels, size, size, side * stride, stride, 0, 6)
+    params.type, params.layout, params.paths, params.soft = int(found[2] == "Half"), layout, 1, soft
+    threads = count_plane_threads(side, layout)
+    maps = threads // side
+    return Launch(bytes(params), threads, -(-batch * channels // maps), 1, maps * (-(-size // stride)) ** 2)
+
+
+def count_plane_threads(side: int, layout: int) -> int:
+    """Of a block, as plugins/fwht_2d/tiles.h has it; layout 1 is HWC8."""
+    if side == 64 and layout == 0:
+        return 64
+    return 256 if side == 32 and layout == 1 else 128

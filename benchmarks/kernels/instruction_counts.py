@@ -1,11 +1,11 @@
 """Count the instructions that the kernels' warps issue, from their machine code, without a GPU:
 python -m benchmarks.kernels.instruction_counts [--renew] [--architecture N] [--op OP] [--kernel TEXT]
 
-Prints instructions per pixel (of FWHTLayer's tiles) and per output (of MFDepthwiseConv's kernels) beside those of the
-stored baseline. --renew keeps them in benchmarks/results/instruction_counts.json, from which benchmarks.pages.renew
-makes the tables of docs/kernels.md. --baseline FOLDER counts the kernels of another checkout's plugins/ and keeps those
-as what is compared with: all of 3b1e89a, and with --kernel _paths_ of 4886221, since 3b1e89a had none. What is counted,
-and how, is said in docs/kernels.md.
+Prints instructions per pixel (of FWHTLayer's tiles) and per output (of FWHT2D's and MFDepthwiseConv's kernels) beside
+those of the stored baseline, which has no FWHT2D. --renew keeps them in benchmarks/results/instruction_counts.json,
+from which benchmarks.pages.renew makes the tables of docs/kernels.md. --baseline FOLDER counts the kernels of another
+checkout's plugins/ and keeps those as what is compared with: all of 3b1e89a, and with --kernel _paths_ of 4886221,
+since 3b1e89a had none. What is counted, and how, is said in docs/kernels.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Dict, List
 
 from benchmarks.harness.cuda_compilers import PLUGINS, ROOT
 from benchmarks.harness.figures_cache import hash_sources
-from benchmarks.harness.instruction_baseline import LAYER, find_counts_before
+from benchmarks.harness.instruction_baseline import LAYER, PLANE, find_counts_before
 from benchmarks.harness.kernel_figures import SOURCES, demangle
 from benchmarks.harness.machine_code import Disassembly, count_instructions, make_constants, sum_issued
 from benchmarks.harness.result_files import write_json
@@ -32,14 +32,17 @@ from benchmarks.kernels.counted_launches import (
     CONVOLUTION,
     Launch,
     list_layers,
+    list_planes,
     make_convolution,
 )
 from benchmarks.kernels.nano_issue import count_nano_layers
+from benchmarks.kernels.nano_planes import count_nano_planes
 
 RESULT = ROOT / "benchmarks" / "results" / "instruction_counts.json"
 ARCHITECTURES = (53, 72, 87, 90)
 Counts = Dict[str, Dict[str, List[float]]]  # by architecture and kernel
-COUNTED = ("FWHTLayer", "MFDepthwiseConv")  # the ops whose launches counted_launches.py knows
+PREFIXES = {"FWHTLayer": "fwht_layer_", "FWHT2D": "fwht_2d_", "MFDepthwiseConv": "mf_"}  # of the kernels' names
+COUNTED = tuple(PREFIXES)  # the ops whose launches counted_launches.py knows
 
 
 def count_launch(code: Code, architecture: int, launch: Launch) -> float:
@@ -50,15 +53,17 @@ def count_launch(code: Code, architecture: int, launch: Launch) -> float:
 
 
 def count_kernel(architecture: int, kernel: tuple[str, Code]) -> tuple[str, list[float]]:
-    """By its readable name: for each launch of list_layers, or the one of a convolution."""
+    """By its readable name: for each launch of list_layers or list_planes, or the one of a convolution."""
     name, code = kernel
-    layer, convolution = LAYER.match(name), CONVOLUTION.match(name)
+    layer, plane, convolution = LAYER.match(name), PLANE.match(name), CONVOLUTION.match(name)
     if layer:
         launches = list_layers(layer)
+    elif plane:
+        launches = list_planes(plane)
     elif convolution:
         launches = [make_convolution(convolution)]
     else:
-        raise SystemExit(f"{name} is a kernel that this script has no launch for: add it to LAYER or CONVOLUTION")
+        raise SystemExit(f"{name} is a kernel that no launch is known for: add it to LAYER, PLANE or CONVOLUTION")
     by_params = {launch.params: launch for launch in launches}  # where n is small, all of them are one
     counts = {params: round(count_launch(code, architecture, launch), 1) for params, launch in by_params.items()}
     return name, [counts[launch.params] for launch in launches]
@@ -84,7 +89,8 @@ def count_all(plugins: Path, architectures: Iterable[int], ops: Iterable[str] = 
             for op in ops:
                 codes = disassembly.disassemble(find_source(op, plugins), architecture, plugins)
                 kernels += [pair for pair in zip(demangle(list(codes)), codes.values()) if wanted in pair[0]]
-            found[f"sm_{architecture}"] = dict(sorted(pool.map(partial(count_kernel, architecture), kernels)))
+            counted = pool.map(partial(count_kernel, architecture), kernels)
+            found[f"sm_{architecture}"] = dict(sorted((name, counts) for name, counts in counted if counts))
     return found
 
 
@@ -126,8 +132,10 @@ def main(arguments: list[str]) -> None:
         stored["sources"] = {**stored.get("sources", {}), **{op: hash_sources(SOURCES[op]) for op in ops}}
         if "FWHTLayer" in ops:
             stored["nano"] = count_nano_layers(PLUGINS)
+        if "FWHT2D" in ops:
+            stored["nano_planes"] = count_nano_planes(PLUGINS)
         for kernels in stored.get("counts", {}).values():  # of tiles that are no more
-            for name in [name for name in kernels if ("MFDepthwiseConv" if name[:3] == "mf_" else "FWHTLayer") in ops]:
+            for name in [name for name in kernels if name.startswith(tuple(PREFIXES[op] for op in ops))]:
                 del kernels[name]
         keep(stored, "counts", counts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.harness.instruction_baseline import LAYER, find_counts_before
+from benchmarks.harness.instruction_baseline import LAYER, PLANE, find_counts_before
 from benchmarks.harness.markdown import make_table
 from benchmarks.pages.results import read_result
 
@@ -80,8 +80,43 @@ def make_nano_table() -> str:
     return make_table(["layer", "type", "instructions a pixel", "FWHT layer, ms", "1x1 convolution, ms", "ratio"], rows)
 
 
+def sort_planes(name: str) -> tuple[Any, ...]:
+    """Those that stride last; by type and layout, side."""
+    found = PLANE.match(name)
+    assert found is not None, name
+    side, kind, layout, strided = found.groups()
+    return strided, kind, layout, int(side)
+
+
+def make_plane_table() -> str:
+    """One smooth path, and one soft one."""
+    counts = read_result("instruction_counts")["counts"]
+    kernels = sorted(list_kernels("fwht_2d_kernel"), key=sort_planes)
+    rows = [
+        [f"`{name}`", *(", ".join(f"{count:.0f}" for count in counts[board][name]) for board in BOARDS)]
+        for name in kernels
+    ]
+    return make_table(["kernel", *(f"{board}: smooth, soft" for board in BOARDS.values())], rows)
+
+
+def make_nano_plane_row(row: dict[str, Any]) -> list[str]:
+    shape = "x".join(map(str, row["input"])) + (f", stride {row['stride']}" if row["stride"] > 1 else "")
+    mine_ms = row["issue_ms"] + row["beside_ms"]
+    mine = f"{mine_ms:.3g}, of it {row['beside_ms']:.3g} its 1x1 convolution" if row["beside_ms"] else f"{mine_ms:.3g}"
+    other = [row["replaced"], f"{row['replaced_ms']:.3g}", f"{row['replaced_ms'] / mine_ms:.2f}x"]
+    return [row["layer"], shape, row["type"], f"{row['instructions']:.0f}", mine, *other]
+
+
+def make_nano_plane_table() -> str:
+    """A row for each layer that FWHT2D stands in for."""
+    head = ["layer", "input", "type", "instructions an output", "`FWHT2D`, ms", "instead of", "ms", "ratio"]
+    return make_table(head, map(make_nano_plane_row, read_result("instruction_counts")["nano_planes"]))
+
+
 PARTS = {
     "nano_issue": make_nano_table,
+    "nano_planes": make_nano_plane_table,
+    "plane_instructions": make_plane_table,
     "layer_instructions": make_layer_table,
     "paths_instructions": make_paths_table,
     "convolution_instructions": make_convolution_table,

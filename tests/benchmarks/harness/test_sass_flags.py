@@ -1,4 +1,4 @@
-"""Maxwell's bit fields and flags, which no known integer function made ptxas use."""
+"""Maxwell's bit fields and flags, and instructions of newer boards, which no known integer function made ptxas use."""
 
 from __future__ import annotations
 
@@ -47,6 +47,24 @@ def test_a_branch_by_flags_goes_where_the_comparison_holds() -> None:
     )
     branched = (even == 1) & (low == ONE)
     assert np.array_equal(run.state.values["R1"], np.where(branched, 0, 7))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "signed"), [("S32", True), ("U32", False)])
+def test_a_word_as_float32(kind: str, signed: bool) -> None:
+    words = np.random.default_rng(0).integers(0, 2**32, THREADS)
+    found = follow([f"I2FP.F32.{kind} R1, R0"], {"R0": words}).state.values["R1"]
+    numbers = words.astype(np.uint32).view(np.int32) if signed else words
+    assert np.array_equal(found, numbers.astype(np.float32).view(np.uint32))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "signed"), [("", True), (".U32", False)])
+@pytest.mark.parametrize(("predicate", "choose"), [("PT", np.minimum), ("!PT", np.maximum)])
+def test_the_smaller_or_larger_of_a_sum_and_a_word(kind: str, signed: bool, predicate: str, choose: np.ufunc) -> None:
+    a, b, c = np.random.default_rng(0).integers(0, 2**32, (3, THREADS))
+    registers = {"R0": a, "R1": b, "R2": c}
+    found = follow([f"VIADDMNMX{kind} R3, R0, R1, R2, {predicate}"], registers).state.values["R3"]
+    total, word = ((value % 2**32).astype(np.uint32).view(np.int32 if signed else np.uint32) for value in (a + b, c))
+    assert np.array_equal(found, choose(total, word).view(np.uint32))  # type: ignore[arg-type]
 
 
 def test_flags_of_an_unknown_comparison_are_data() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from benchmarks.harness.figures_cache import hash_sources
 from benchmarks.harness.figures_cache import load_stored as load_figures
-from benchmarks.harness.instruction_baseline import LAYER, find_counts_before, name_work
+from benchmarks.harness.instruction_baseline import LAYER, PLANE, find_counts_before, name_work
 from benchmarks.harness.kernel_figures import SOURCES, demangle
-from benchmarks.kernels.counted_launches import FEW, Divisor
+from benchmarks.kernels.counted_launches import FEW, Divisor, count_plane_threads, list_planes
 from benchmarks.kernels.instruction_counts import COUNTED, load_stored
+from benchmarks.kernels.nano_planes import PAPER, RESNETS, estimate_convolution, estimate_depthwise, estimate_excite
 from benchmarks.kernels.plugin_cases import REAL
 
 RENEW = "run `python -m benchmarks.kernels.instruction_counts --renew` and `python -m benchmarks.pages.renew`"
@@ -59,6 +61,35 @@ def test_every_tile_of_a_launch_is_counted() -> None:
         assert {name for name in kernels if LAYER.match(name)} == tiles, board
 
 
+def list_plane_figures() -> Iterator[tuple[re.Match[str], dict[str, Any]]]:
+    """What ptxas says of each kernel of FWHT2D, by its name taken apart."""
+    (figures,) = (stored["kernels"] for name, stored in load_figures().items() if name.startswith("FWHT2D, "))
+    for name, figure in zip(demangle([figure["kernel"] for figure in figures]), figures):
+        found = PLANE.match(name)
+        assert found is not None, name
+        yield found, figure
+
+
+@pytest.mark.skipif(shutil.which("c++filt") is None, reason="needs c++filt of binutils")
+def test_every_kernel_of_the_two_dimensional_layer_is_counted() -> None:
+    """On every board, smooth and soft; but those of n = 1, which no launch takes."""
+    launched = {found[0] for found, _ in list_plane_figures() if (found[1], found[4]) != ("1", "false")}
+    assert len(launched) == 39
+    for board, kernels in load_stored()["counts"].items():
+        counts = {name: kernel for name, kernel in kernels.items() if PLANE.match(name)}
+        assert set(counts) == launched, board
+        assert all(len(cases) == 2 and min(cases) > 0 for cases in counts.values()), board
+
+
+@pytest.mark.skipif(shutil.which("c++filt") is None, reason="needs c++filt of binutils")
+def test_a_launch_of_the_two_dimensional_layer_has_the_threads_of_its_kernel() -> None:
+    """And its block is of whole maps."""
+    for found, figure in list_plane_figures():
+        assert count_plane_threads(int(found[1]), int(found[3])) == figure["threads"], found[0]
+        for launch in list_planes(found):
+            assert launch.results == launch.threads * int(found[1]), found[0]
+
+
 def test_what_is_padding_or_cut_off_costs_little() -> None:
     """Of 256 channels and more, one smooth path: few outputs 30 % fewer instructions, few inputs 15 %, few of both
     45 %. Of 128 channels and less, 128 are all."""
@@ -82,6 +113,24 @@ def test_no_layer_of_the_hybrids_issues_longer_than_its_convolution_on_a_nano() 
     assert len(rows) == 2 * len(REAL)
     for row in rows:
         assert row["issue_ms"] <= row["convolution_ms"], row
+
+
+def test_the_two_dimensional_layer_beside_what_it_stands_in_for_on_a_nano() -> None:
+    """Required of it: less than a 3x3 convolution takes, of which 1/24 on the paper's test."""
+    rows = [row for row in load_stored()["nano_planes"] if row["replaced"] == "3x3 convolution"]
+    assert len(rows) == 2 * (1 + len(RESNETS))
+    for row in rows:
+        times = 24 if row["layer"] == PAPER.name else 1
+        assert times * (row["issue_ms"] + row["beside_ms"]) <= row["replaced_ms"], row
+
+
+def test_what_a_two_dimensional_layer_stands_in_for_by_hand() -> None:
+    """10x1024x8x8 are 655,360 values: 9,437,184 multiply-adds of the 3x3 convolution for each pixel; squeeze-and-excite
+    goes through memory three times, with 524,288 weights. 118 G multiply-adds and 25.6 GB a second."""
+    assert estimate_convolution(PAPER, 4) == pytest.approx(1000 * 640 * 9_437_184 / 117.96e9, rel=1e-3)
+    assert estimate_convolution(PAPER, 2) == pytest.approx(estimate_convolution(PAPER, 4) / 2)
+    assert estimate_depthwise(PAPER, 4) == pytest.approx(1000 * 4 * (2 * 655_360 + 9_216) / 25.6e9)
+    assert estimate_excite(PAPER, 4) == pytest.approx(1000 * 4 * (3 * 655_360 + 524_288) / 25.6e9)
 
 
 def test_no_convolution_issues_more_than_with_divisions_of_64_bits() -> None:
