@@ -90,4 +90,5 @@ def make_view_maker(run: TailRun, model: nn.Module, batches: Batches) -> ViewMak
     if run.teacher and options.hint:
         check_embedding(run.teacher, model)
     answer = make_teacher_answer(run.teacher, front, size, options) if run.teacher else None
-    return ViewMaker(front, answer, batches, run.split[0], options.augment, options.cutout, options.seed)
+    kind = (options.augment, options.cutout, options.seed, options.first_view)
+    return ViewMaker(front, answer, batches, run.split[0], *kind)

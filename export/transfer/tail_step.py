@@ -28,6 +28,7 @@ class TailOptions:
 
     frozen: int
     views: int = 8
+    first_view: int = 0
     epochs: int = 30
     batch_size: int = 32
     lr: float = 1e-3

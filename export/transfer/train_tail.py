@@ -102,6 +102,12 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--image-size", type=IntRange(8, 1024), help=f"pixels; those of --init, or {IMAGE_SIZE}")
     add("--frozen", type=IntRange(0, 100), default=own.frozen, help=f"blocks that stay as they are ({own.frozen})")
     add("--views", type=IntRange(1, 1000), default=own.views, help=f"augmented views of each image ({own.views})")
+    add(
+        "--first-view",
+        type=IntRange(0, 100_000),
+        default=own.first_view,
+        help=f"number of the first view; behind the teacher's it has not seen them ({own.first_view})",
+    )
     add("--epochs", type=IntRange(1, 100_000), default=own.epochs, help=f"passes over the images ({own.epochs})")
     add("--batch-size", type=IntRange(2, 65_536), default=128, help="images a step (128)")
     add("--lr", type=FloatRange(0, 10), default=2e-3, help="highest rate of AdamW (0.002)")

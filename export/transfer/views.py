@@ -38,9 +38,10 @@ class ViewMaker:
         kind: str,
         cutout: int,
         seed: int,
+        first_view: int = 0,
     ) -> None:
         self.front, self.teacher, self.batches, self.positions = front, teacher, batches, positions
-        self.kind, self.cutout, self.seed = kind, cutout, seed
+        self.kind, self.cutout, self.seed, self.first_view = kind, cutout, seed, first_view
 
     @torch.inference_mode()
     def measure_shape(self, views: int) -> StoreShape:
@@ -87,7 +88,7 @@ class ViewMaker:
         images, _ = self.batches.get_batch(self.positions[place])
         size = images.shape[-1]
         # Drawn for all images, so that a chunk's size changes nothing.
-        random = np.random.default_rng((self.seed, 3, view))
+        random = np.random.default_rng((self.seed, 3, self.first_view + view))
         draws = draw_random_numbers(len(self.positions), size, random)[place]
         images = augment(images, draws.to(images.device), self.kind, self.cutout)
         features = self._see(images).half()

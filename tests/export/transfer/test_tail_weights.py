@@ -15,7 +15,7 @@ from export.models.initial_weights import read_own_weights, take_weights
 from export.train.augment import augment, draw_random_numbers
 from export.train.batches import Batches
 from export.train.stop_signals import StopSignals
-from export.transfer.tail_start import make_model, make_view_maker
+from export.transfer.tail_start import TailRun, make_model, make_view_maker
 from export.transfer.tail_weights import add_tail, read_tail_weights
 from export.transfer.train_tail import parse_options, read_run
 from export.transfer.view_store import ViewStore
@@ -58,24 +58,37 @@ def test_a_missing_tail_is_told(tmp_path: Path) -> None:
         read_tail_weights(tmp_path / "nothing.safetensors", 8)
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_the_command_blanks_a_square_of_each_view(tmp_path: Path) -> None:
-    """With no block frozen the features are the images themselves."""
+def make_views(run: TailRun, folder: Path, views: int = 1, **changes: int) -> np.ndarray:
+    """Features (views, images, 3, 64, 64) of the run with other options; with no block frozen they are the images."""
+    run = replace(run, options=replace(run.options, **changes))  # type: ignore[arg-type]
+    batches = Batches(run.dataset.train, imagenet.MEAN, imagenet.STD, torch.device("cpu"))
+    maker = make_view_maker(run, make_model(run), batches)
+    store = ViewStore(maker.measure_shape(views), "memory", folder / "views", {})
+    maker.fill(store, StopSignals())
+    return np.array(store.features)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> TailRun:
     photos, weights = make_photos(tmp_path / "photos"), save(tmp_path, "efficientnet_lite0", 1)
     arguments = ["--data", str(photos), "--name", "x", "--init", str(weights), "--model", "efficientnet_lite0"]
-    arguments += ["--frozen", "0", "--views", "1", "--cutout", "24", "--build", str(tmp_path / "build")]
-    run = read_run(parse_options(arguments))
-    seen = {}
-    for cutout in (0, 24):
-        batches = Batches(run.dataset.train, imagenet.MEAN, imagenet.STD, torch.device("cpu"))
-        one = replace(run, options=replace(run.options, cutout=cutout))
-        maker = make_view_maker(one, make_model(one), batches)
-        store = ViewStore(maker.measure_shape(1), "memory", tmp_path / "views", {})
-        maker.fill(store, StopSignals())
-        seen[cutout] = np.array(store.features[0])
-    assert run.options.cutout == 24
+    arguments += ["--frozen", "0", "--cutout", "24", "--first-view", "6", "--build", str(tmp_path / "build")]
+    return read_run(parse_options(arguments))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_square_of_each_view_is_blanked(run: TailRun, tmp_path: Path) -> None:
+    assert (run.options.cutout, run.options.first_view) == (24, 6)
+    (whole,), (cut,) = (make_views(run, tmp_path, cutout=cutout, first_view=0) for cutout in (0, 24))
+    batches = Batches(run.dataset.train, imagenet.MEAN, imagenet.STD, torch.device("cpu"))
     images, _ = batches.get_batch(run.split[0])
     draws = draw_random_numbers(len(run.split[0]), 64, np.random.default_rng((run.options.seed, 3, 0)))
-    assert np.array_equal(seen[24], augment(images, draws, "crop+flip", 24).half().numpy())
-    blanked = (seen[24] == 0) & (seen[0] != 0)
-    assert blanked.any(axis=(1, 2, 3)).all() and not ((seen[24] != seen[0]) & (seen[24] != 0)).any()
+    assert np.array_equal(cut, augment(images, draws, "crop+flip", 24).half().numpy())
+    assert ((cut == 0) & (whole != 0)).any(axis=(1, 2, 3)).all()
+    assert not ((cut != whole) & (cut != 0)).any()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_later_views_are_those_of_a_run_that_has_more(run: TailRun, tmp_path: Path) -> None:
+    several, (second,) = make_views(run, tmp_path, views=2, first_view=0), make_views(run, tmp_path, first_view=1)
+    assert np.array_equal(several[1], second) and not np.array_equal(several[0], second)
