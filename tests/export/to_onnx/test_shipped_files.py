@@ -72,5 +72,7 @@ def test_format_names_and_metadata(name: str) -> None:
     properties = {p.key: p.value for p in proto.metadata_props}
     assert json.loads(properties["labels"]) == its_card["labels"]
     assert json.loads(properties["preprocessing"]) == its_card["preprocessing"]
-    assert properties["checkpoint_sha256"] == its_card["sha256"] and properties["architecture"] == name
+    assert (
+        properties["checkpoint_sha256"] == its_card["sha256"] and properties["architecture"] == its_card["architecture"]
+    )
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"

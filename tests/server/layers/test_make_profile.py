@@ -42,6 +42,8 @@ def test_defaults() -> None:
     one = parsed(dry("profile"))
     assert (one["model"], one["precision"], one["image"], one["batch"]) == (DEFAULT_MODEL, "auto", None, None)
     assert parsed(dry("compare"))["models"] == f"efficientnet_lite0,{DEFAULT_MODEL}"
+    small = "fwht_efficientnet_lite0_96"
+    assert parsed(dry("compare", f"NAME={small}"))["models"] == f"efficientnet_lite0_96,{small}"
     assert parsed(dry("compare", "NAME=fwht_mobilenet_v2"))["models"] == "mobilenet_v2,fwht_mobilenet_v2"
 
 
