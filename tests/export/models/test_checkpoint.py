@@ -148,10 +148,13 @@ def test_missing_weights(saved: Path) -> None:
 @pytest.mark.parametrize("name", sorted(p.stem for p in MODELS.glob("*.safetensors")))
 def test_shipped_weights_load_and_their_card_says_what_they_are(name: str) -> None:
     _, card = load_checkpoint(MODELS / f"{name}.safetensors")
-    assert card["name"] == card["architecture"] == name
+    architecture, size = card["architecture"], card["preprocessing"]["size"]
+    assert card["name"] == name and name in (architecture, f"{architecture}_{size}")
     assert card["accuracy"]["images"] == 10_000 and "JPEG" in card["accuracy"]["data"]
     if "origin" not in card:
         assert "Stand-in" in card["training"]["note"]
     else:  # from weights of others: whose, and on what terms
-        origin = card["origin"].get("from", card["origin"])
+        origin = card["origin"]
+        while "from" in origin:
+            origin = origin["from"]
         assert "Apache-2.0" in origin["weights"] and "ImageNet" in origin["terms"]
