@@ -32,7 +32,7 @@ def make_verdict() -> str:
                 f"`{name}`" + (", a baseline" if name == baseline else ""),
                 f"{model['parameters']:,}",
                 f"{model['onnx_bytes'] / 1e6:.1f} MB",
-                f"{times[name]['median_ms']:.3g} ms" + ("" if name == baseline else ratio),
+                f"{times[name]['median_ms']:#.3g} ms" + ("" if name == baseline else ratio),
                 format_share(model["engines"][REFERENCE]["top1"]) + (lost and f", {lost} points"),
             ]
         )

@@ -36,8 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         names = args.names or list_shipped(args.models)
         kept = read_kept(args.keep, names, args.models) if args.keep else None
-        results = measure(names, args.data, args.models, args.engines)
-        results = add_kept(results, kept) if kept else results
+        results = measure(names, args.data, args.models, args.engines, kept)
     except (CheckpointError, StartupError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -53,8 +52,14 @@ def list_shipped(models: Path) -> list[str]:
     return names
 
 
-def measure(names: list[str], data: Path, models: Path, engines_folder: Path) -> dict[str, Any]:
-    """Raises CheckpointError, StartupError, ValueError or OSError for a model or data that cannot be read."""
+def measure(
+    names: list[str], data: Path, models: Path, engines_folder: Path, kept: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The results of `names`, and the rows of `kept`.
+
+    Raises CheckpointError, StartupError, ValueError or OSError for a model or data that cannot be read, and ValueError
+    for images other than those of `kept`, before any is classified.
+    """
     results: dict[str, Any] = {"data": {}, "models": {}, "comparisons": []}
     right: dict[str, np.ndarray] = {}
     for name in names:
@@ -63,6 +68,8 @@ def measure(names: list[str], data: Path, models: Path, engines_folder: Path) ->
         dataset = load_dataset(data, plain["size"], plain["resize"], to_train=False)
         check_labels(name, card["labels"], dataset.labels)
         results["data"] = {"description": dataset.description, "sha256": dataset.sha256()}
+        if kept and kept["data"]["description"] != dataset.description:  # the hash is of the pixels at a model's size
+            raise ValueError(f"the results to keep are of other images: {kept['data']['description']}")
         pixels = dataset.test.images.astype(np.float32)
         images = ((pixels - np.float32(plain["mean"])) / np.float32(plain["std"])).transpose(0, 3, 1, 2)
         found = predict_with_engines(name, model, np.ascontiguousarray(images), models, engines_folder)
@@ -75,26 +82,27 @@ def measure(names: list[str], data: Path, models: Path, engines_folder: Path) ->
     for row in results["comparisons"]:
         first, second = row["models"]
         print(f"{first} against {second}: {row['points']:+.2f} points, p = {row['p']:.3g} (McNemar)")
+    if kept:
+        results["models"] = dict(sorted({**kept["models"], **results["models"]}.items()))
+        results["comparisons"] += kept["comparisons"]
     return results
 
 
 def read_kept(path: Path, names: list[str], models: Path) -> dict[str, Any]:
-    """Earlier results without the models of `names`. Raises ValueError where one has other weights now."""
-    earlier: dict[str, Any] = json.loads(path.read_text())
+    """Earlier results without the models of `names`.
+
+    Raises ValueError for another file, OSError for none, and CheckpointError or ValueError where a model is not shipped
+    any more or has other weights now.
+    """
+    earlier = json.loads(path.read_text())
+    if not isinstance(earlier, dict) or earlier.get("benchmark") != "accuracy":
+        raise ValueError(f"{path} holds no results of this benchmark: name its JSON file with --keep")
     kept = {name: row for name, row in earlier["models"].items() if name not in names}
     for name, row in kept.items():
         if row["weights_sha256"] != load_card(models / f"{name}.safetensors")["sha256"]:
             raise ValueError(f"{name} has other weights now than in {path}: measure it, too")
     pairs = [row for row in earlier["comparisons"] if kept.keys() >= set(row["models"])]
     return {**earlier, "models": kept, "comparisons": pairs}
-
-
-def add_kept(results: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValueError for results of other images."""
-    if kept["data"]["description"] != results["data"]["description"]:  # the hash is of the pixels, at a model's size
-        raise ValueError(f"the results to keep are of other images: {kept['data']['description']}")
-    rows = dict(sorted({**kept["models"], **results["models"]}.items()))
-    return {**results, "models": rows, "comparisons": results["comparisons"] + kept["comparisons"]}
 
 
 def check_labels(name: str, labels: list[str], found: list[str]) -> None:

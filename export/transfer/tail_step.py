@@ -22,6 +22,8 @@ from export.transfer.split import expose_embedding, split_model
 class TailOptions:
     """What the learning of a tail depends on. `views` and `epochs` are wanted; room and time may allow fewer.
 
+    `first_view`: the number of the first view, which with the seed says how its images are changed.
+
     `hint`: the weight of the squared distance to the teacher's embedding, in units of that one's square (hints, Romero
     et al., arXiv 1412.6550): a thousand numbers an image, where the logits of three classes are three.
     """

@@ -73,6 +73,9 @@ def test_rows_of_models_that_are_not_named_are_kept(
         assert row["engines"]["pytorch fp32"]["images"] == (20 if name == "fwht_mobilenet_v2" else 10_000)
     assert ["fwht_mobilenet_v2_slim", "mobilenet_v2"] in [row["models"] for row in result["comparisons"]]
     assert not any("fwht_mobilenet_v2" in row["models"] for row in result["comparisons"])
+    ours.write_text("[]")
+    assert main([*words, "--keep", str(ours)]) == 1
+    assert "earlier.json holds no results of this benchmark" in capsys.readouterr().err
     found["models"]["mobilenet_v2"]["weights_sha256"] = "0" * 64
     ours.write_text(json.dumps(found))
     assert main([*words, "--keep", str(ours)]) == 1
