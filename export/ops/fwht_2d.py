@@ -133,18 +133,24 @@ def apply_native_fwht_2d(x: Tensor, thresholds: Tensor, scale: Tensor, options: 
     """The same where `is_native`, by `FWHTLayer`, forward and backward.
 
     The transform of rows and columns is that of the map's m m values as they lie in memory, with the same factor. So
-    each map is a pixel of m m channels, in a tensor whose channels come last: padding apart, nothing is moved.
+    each map is a pixel of m m channels, in a tensor whose channels come last: padding apart, nothing is moved. Where
+    the channels of x come last, its pixels are those channels and its channels the pixels of an image each.
     """
     batch, channels, height, width = x.shape
     n, stride = options.n, options.stride
     m = n // stride
     limits, factors = (values.reshape(-1, n, n)[:, ::stride, ::stride].flatten(1) for values in (thresholds, scale))
-    x = F.pad(x, (0, n - width, 0, n - height))
+    if (height, width) != (n, n):
+        x = F.pad(x, (0, n - width, 0, n - height))
     if stride > 1:  # the windows' sums over s, since 1 / n is 1 / m over s on the way in, and on the way back
         x = F.avg_pool2d(x, stride) * stride
-    pixels = x.reshape(1, batch * channels, 1, m * m).permute(0, 3, 1, 2)
     layer = LayerOptions(m * m, m * m, m * m, options.keep_dc, 1, options.soft)
-    y = apply_native_layer(pixels, limits, factors, layer).permute(0, 2, 3, 1).reshape(batch, channels, m, m)
+    if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
+        pixels = x.permute(0, 2, 3, 1).reshape(batch, m * m, 1, channels)
+        y = apply_native_layer(pixels, limits, factors, layer).reshape(batch, m, m, channels).permute(0, 3, 1, 2)
+    else:
+        pixels = x.reshape(1, batch * channels, 1, m * m).permute(0, 3, 1, 2)
+        y = apply_native_layer(pixels, limits, factors, layer).permute(0, 2, 3, 1).reshape(batch, channels, m, m)
     y = y[:, :, : -(-height // stride), : -(-width // stride)]
     return y / stride if stride > 1 else y
 
