@@ -95,10 +95,13 @@ struct CpuTransform {
 // The radix of the middle for n, as below: the same for every instruction set, 16 registers or 32.
 int radix_of(int n) { return n < 8 ? n : n < 1024 ? 8 : 16; }
 
-// Tile<radix, A, B, width>::run for n = radix * A * B.
+// Tile<radix, A, B, width>::run for n = radix * A * B from 32 on, those that come as wide tiles, too.
 template <template <int, int, int, int> class Tile, int kWidth>
 auto large_tile_of(int n) -> decltype(&Tile<8, 8, 4, kWidth>::run) {
     switch (n) {
+        case 32: return Tile<8, 4, 1, kWidth>::run;
+        case 64: return Tile<8, 8, 1, kWidth>::run;
+        case 128: return Tile<8, 4, 4, kWidth>::run;
         case 256: return Tile<8, 8, 4, kWidth>::run;
         case 512: return Tile<8, 8, 8, kWidth>::run;
         case 1024: return Tile<16, 8, 8, kWidth>::run;
@@ -114,9 +117,6 @@ auto tile_of(int n) -> decltype(&Tile<8, 8, 4, kLanes>::run) {
         case 4: return Tile<4, 1, 1, kLanes>::run;
         case 8: return Tile<8, 1, 1, kLanes>::run;
         case 16: return Tile<8, 2, 1, kLanes>::run;
-        case 32: return Tile<8, 4, 1, kLanes>::run;
-        case 64: return Tile<8, 8, 1, kLanes>::run;
-        case 128: return Tile<8, 4, 4, kLanes>::run;
         default: return large_tile_of<Tile, kLanes>(n);
     }
 }

@@ -7,7 +7,14 @@ namespace {
 
 // Rows of X lie this far apart where a tile of one vector would touch as many pages and cache sets as it has channels.
 constexpr int64_t kWidePixels = 512;
-constexpr int kWideN = 256;
+constexpr int kWideChannels = 256;
+constexpr int kSmallestWideBlock = 32;
+
+bool is_wide(const FwhtLayerParams& p) {
+    const int32_t channels = p.in_channels > p.out_channels ? p.in_channels : p.out_channels;
+    const bool many = p.block == 0 ? p.n >= kWideChannels : p.n >= kSmallestWideBlock && channels >= kWideChannels;
+    return p.layout == kNCHW && p.pixels >= kWidePixels && many;
+}
 
 // A line of the cache holds so many pixels of a channel. Two threads that write one line pass it to and fro, for each
 // row of Y: where a layer has more rows to write than to read, that costs more than a second thread saves.
@@ -44,7 +51,7 @@ FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_l
 FwhtLayerCpuPlan plan_fwht_layer(const FwhtLayerParams& p, int lanes, int wide_lanes, bool unscaled) {
     FwhtLayerCpuPlan plan{};
     plan.unscaled = unscaled;
-    plan.wide = p.layout == kNCHW && p.pixels >= kWidePixels && p.n >= kWideN;
+    plan.wide = is_wide(p);
     plan.width = plan.wide ? wide_lanes : lanes;
     plan.tiles = (p.batch * p.pixels + plan.width - 1) / plan.width;
     plan.parts = count_parts(p, plan.tiles);

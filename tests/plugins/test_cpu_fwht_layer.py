@@ -87,7 +87,8 @@ def test_blocks_of_every_size(libraries: dict[str, CpuLibrary], block: int) -> N
 def test_blocks_of_large_maps(libraries: dict[str, CpuLibrary], pool: int) -> None:
     layer = LayerCase(768, 768 // pool, 256, pool=pool, keep_dc=0, block=256)
     CpuFwhtCase(layer, height=23, width=23, residual=True).check(libraries)
-    CpuFwhtCase(replace(layer, n=64, block=64), height=16, width=32).check(libraries)
+    for block in (32, 64, 128):
+        CpuFwhtCase(replace(layer, n=block, block=block), height=16, width=32).check(libraries)
 
 
 @st.composite
@@ -111,6 +112,7 @@ def test_any_shape(libraries: dict[str, CpuLibrary], case: CpuFwhtCase) -> None:
 
 
 LAYERS = [LayerCase(8, 16, 16), LayerCase(512, 1024, 1024), LayerCase(96, 16, 32, pool=6, block=32)]
+LAYERS += [LayerCase(256, 256, 64, block=64)]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.n)
