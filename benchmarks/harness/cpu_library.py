@@ -17,6 +17,7 @@ import numpy as np
 
 from export.ops.native_structures import (
     Fwht2dParams,
+    Fwht2dTrainingParams,
     FwhtLayerGradientsParams,
     FwhtLayerParams,
     MfDepthwiseConvParams,
@@ -46,6 +47,7 @@ TEXTS = (
     "mf_depthwise_conv",
     "fwht_bottleneck",
     "fwht_2d",
+    "fwht_2d_training",
 )
 SETS = {"x86_64": ("avx512", "avx2", "baseline"), "aarch64": ("neon", "baseline")}
 
@@ -67,6 +69,8 @@ class CpuLibrary:
         self._library.fwht_native_mf_depthwise_conv.argtypes = [ctypes.POINTER(MfDepthwiseConvParams), ctypes.c_int]
         self._library.fwht_native_fwht_bottleneck.argtypes = [ctypes.POINTER(FwhtBottleneckParams), ctypes.c_int]
         self._library.fwht_native_fwht_2d.argtypes = [ctypes.POINTER(Fwht2dParams), ctypes.c_int]
+        training = ctypes.POINTER(Fwht2dTrainingParams)
+        self._library.fwht_native_fwht_2d_training.argtypes = [training, ctypes.c_int]
         if self.text("instruction_set") is None:
             raise Refused(self.text("refusal"))
 
@@ -94,6 +98,10 @@ class CpuLibrary:
     def run_fwht_2d(self, params: Fwht2dParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""
         _raise_refusal(self._library.fwht_native_fwht_2d(ctypes.byref(params), threads))
+
+    def run_fwht_2d_training(self, params: Fwht2dTrainingParams, threads: int = 1) -> None:
+        """One run, backward where there is a gradient of Y; raises Refused where the library will not."""
+        _raise_refusal(self._library.fwht_native_fwht_2d_training(ctypes.byref(params), threads))
 
     def run_fwht_bottleneck(self, params: FwhtBottleneckParams, threads: int = 1) -> None:
         """One run; raises Refused where the library will not."""

@@ -15,9 +15,14 @@ of one soft path each: 1x1 convolutions that any engine has, and the op as it is
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.ops.fwht_2d import FWHT2D
+from export.ops.native_fwht_2d import apply_native_fwht_2d
+from export.ops.native_layer import is_native_call
+from export.ops.transform_2d import PlaneOptions
 
 
 class Path(nn.Module):
@@ -55,8 +60,27 @@ class HadamardConv2d(nn.Module):
         self.paths = nn.ModuleDict({str(p): Path(channels, size) for p in range(1, paths + 1)})
 
     def forward(self, x: Tensor) -> Tensor:
+        y = self._run_together(x) if self._is_native(x) else self._add_paths(x)
+        return x + y if self.residual else y
+
+    def _add_paths(self, x: Tensor) -> Tensor:
         first, *others = self.paths.values()
         y: Tensor = first(x)
         for path in others:
             y = y + path(x)
-        return x + y if self.residual else y
+        return y
+
+    def _is_native(self, x: Tensor) -> bool:
+        weights = [parameter for path in self.paths.values() for parameter in path.fwht.parameters()]  # type: ignore[union-attr]
+        return self.training and is_native_call(x, *weights)
+
+    def _run_together(self, x: Tensor) -> Tensor:
+        """The same by the native kernels: one convolution for the mixes of all paths, one way back for their sum."""
+        paths = [path for path in self.paths.values() if isinstance(path, Path)]
+        mixed = F.conv2d(x, torch.cat([path.mix.weight for path in paths]))
+        thresholds, scale = (
+            torch.stack([getattr(path.fwht, name) for path in paths]) for name in ("thresholds", "scale")
+        )
+        n = paths[0].fwht.n
+        options = PlaneOptions(n, stride=1, keep_dc=False, soft=True, apart=True)
+        return apply_native_fwht_2d(mixed, thresholds, scale, options)

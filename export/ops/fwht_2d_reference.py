@@ -92,3 +92,41 @@ def fwht_2d(
     windows = z.reshape(batch, channels, n // stride, stride, n // stride, stride).mean(axis=(3, 5))
     y = windows[:, :, : -(-height // stride), : -(-width // stride)]
     return activate(gain.astype(np.float64)[:, None, None] * y + bias.astype(np.float64)[:, None, None], activation)
+
+
+def fwht_2d_gradients(
+    x: Array,
+    thresholds: Array,
+    scale: Array,
+    y_gradient: Array,
+    stride: int = 1,
+    keep_dc: int = 0,
+    paths: int = 1,
+    soft: int = 0,
+) -> tuple[Array, Array, Array]:
+    """The gradients of x, thresholds and scale, where that of y (N, C, ceil(H / stride), ceil(W / stride)) is given; no
+    gain, bias and activation. H_n / n, applied to rows and columns, is symmetric, so with dZ the gradient of Z (each
+    value of dy over its window, by stride^2; 0 beyond), W = H_n dZ H_n / n, and t = tanh(S) (soft: sgn(S)), elementwise
+
+        dV / dS_p = (1 - t^2) max(|S| - T, 0) + |t| [|S| > T]            soft: [|S| > T], 0 at S = 0
+        dT_p = -sum over the maps of t [|S| > T] W
+        dscale_p = sum over the maps of U dV / dS_p W
+        dX = H_n dU H_n / n, cut to H x W,   dU = sum over p of scale_p dV / dS_p W
+    """
+    x, n = x.astype(np.float64), count_rows(thresholds, paths)
+    limits, factors = (values.astype(np.float64).reshape(paths, n, n) for values in (thresholds, scale))
+    spread = y_gradient.astype(np.float64).repeat(stride, axis=2).repeat(stride, axis=3) / stride**2
+    u, w = transform(x, n), transform(spread[:, :, :n, :n], n)
+    du, d_limits, d_factors = np.zeros_like(u), np.zeros_like(limits), np.zeros_like(factors)
+    for path, (limit, factor) in enumerate(zip(limits, factors)):
+        s = factor * u
+        t = np.sign(s) if soft else np.tanh(s)
+        is_open = np.abs(s) > limit
+        slope = np.abs(t) * is_open + (0 if soft else (1 - t**2) * np.maximum(np.abs(s) - limit, 0.0))
+        du += factor * slope * w
+        d_limits[path] = -(t * is_open * w).sum(axis=(0, 1))
+        d_factors[path] = (u * slope * w).sum(axis=(0, 1))
+    if keep_dc:
+        du[:, :, 0, 0], d_limits[:, 0, 0], d_factors[:, 0, 0] = w[:, :, 0, 0], 0, 0
+    dx = transform(du, n)[:, :, : x.shape[2], : x.shape[3]]
+    return dx, d_limits.ravel(), d_factors.ravel()

@@ -3,8 +3,10 @@ fwht::layer_gradients of PyTorch.
 
 H_n / sqrt(n) is its own inverse and its own transpose, so the gradients are two further transforms with the
 threshold's derivative between (export/ops/reference.py, fwht_layer_gradients). Of the forward pass X alone is kept.
-For float32 on the CPU in training; everything else takes PyTorch's own operations (transform.py), and so do derivatives
-of second order or in forward mode, torch.func, compiled, traced and exported models, and autocast.
+For float32 on the CPU in training, and under bfloat16 autocast: there X may be bfloat16, is taken as float32, and Y and
+the gradient of X, computed in float32, are rounded to X's type. Everything else takes PyTorch's own operations
+(transform.py), and so do derivatives of second order or in forward mode, torch.func, compiled, traced and exported
+models.
 """
 
 from __future__ import annotations
@@ -27,26 +29,32 @@ WEIGHTS = (
 
 def is_native(x: Tensor, thresholds: Tensor, scale: Optional[Tensor], options: LayerOptions) -> bool:
     """Whether the native kernels take this call. Raises StartupError where they are required and cannot be used."""
+    weights = [thresholds, *([] if scale is None else [scale])]
+    return isinstance(x, Tensor) and x.dim() == 4 and x.shape[1] == options.in_channels and is_native_call(x, *weights)
+
+
+def is_native_call(x: Tensor, *weights: Tensor) -> bool:
+    """Whether the native kernels of any layer may take X and these weights. Raises StartupError as `is_native`."""
     if not isinstance(x, Tensor) or torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
         return False
-    tensors = [x, thresholds, *([] if scale is None else [scale])]
+    types = [torch.float32]
+    if torch.is_autocast_enabled("cpu"):
+        if torch.get_autocast_dtype("cpu") != torch.bfloat16:
+            return False
+        types.append(torch.bfloat16)
     return (
-        all(_is_plain(each) for each in tensors)
-        and x.dim() == 4
-        and x.shape[1] == options.in_channels
-        and not torch.is_autocast_enabled("cpu")
+        x.dtype in types
+        and all(each.dtype == torch.float32 for each in weights)
+        and all(_is_plain(each) for each in (x, *weights))
         and not torch._C._are_functorch_transforms_active()  # torch.func: vmap, jvp and the like
         and find_library() is not None
     )
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    """float32 on the CPU, without a derivative in forward mode."""
+    """Dense on the CPU, without a derivative in forward mode."""
     return (
-        tensor.device.type == "cpu"
-        and tensor.dtype == torch.float32
-        and tensor.layout == torch.strided
-        and unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
+        tensor.device.type == "cpu" and tensor.layout == torch.strided and unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
     )
 
 
@@ -56,10 +64,11 @@ def apply_native_layer(x: Tensor, thresholds: Tensor, scale: Optional[Tensor], o
     return y
 
 
-def _get_library() -> TrainingLibrary:
+def find_native() -> TrainingLibrary:
+    """Raises RuntimeError where there is no library."""
     library = find_library()
     if library is None:
-        raise RuntimeError("fwht::layer needs the native kernels: build them with `make native`")
+        raise RuntimeError("fwht::layer and fwht::fwht_2d need the native kernels: build them with `make native`")
     return library
 
 
@@ -101,14 +110,14 @@ def _make_params(
 @torch.library.custom_op("fwht::layer", mutates_args=(), schema=f"(Tensor x, {WEIGHTS}) -> Tensor", device_types="cpu")
 def run_layer(x: Tensor, thresholds: Tensor, scale: Optional[Tensor], *options: Any) -> Tensor:
     layout, memory_format = _get_layout(x)
-    x, thresholds = x.contiguous(memory_format=memory_format), thresholds.contiguous()
+    dtype, x, thresholds = x.dtype, x.float().contiguous(memory_format=memory_format), thresholds.contiguous()
     scale = None if scale is None else scale.contiguous()
     params = _make_params(x, thresholds, scale, layout, LayerOptions(*options))
     shape = (x.shape[0], params.out_channels, *x.shape[2:])
     y = torch.empty(shape, dtype=x.dtype, memory_format=memory_format)
     params.y = y.data_ptr()
-    _get_library().run_forward(params)
-    return y
+    find_native().run_forward(params)
+    return y.to(dtype)
 
 
 @torch.library.custom_op(
@@ -122,10 +131,10 @@ def run_layer_gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of x, thresholds and scale, the last one empty where there is no scale."""
     layout, memory_format = _get_layout(x)
-    x, y_gradient = (each.contiguous(memory_format=memory_format) for each in (x, y_gradient))
+    dtype, (x, y_gradient) = x.dtype, (each.float().contiguous(memory_format=memory_format) for each in (x, y_gradient))
     thresholds, scale = thresholds.contiguous(), None if scale is None else scale.contiguous()
     x_gradient, thresholds_gradient = torch.empty_like(x), torch.empty_like(thresholds)
-    scale_gradient = x.new_empty(0) if scale is None else torch.empty_like(scale)
+    scale_gradient = thresholds.new_empty(0) if scale is None else torch.empty_like(scale)
     params = FwhtLayerGradientsParams(
         layer=_make_params(x, thresholds, scale, layout, LayerOptions(*options)),
         y_gradient=y_gradient.data_ptr(),
@@ -133,8 +142,8 @@ def run_layer_gradients(
         thresholds_gradient=thresholds_gradient.data_ptr(),
         scale_gradient=None if scale is None else scale_gradient.data_ptr(),
     )
-    _get_library().run_backward(params)
-    return x_gradient, thresholds_gradient, scale_gradient
+    find_native().run_backward(params)
+    return x_gradient.to(dtype), thresholds_gradient, scale_gradient
 
 
 @run_layer.register_fake
@@ -147,7 +156,7 @@ def _(x: Tensor, thresholds: Tensor, scale: Optional[Tensor], *options: Any) -> 
 def _(
     x: Tensor, y_gradient: Tensor, thresholds: Tensor, scale: Optional[Tensor], *options: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(x), torch.empty_like(thresholds), x.new_empty(0 if scale is None else scale.shape)
+    return torch.empty_like(x), torch.empty_like(thresholds), thresholds.new_empty(0 if scale is None else scale.shape)
 
 
 def _keep_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -161,7 +170,7 @@ def _differentiate(ctx: Any, y_gradient: Tensor) -> tuple[Optional[Tensor], ...]
     none = (None,) * len(ctx.options)
     if torch.is_grad_enabled():  # create_graph: these gradients are differentiated in turn
         inputs = [each for each in (x, thresholds, scale) if each is not None]
-        y = apply_fwht_layer(x, thresholds, scale, ctx.options)
+        y = apply_fwht_layer(x.float(), thresholds, scale, ctx.options).to(x.dtype)
         found = torch.autograd.grad(y, inputs, y_gradient, create_graph=True)
         return (*found, *none) if scale is not None else (*found, None, *none)
     *gradients, scale_gradient = run_layer_gradients(x, y_gradient, thresholds, scale, *ctx.options)

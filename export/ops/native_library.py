@@ -14,7 +14,7 @@ from typing import Optional
 
 import torch
 
-from export.ops.native_structures import FwhtLayerGradientsParams, FwhtLayerParams
+from export.ops.native_structures import Fwht2dTrainingParams, FwhtLayerGradientsParams, FwhtLayerParams
 from server.backends.native_kernels import NativeError, load_kernels, read_mode, require_kernels, warn_once
 
 
@@ -28,7 +28,9 @@ class TrainingLibrary:
         self._forward.argtypes = [ctypes.POINTER(FwhtLayerParams), ctypes.c_int]
         self._backward = library.fwht_native_fwht_layer_gradients
         self._backward.argtypes = [ctypes.POINTER(FwhtLayerGradientsParams), ctypes.c_int]
-        self._forward.restype = self._backward.restype = ctypes.c_char_p
+        self._plane = library.fwht_native_fwht_2d_training
+        self._plane.argtypes = [ctypes.POINTER(Fwht2dTrainingParams), ctypes.c_int]
+        self._forward.restype = self._backward.restype = self._plane.restype = ctypes.c_char_p
         library.fwht_native_set_team(find_team())
 
     def run_forward(self, params: FwhtLayerParams) -> None:
@@ -38,6 +40,10 @@ class TrainingLibrary:
     def run_backward(self, params: FwhtLayerGradientsParams) -> None:
         """Raises RuntimeError with the library's own sentence where it refuses."""
         _raise_refusal(self._backward(ctypes.byref(params), torch.get_num_threads()))
+
+    def run_plane(self, params: Fwht2dTrainingParams) -> None:
+        """FWHT2D, backward where there is a `y_gradient`. Raises RuntimeError with the library's own sentence."""
+        _raise_refusal(self._plane(ctypes.byref(params), torch.get_num_threads()))
 
 
 def _raise_refusal(said: Optional[bytes]) -> None:

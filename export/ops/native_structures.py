@@ -1,5 +1,5 @@
-"""What the native kernels take, as ctypes has it: the structures of plugins/<op>/params.h and of
-plugins/fwht_layer/cpu_gradients.h, their fields in the same order.
+"""What the native kernels take, as ctypes has it: the structures of plugins/<op>/params.h, of
+plugins/fwht_layer/cpu_gradients.h and of plugins/fwht_2d/cpu_training.h, their fields in the same order.
 """
 
 from __future__ import annotations
@@ -31,6 +31,16 @@ class Fwht2dParams(ctypes.Structure):
         ("batch", ctypes.c_int64),
         *((name, ctypes.c_int) for name in ("channels", "height", "width", "n", "stride", "keep_dc", "activation")),
         *((name, ctypes.c_int) for name in ("type", "layout", "paths", "soft")),
+    ]
+
+
+class Fwht2dTrainingParams(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "thresholds", "scale", "y", "y_gradient")),
+        *((name, ctypes.c_void_p) for name in ("x_gradient", "thresholds_gradient", "scale_gradient")),
+        ("batch", ctypes.c_int64),
+        *((name, ctypes.c_int) for name in ("channels", "height", "width", "n", "stride", "keep_dc")),
+        *((name, ctypes.c_int) for name in ("paths", "soft", "apart", "bfloat16")),
     ]
 
 

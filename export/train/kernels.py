@@ -16,10 +16,12 @@ from export.train.state import TrainingError
 from server.backends.native_kernels import read_mode
 from server.errors import StartupError
 
+NATIVE_PRECISIONS = ("fp32", "bf16")  # in which the native kernels run; they compute in float32 in both
+
 
 @dataclass(frozen=True)
 class PlainArithmetic:
-    """float32, not compiled: what the native kernels train in."""
+    """float32, not compiled."""
 
     precision: str = "fp32"
     compile: bool = False
@@ -34,13 +36,13 @@ def describe_kernels(model: nn.Module, options: Union[Options, PlainArithmetic],
         return None
     try:
         mode = read_mode()
-        if options.precision == "fp32" and not options.compile:
+        if options.precision in NATIVE_PRECISIONS and not options.compile:
             library = find_library()
             return "PyTorch" if library is None else f"native {library.instruction_set}"
     except StartupError as error:
         raise TrainingError(str(error)) from error
     if mode == "required":
         raise TrainingError(
-            "FWHT_NATIVE is 'required', but the native kernels train in --precision fp32, without --compile"
+            "FWHT_NATIVE is 'required', but the native kernels train in --precision fp32 or bf16, without --compile"
         )
     return "PyTorch"

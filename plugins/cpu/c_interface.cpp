@@ -113,6 +113,30 @@ std::string run_fwht_2d(const Fwht2dParams& p, int threads) {
     return done ? std::string() : kOutOfMemory;
 }
 
+std::string run_fwht_2d_training(const Fwht2dTrainingParams& p, int threads) {
+    const KernelChoice& choice = chosen_kernels();
+    if (choice.kernels == nullptr) {
+        return choice.refusal;
+    }
+    if (const char* wrong = check_fwht_2d_training(p)) {
+        return wrong;
+    }
+    const CpuKernels& kernels = *choice.kernels;
+    const Fwht2dTrainingPlan plan = plan_fwht_2d_training(p, kernels.lanes);
+    const int64_t sums = p.y_gradient == nullptr ? 0 : plan.sums;
+    float* const partial = static_cast<float*>(thread_sums(static_cast<size_t>(plan.parts * sums) * sizeof(float)));
+    if (partial == nullptr && plan.parts * sums > 0) {
+        return kOutOfMemory;
+    }
+    const bool done = run_parts(plan.parts, plan.scratch_bytes, threads, [&](int64_t part, void* scratch) {
+        kernels.run_fwht_2d_training_part(p, plan, part, scratch, partial + part * sums);
+    });
+    if (sums > 0) {
+        add_up_fwht_2d_gradients(p, plan, partial);
+    }
+    return done ? std::string() : kOutOfMemory;
+}
+
 bool is_layer_unscaled(const FwhtLayerParams& p) { return is_unscaled(p.scale, int64_t{p.paths} * p.n); }
 
 std::string run_fwht_bottleneck(const FwhtBottleneckParams& p, int threads) {
@@ -164,6 +188,10 @@ const char* fwht_native_mf_depthwise_conv(const fwht::MfDepthwiseConvParams* par
 
 const char* fwht_native_fwht_2d(const fwht::Fwht2dParams* params, int threads) {
     return fwht::kept(fwht::run_fwht_2d(*params, threads));
+}
+
+const char* fwht_native_fwht_2d_training(const fwht::Fwht2dTrainingParams* params, int threads) {
+    return fwht::kept(fwht::run_fwht_2d_training(*params, threads));
 }
 
 const char* fwht_native_fwht_bottleneck(const fwht::FwhtBottleneckParams* params, int threads) {

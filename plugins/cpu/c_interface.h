@@ -2,6 +2,7 @@
 // any thread; sentences are static or belong to the calling thread until its next call.
 #pragma once
 
+#include "../fwht_2d/cpu_training.h"
 #include "../fwht_2d/params.h"
 #include "../fwht_bottleneck/params.h"
 #include "../fwht_layer/cpu_gradients.h"
@@ -11,7 +12,7 @@
 #define FWHT_API extern "C" __attribute__((visibility("default")))
 
 // Raised when a function or structure here, or the meaning of an op, is no longer that of the version before.
-enum : int { kFwhtNativeAbi = 3 };
+enum : int { kFwhtNativeAbi = 4 };
 
 FWHT_API int fwht_native_abi();
 FWHT_API const char* fwht_native_version();
@@ -31,6 +32,9 @@ FWHT_API const char* fwht_native_fwht_bottleneck(const fwht::FwhtBottleneckParam
 
 // The backward pass of FWHTLayer, for training.
 FWHT_API const char* fwht_native_fwht_layer_gradients(const fwht::FwhtLayerGradientsParams* params, int threads);
+
+// FWHT2D in training: forward, or backward where the gradient of Y is given.
+FWHT_API const char* fwht_native_fwht_2d_training(const fwht::Fwht2dTrainingParams* params, int threads);
 
 // From now on runs of the whole process take the threads of `team`, null: threads of their own. PyTorch's threads wait
 // for more work by turning in a loop, and others beside them would get no core.

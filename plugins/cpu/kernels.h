@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../fwht_2d/cpu_plan.h"
+#include "../fwht_2d/cpu_training.h"
 #include "../fwht_bottleneck/cpu_plan.h"
 #include "../fwht_layer/cpu_gradients.h"
 #include "../fwht_layer/cpu_plan.h"
@@ -24,6 +25,9 @@ struct CpuKernels {
                                      const FwhtBottleneckUnit&, int step, int64_t item, int64_t items,
                                      const FwhtBottleneckMemory&);
     void (*run_fwht_2d_part)(const Fwht2dParams&, const Fwht2dCpuPlan&, int64_t part, void* scratch);
+    // For training; `partial`: what this part of a backward run sums up (cpu_training.h).
+    void (*run_fwht_2d_training_part)(const Fwht2dTrainingParams&, const Fwht2dTrainingPlan&, int64_t part,
+                                      void* scratch, float* partial);
     const CpuKernels* narrow;  // those with half as many lanes, which give the same bits, or null
 };
 

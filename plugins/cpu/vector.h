@@ -19,6 +19,8 @@
 //     swap_lanes(a, Index<d>())     lane i to lane i ^ d, d a power of two below kLanes
 //     even_lanes(a, b)              lanes 0, 2, 4 ... of a and then of b
 //     slide<kFrom>(a, b)            the lanes of a from kFrom on, then as many of b as are missing; 0 < kFrom < kLanes
+//     load_bfloat16, store_bfloat16 the same of bfloat16, from and to any address of a uint16_t; rounded to the nearest,
+//                                   half way to even, and a NaN stays one
 //     subtract_fused(a, b, one)     a - b, on the multiplier where the adder would be the bottleneck; one = splat(1)
 //
 // Everything lies in namespaces without a name: each unit has its own, or the linker would keep one set's for all.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <immintrin.h>
 
@@ -57,7 +58,21 @@ FWHT_INLINE Vector slide(Vector a, Vector b) {
     return _mm256_castsi256_ps(_mm256_alignr_epi8(high, low, kFrom % 4 * 4));
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm256_fnmadd_ps(b, one, a); }
-
+FWHT_INLINE Vector load_bfloat16(const uint16_t* from) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+FWHT_INLINE void store_bfloat16(uint16_t* to, Vector value) {
+    const __m256i all = _mm256_castps_si256(value);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(all, 16), _mm256_set1_epi32(1));
+    const __m256i sum = _mm256_add_epi32(all, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    const Vector quiet = _mm256_castsi256_ps(_mm256_or_si256(all, _mm256_set1_epi32(0x400000)));
+    const Vector rounded =
+        _mm256_blendv_ps(_mm256_castsi256_ps(sum), quiet, _mm256_cmp_ps(value, value, _CMP_UNORD_Q));
+    const __m256i upper_halves = _mm256_srli_epi32(_mm256_castps_si256(rounded), 16);
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(upper_halves, upper_halves), 0x08);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
+}
 
 FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
     const Vector a = _mm256_unpacklo_ps(v[0], v[1]);

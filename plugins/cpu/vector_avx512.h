@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <immintrin.h>
 
@@ -57,7 +58,17 @@ FWHT_INLINE Vector slide(Vector a, Vector b) {
     return _mm512_castsi512_ps(_mm512_alignr_epi32(_mm512_castps_si512(b), _mm512_castps_si512(a), kFrom));
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector one) { return _mm512_fnmadd_ps(b, one, a); }
-
+FWHT_INLINE Vector load_bfloat16(const uint16_t* from) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+FWHT_INLINE void store_bfloat16(uint16_t* to, Vector value) {
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits(value), 16), _mm512_set1_epi32(1));
+    const __m512i sum = _mm512_add_epi32(bits(value), _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __m512i rounded = _mm512_mask_or_epi32(sum, _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q), bits(value),
+                                                 _mm512_set1_epi32(0x400000));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+}
 
 FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
     const Vector a = _mm512_unpacklo_ps(v[0], v[1]);

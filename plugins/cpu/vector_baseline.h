@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -73,7 +74,19 @@ FWHT_INLINE Vector slide(Vector a, Vector b) {
                         : Vector{a[3], b[0], b[1], b[2]};
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
-
+FWHT_INLINE Vector load_bfloat16(const uint16_t* from) {
+    typedef uint32_t Words __attribute__((vector_size(16)));
+    return reinterpret_cast<Vector>(Words{from[0], from[1], from[2], from[3]} << 16);
+}
+FWHT_INLINE void store_bfloat16(uint16_t* to, Vector value) {
+    typedef uint32_t Words __attribute__((vector_size(16)));
+    const Words all = reinterpret_cast<Words>(value);
+    const Words same = reinterpret_cast<Words>(value == value);  // all ones but for a NaN
+    const Words rounded = ((all + (all >> 16 & 1u) + 0x7fffu) & same) | ((all | 0x400000u) & ~same);
+    for (int i = 0; i < kLanes; ++i) {
+        to[i] = static_cast<uint16_t>(rounded[i] >> 16);
+    }
+}
 
 FWHT_INLINE void transpose_quads(Vector (&v)[4]) {
 #if defined(__SSE2__)

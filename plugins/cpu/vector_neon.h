@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <arm_neon.h>
 
@@ -43,7 +44,16 @@ FWHT_INLINE Vector slide(Vector a, Vector b) {
     return vextq_f32(a, b, kFrom);
 }
 FWHT_INLINE Vector subtract_fused(Vector a, Vector b, Vector) { return a - b; }
-
+FWHT_INLINE Vector load_bfloat16(const uint16_t* from) {
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(from), 16));
+}
+FWHT_INLINE void store_bfloat16(uint16_t* to, Vector value) {
+    const uint32x4_t all = vreinterpretq_u32_f32(value);
+    const uint32x4_t odd = vandq_u32(vshrq_n_u32(all, 16), vdupq_n_u32(1));
+    const uint32x4_t sum = vaddq_u32(all, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    const uint32x4_t quiet = vorrq_u32(all, vdupq_n_u32(0x400000));
+    vst1_u16(to, vshrn_n_u32(vbslq_u32(vceqq_f32(value, value), sum, quiet), 16));
+}
 
 FWHT_INLINE float64x2_t pairs(float32x4_t value) { return vreinterpretq_f64_f32(value); }
 FWHT_INLINE void transpose_quads(Vector (&v)[4]) {

@@ -54,19 +54,16 @@ class CoefficientGradients {
         const ptrdiff_t to_scale = ptrdiff_t{layer.paths} * layer.n * kLanes;
         Vector sign[kRadix];
         for (int q = 0; q < distinct_; ++q) {
-            const Vector s = u[q] * splat(scale[ptrdiff_t{q} * stride_]);
-            sign[q] = kSoft ? with_sign_or_zero(size_of(s), splat(1.0f), s) : smooth_sign(s);
+            sign[q] = bend_sign<kSoft>(u[q] * splat(scale[ptrdiff_t{q} * stride_]));
         }
         for (int q = dc_ ? 1 : 0; q < kRadix; ++q) {
             const Vector factor = splat(scale[ptrdiff_t{q} * stride_]);
-            const Vector t = sign[q & (distinct_ - 1)];
-            const Vector rest = excess(size_of(u[q] * factor), splat(thresholds[ptrdiff_t{q} * stride_]));
-            const Vector open = where_not_zero(rest, t);
-            const Vector slope = kSoft ? size_of(open) : multiply_add(splat(1.0f) - t * t, rest, size_of(open));
-            const Vector ws = w[q] * slope;
+            const Vector threshold = splat(thresholds[ptrdiff_t{q} * stride_]);
+            const Derivatives<kSoft> found(u[q] * factor, sign[q & (distinct_ - 1)], threshold);
+            const Vector ws = w[q] * found.slope;
             du[q] = multiply_add(ws, factor, du[q]);
             float* const place = sums + q * kLanes;
-            store(place, load(place) - w[q] * open);
+            store(place, load(place) - w[q] * found.open);
             if (tile_.scaled) {
                 store(place + to_scale, multiply_add(ws, u[q], load(place + to_scale)));
             }

@@ -39,5 +39,24 @@ FWHT_INLINE Vector bend(Vector s, Vector threshold) {
     return kSoft ? with_sign_or_zero(size, rest, s) : with_sign_of(smooth_size(size) * rest, s);
 }
 
+// sgn(s), or tanh(s) for the smooth threshold.
+template <bool kSoft>
+FWHT_INLINE Vector bend_sign(Vector s) {
+    return kSoft ? with_sign_or_zero(size_of(s), splat(1.0f), s) : smooth_sign(s);
+}
+
+// What differentiates v = t max(|s| - T, 0), t = bend_sign(s): at |s| = T and s = 0 both are 0, as PyTorch has them.
+template <bool kSoft>
+struct Derivatives {
+    Vector open;   // -dv/dT: t where |s| > T, else 0
+    Vector slope;  // dv/ds
+
+    FWHT_INLINE Derivatives(Vector s, Vector t, Vector threshold) {
+        const Vector rest = excess(size_of(s), threshold);
+        open = where_not_zero(rest, t);
+        slope = kSoft ? size_of(open) : multiply_add(splat(1.0f) - t * t, rest, size_of(open));
+    }
+};
+
 }  // namespace
 }  // namespace fwht

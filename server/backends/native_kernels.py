@@ -27,7 +27,7 @@ AGAIN = "build it again on this machine with `make native`"
 FOLDERS: Tuple[Path, ...] = (ROOT / "build", ROOT / "native")  # what `make native` made; what an image holds
 VARIABLE = "FWHT_NATIVE"
 MODES = ("auto", "off", "required")
-ABI = 3  # kFwhtNativeAbi of plugins/cpu/c_interface.h
+ABI = 4  # kFwhtNativeAbi of plugins/cpu/c_interface.h
 OLDEST_RUNTIME = (1, 17)
 FUNCTION_BODY = "function body"
 # How a node's op type stands in an ONNX file: field 4 of NodeProto, a string of that length.

@@ -14,6 +14,7 @@ from export.ops.bottleneck_reference import Filter, Layer, fwht_bottleneck
 from export.ops.contract import PLUGINS
 from export.ops.fwht_2d_reference import fwht_2d
 from export.ops.reference import activate, fwht_layer_gradients, mf_depthwise_conv
+from tests.plugins.cpu_fwht_2d_training_case import TrainingRun, put_last
 from tests.plugins.native import native_libraries
 
 SOURCE = PLUGINS / "cpu" / "self_check.cpp"
@@ -60,6 +61,20 @@ PLANE_FIELDS = (
     "activation",
     "paths",
     "soft",
+)
+
+
+TRAINING_FIELDS = (
+    "batch",
+    "channels",
+    "height",
+    "width",
+    "n",
+    "stride",
+    "keep_dc",
+    "paths",
+    "soft",
+    "apart",
 )
 
 
@@ -190,6 +205,28 @@ def test_the_stored_answers_of_two_dimensions_are_the_references() -> None:
     assert {answer["stride"] for answer, _ in answers} == {1, 2, 4}
     for answer, digest in answers:
         assert compute_plane_digest(answer) == pytest.approx(digest, abs=1e-3), answer
+
+
+def compute_training_digest(answer: dict[str, int]) -> float:
+    """Of Y and the three gradients, the maps with their channels last."""
+    values = dict(answer)
+    batch, channels, height, width, n = (values[name] for name in TRAINING_FIELDS[:5])
+    run = TrainingRun(n, (height, width), batch, channels, **{name: values[name] for name in TRAINING_FIELDS[5:]})
+    maps = {
+        name: make_pattern(int(np.prod(shape)), step).reshape([shape[i] for i in (0, 2, 3, 1)]).transpose(0, 3, 1, 2)
+        for name, shape, step in (("x", run.x_shape, 7), ("y_gradient", run.y_shape, 4))
+    }
+    weights = {name: make_pattern(n * n * run.paths, step) for name, step in (("thresholds", 3), ("scale", 11))}
+    y, dx, *others = run.compute_references({**maps, **weights}).values()
+    return sum_up(np.concatenate([put_last(y).ravel(), put_last(dx).ravel(), *others]))
+
+
+def test_the_stored_answers_of_two_dimensions_in_training_are_the_references() -> None:
+    source = PLUGINS / "fwht_2d" / "cpu_self_check.cpp"
+    answers = read_answers("kFwht2dTrainingAnswers", TRAINING_FIELDS, source)
+    assert {answer["apart"] for answer, _ in answers} == {0, 1} and len(answers) == 4
+    for answer, digest in answers:
+        assert compute_training_digest(answer) == pytest.approx(digest, abs=1e-3), answer
 
 
 def test_every_instruction_set_passes() -> None:

@@ -16,13 +16,14 @@ from export.ops.contract import PLUGINS
 from tests.plugins.kept_builds import hash_build, keep_build
 from tests.plugins.native import ROOT, build_library, list_instruction_sets
 
+RUNS = Path(__file__).parent / "native_runs"
 SOURCES = (
-    Path(__file__).parent / "native_runs" / "runs.cpp",
+    RUNS / "runs.cpp",
     *(PLUGINS / "cpu" / f"{name}.cpp" for name in ("c_interface", "instruction_sets", "run_parts", "scratch")),
     PLUGINS / "cpu" / "self_check.cpp",
     *(PLUGINS / "fwht_layer" / name for name in ("check.cpp", "cpu_gradients.cpp", "cpu_plan.cpp")),
     PLUGINS / "mf_depthwise_conv" / "cpu_plan.cpp",
-    *(PLUGINS / "fwht_2d" / name for name in ("cpu_plan.cpp", "cpu_self_check.cpp")),
+    *(PLUGINS / "fwht_2d" / name for name in ("cpu_plan.cpp", "cpu_self_check.cpp", "cpu_training.cpp")),
     *(
         PLUGINS / "fwht_bottleneck" / name
         for name in ("cpu_check.cpp", "cpu_plan.cpp", "cpu_run.cpp", "cpu_self_check.cpp")
@@ -133,7 +134,7 @@ def test_arm64_gives_the_stored_answers(arm_set: str) -> None:
         sources = [*map(str, SOURCES), str(PLUGINS / "cpu" / f"kernels_{arm_set}.cpp"), str(other)]
         subprocess.run([ARM, *FLAGS, "-static", *sources, "-o", str(folder / "runs")], check=True)
 
-    digest = hash_build([*FLAGS[:-1], "-static"], ARM, Path(__file__), *SOURCES)
+    digest = hash_build([*FLAGS[:-1], "-static"], ARM, Path(__file__), *RUNS.glob("*.h"), *SOURCES)
     program = keep_build(f"arm64_{arm_set}", digest, build) / "runs"
     environment = {**os.environ, "FWHT_CPU": arm_set}
     command = ["qemu-aarch64", str(program)]

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.harness.cpu_library import FwhtBottleneckParams
 from export.ops.native_structures import (
     Fwht2dParams,
+    Fwht2dTrainingParams,
     FwhtLayerGradientsParams,
     FwhtLayerParams,
     MfDepthwiseConvParams,
@@ -23,6 +24,7 @@ HEADERS = {
     FwhtLayerGradientsParams: "fwht_layer/cpu_gradients.h",
     MfDepthwiseConvParams: "mf_depthwise_conv/params.h",
     Fwht2dParams: "fwht_2d/params.h",
+    Fwht2dTrainingParams: "fwht_2d/cpu_training.h",
     FwhtBottleneckParams: "fwht_bottleneck/params.h",
 }
 

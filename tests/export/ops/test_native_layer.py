@@ -76,7 +76,7 @@ def count_native(call: Callable[[], Any]) -> int:
     """How often the native kernels run."""
     with torch.profiler.profile() as profile:
         call()
-    return sum(event.count for event in profile.key_averages() if event.key.startswith("fwht::layer"))
+    return sum(event.count for event in profile.key_averages() if event.key.startswith("fwht::"))
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["nchw", "channels_last"])
@@ -213,9 +213,30 @@ def test_only_plain_training_in_float32_is_native(native: None) -> None:
     assert count_native(lambda: run_plain(layer, lambda plain: plain(x))) == 0
     assert count_native(lambda: layer.double()(x.double())) == 0
     layer.float()
-    with torch.autocast("cpu", torch.bfloat16):
+    assert count_native(lambda: layer(x.bfloat16())) == 0
+    with torch.autocast("cpu", torch.float16):
         assert count_native(lambda: layer(x)) == 0
     assert layer.to("meta")(x.to("meta")).shape == (2, 5, 3, 3)
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["nchw", "channels_last"])
+def test_under_autocast_float32_lies_between_bfloat16(native: None, last: bool) -> None:
+    """Y and the gradient of X are those of the same X in float32, rounded; those of the weights are the same."""
+    layer, x, dy = make_layer(24, 40, scale=True), draw(2, 24, 3, 5).bfloat16(), draw(2, 40, 3, 5, seed=1).bfloat16()
+    if last:
+        x = x.contiguous(memory_format=torch.channels_last)
+
+    def differentiate(leaf: Tensor, enabled: bool) -> list[Tensor]:
+        leaf.requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            assert count_native(lambda: layer(leaf)) == 1
+            y = layer(leaf)
+        return [y, *torch.autograd.grad(y, [leaf, *layer.parameters()], dy.to(y.dtype))]
+
+    rounded, *whole = (differentiate(*each) for each in ((x, True), (x.float(), True), (x.float(), False)))
+    assert [each.dtype for each in rounded] == [torch.bfloat16] * 2 + [torch.float32] * 2
+    assert all(torch.equal(one, other) for one, other in zip(*whole))
+    assert all(torch.equal(each, wanted.to(each.dtype)) for each, wanted in zip(rounded, whole[0]))
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # PyTorch's own, of jvp

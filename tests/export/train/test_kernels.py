@@ -35,7 +35,8 @@ def test_kernels_by_mode(hybrid: torch.nn.Module, monkeypatch: pytest.MonkeyPatc
     build_library()
     for mode in ("auto", "required"):
         monkeypatch.setenv("FWHT_NATIVE", mode)
-        assert (describe_kernels(hybrid, parse(), CPU) or "").startswith("native ")
+        for words in ([], ["--precision", "bf16"]):
+            assert (describe_kernels(hybrid, parse(*words), CPU) or "").startswith("native ")
     monkeypatch.setenv("FWHT_NATIVE", "off")
     assert describe_kernels(hybrid, parse(), CPU) == "PyTorch"
     assert describe_kernels(hybrid, parse(), torch.device("cuda")) is None
@@ -46,14 +47,14 @@ def test_kernels_by_mode(hybrid: torch.nn.Module, monkeypatch: pytest.MonkeyPatc
         describe_kernels(hybrid, parse(), CPU)
 
 
-@pytest.mark.parametrize("words", [["--precision", "bf16"], ["--compile"]])
+@pytest.mark.parametrize("words", [["--precision", "fp16"], ["--compile"], ["--compile", "--precision", "bf16"]])
 def test_what_the_kernels_do_not_train(
     hybrid: torch.nn.Module, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     monkeypatch.setenv("FWHT_NATIVE", "auto")
     assert describe_kernels(hybrid, parse(*words), CPU) == "PyTorch"
     monkeypatch.setenv("FWHT_NATIVE", "required")
-    with pytest.raises(TrainingError, match="--precision fp32, without --compile"):
+    with pytest.raises(TrainingError, match="--precision fp32 or bf16, without --compile"):
         describe_kernels(hybrid, parse(*words), CPU)
 
 

@@ -1,38 +1,9 @@
 // Runs of the CPU kernels as a program of its own, for sanitizers and for emulated processors: the self-check, the same
 // bits on several threads at once, and tensors that end where their memory ends.
-#include <cstdio>
-#include <cstring>
-#include <thread>
-#include <vector>
-
-#include "cpu/c_interface.h"
+#include "maps.h"
+#include "tools.h"
 
 namespace {
-
-std::vector<float> pattern(int64_t count) {
-    std::vector<float> values(static_cast<size_t>(count));
-    for (size_t i = 0; i < values.size(); ++i) {
-        values[i] = static_cast<float>(static_cast<int>(i * 7 % 17) - 8) / 8.0f;
-    }
-    return values;
-}
-
-bool said(const char* what, const char* sentence) {
-    if (sentence != nullptr) {
-        std::printf("%s: %s\n", what, sentence);
-    }
-    return sentence != nullptr;
-}
-
-void run_team(void (*work)(void*), void* data, unsigned threads, unsigned) {
-    std::vector<std::thread> team;
-    for (unsigned i = 0; i < threads; ++i) {
-        team.emplace_back(work, data);
-    }
-    for (std::thread& each : team) {
-        each.join();
-    }
-}
 
 struct Layer {
     int batch, pixels, in_channels, out_channels, n, pool, paths, soft, residual, block;
@@ -132,37 +103,6 @@ bool run_convolution(int batch, int size, int kernel_size, int stride, int op) {
     return said("MFDepthwiseConv", fwht_native_mf_depthwise_conv(&p, 2));
 }
 
-// Twice, on one thread and on three, with X and Y that end where their memory ends.
-bool run_maps(int channels, int size, int n, int stride, int paths, int soft) {
-    const int out_size = (size + stride - 1) / stride;
-    const std::vector<float> x = pattern(int64_t{2} * channels * size * size);
-    const std::vector<float> weights = pattern(int64_t{n} * n * paths);
-    const std::vector<float> ends = pattern(channels);
-    std::vector<float> y(static_cast<size_t>(2) * channels * out_size * out_size);
-    std::vector<float> again(y);
-    fwht::Fwht2dParams p{};
-    p.x = x.data();
-    p.thresholds = p.scale = weights.data();
-    p.gain = p.bias = ends.data();
-    p.y = y.data();
-    p.batch = 2;
-    p.channels = channels;
-    p.height = p.width = size;
-    p.n = n;
-    p.stride = stride;
-    p.keep_dc = 1;
-    p.activation = 6;
-    p.paths = paths;
-    p.soft = soft;
-    bool wrong = said("FWHT2D", fwht_native_fwht_2d(&p, 1));
-    p.y = again.data();
-    wrong |= said("FWHT2D", fwht_native_fwht_2d(&p, 3));
-    if (std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) != 0) {
-        wrong |= said("FWHT2D", "three threads give other bits than one");
-    }
-    return wrong;
-}
-
 struct Bottleneck {
     int batch, in_channels, hidden, out_channels, n, size, stride, op, residual;
 };
@@ -230,6 +170,8 @@ int main() {
         const int channels = n < 32 ? 19 : 2;
         wrong |= run_maps(channels, n, n, 1, 1, 0) || run_maps(channels, n - 1, n, 1, 2, 1);
         wrong |= run_maps(channels, n, n, 2, 1, 1) || run_maps(channels, n - 1, n, n < 4 ? 2 : 4, 1, 0);
+        wrong |= run_training(channels, n, n, 1, 1, 0) || run_training(channels, n - 1, n, n < 4 ? 2 : 4, 2, 0);
+        wrong |= run_training(channels, n, n, 1, 2, 1) || run_training(16, n, n, 1, 1, 1);
     }
     const Bottleneck bottlenecks[] = {{1, 1, 1, 1, 2, 1, 1, 0, 1},       {2, 16, 96, 16, 128, 4, 1, 0, 1},
                                       {9, 7, 33, 12, 64, 5, 2, 1, 0},    {5, 8, 48, 8, 64, 7, 1, 3, 1},
