@@ -11,6 +11,7 @@ from benchmarks.harness.markdown import make_table
 from benchmarks.pages.results import RESULTS, describe_machine, read_result
 
 KERNEL_RUNS = ("training_kernels_1", "training_kernels_2")
+PLANE_RUNS = ("training_kernels_2d", "training_kernels_2d_bf16")  # of the two-dimensional hybrids
 
 
 def make_gradient_table() -> str:
@@ -83,10 +84,20 @@ def describe_recipe_conditions() -> str:
 
 
 def make_kernel_table() -> str:
-    """Images a second in training on the CPU, by model, kernels and threads, and as shares of the baseline's."""
-    found = [read_result(name) for name in KERNEL_RUNS if (RESULTS / f"{name}.json").is_file()]
+    command = "`python -m benchmarks.training.training_kernels --threads 1`, and with 2"
+    return _tabulate_kernels(KERNEL_RUNS, f"Not measured yet: {command}.")
+
+
+def make_plane_table() -> str:
+    return _tabulate_kernels(PLANE_RUNS, "Not measured yet: `benchmarks/training/training_kernels.py` has the command.")
+
+
+def _tabulate_kernels(names: tuple[str, ...], without: str) -> str:
+    """Images a second in training on the CPU, by model, kernels, threads and precision, and as shares of the
+    baseline's; `without` any result."""
+    found = [read_result(name) for name in names if (RESULTS / f"{name}.json").is_file()]
     if not found:
-        return "Not measured yet: `python -m benchmarks.training.training_kernels --threads 1`, and with 2."
+        return without
     rows = []
     for number, row in enumerate(found[0]["rows"]):
         rows.append([f"`{row['model']}`", "native" if row["native"] else "PyTorch"])
@@ -94,18 +105,20 @@ def make_kernel_table() -> str:
             speed, baseline = (result["rows"][i]["images_per_s"] for i in (number, 0))
             rows[-1].append(f"{speed:.1f}, {speed / baseline:.2f}x")
     rows[0][1] = "-"
-    head = ["model", "FWHT layers", *(f"images/s, {name_threads(result['threads'])}" for result in found)]
+    head = ["model", "FWHT layers", *(f"images/s, {name_conditions(result)}" for result in found)]
     first = found[0]
     conditions = f"Batches of {first['batch']} images of {first['size']} pixels, {first['instruction_set']}"
     return f"{make_table(head, rows)}\n\n{conditions}. {describe_machine(first)}."
 
 
-def name_threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"
+def name_conditions(result: dict[str, Any]) -> str:
+    threads, precision = result["threads"], result.get("precision", "fp32")
+    return f"{threads} thread{'s' * (threads > 1)}{', bf16' * (precision == 'bf16')}"
 
 
 PARTS = {
     "training_kernels": make_kernel_table,
+    "training_kernels_2d": make_plane_table,
     "mf_gradients": make_gradient_table,
     "mf_curves": make_curve_table,
     "mf_conditions": describe_mf_conditions,

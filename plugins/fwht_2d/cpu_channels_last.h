@@ -36,7 +36,7 @@ class ChannelsLast {
   public:
     // The sums of the windows, 0 where there are no pixels and no channels.
     static void read(const ImageShape& shape, const Value* image, float* tile, ptrdiff_t distance) {
-        const bool fits = shape.fits();
+        bool fits = shape.fits();
         const int area = shape.side * shape.side;
         if (area == 1) {
             store(tile, sum_window(shape, image, 0));
@@ -55,7 +55,7 @@ class ChannelsLast {
 
     // Each value of the tile to all pixels of its window: the lanes from `first` on.
     static void write(const ImageShape& shape, const float* tile, ptrdiff_t distance, int first, Value* image) {
-        const bool fits = shape.fits() && first == 0;
+        bool fits = shape.fits() && first == 0;
         const int area = shape.side * shape.side;
         if (area == 1) {
             fill_window(shape, load(tile), 0, first, image);

@@ -144,7 +144,7 @@ class TrainingPart {
     void run_forward(const Block& block) const {
         const ImageShape shape = x_shape(block);
         const auto middle = p_.soft != 0 ? bend_stretch<true> : bend_stretch<false>;
-        const int runs = p_.apart != 0 ? p_.paths : 1;
+        int runs = p_.apart != 0 ? p_.paths : 1;
         for (int run = 0; run < runs; ++run) {
             const Value* const x = static_cast<const Value*>(p_.x) + place(shape, block, run, p_.channels);
             ChannelsLast<Element>::read(shape, x, a_, distance_);
@@ -168,7 +168,7 @@ class TrainingPart {
         for_stretches(block, [&](const Stretch& maps) { transform_maps(maps.b, maps.periods); });
         const ImageShape shape = x_shape(block);
         const auto middle = p_.soft != 0 ? differentiate_stretch<true> : differentiate_stretch<false>;
-        const int runs = p_.apart != 0 ? p_.paths : 1;
+        int runs = p_.apart != 0 ? p_.paths : 1;
         for (int run = 0; run < runs; ++run) {
             const int64_t from = place(shape, block, run, p_.channels);
             ChannelsLast<Element>::read(shape, static_cast<const Value*>(p_.x) + from, a_, distance_);
