@@ -148,7 +148,8 @@ class TrainingPart {
         for (int run = 0; run < runs; ++run) {
             const Value* const x = static_cast<const Value*>(p_.x) + place(shape, block, run, p_.channels);
             ChannelsLast<Element>::read(shape, x, a_, distance_);
-            for_stretches(block, [&](const Stretch& maps) {
+            for_stretches(block, [&](Stretch maps) {
+                maps.b = runs == 1 ? maps.a : maps.b;  // in place where that is all: one tile in the cache
                 transform_maps(maps.a, maps.periods);
                 middle(weights_, maps, run, p_.apart != 0 ? run + 1 : p_.paths, run > 0);
                 if (run + 1 == runs) {
@@ -158,7 +159,7 @@ class TrainingPart {
         }
         const ImageShape out = y_shape(block);
         Value* const y = static_cast<Value*>(p_.y) + place(out, block, 0, 0);
-        ChannelsLast<Element>::write(out, b_, distance_, block.first, y);
+        ChannelsLast<Element>::write(out, runs == 1 ? a_ : b_, distance_, block.first, y);
     }
 
     void run_backward(const Block& block) const {

@@ -58,15 +58,16 @@ def test_what_the_kernels_do_not_train(
         describe_kernels(hybrid, parse(*words), CPU)
 
 
+@pytest.mark.parametrize("words", [[], ["--model", "fwht2d_resnet20_p3", "--precision", "bf16"]], ids=["", "2d"])
 def test_a_run_goes_on_with_the_native_kernels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     """From a state made without them; two runs that do the same end with the same bits."""
     build_library()
     pack = small_pack(tmp_path / "pack.bin")
     weights = set()
     for build in (tmp_path / "first", tmp_path / "second"):
-        command = [*SMALL, "--data", str(pack), "--build", str(build), "--epochs", "1", "--device", "cpu"]
+        command = [*SMALL, *words, "--data", str(pack), "--build", str(build), "--epochs", "1", "--device", "cpu"]
         monkeypatch.setenv("FWHT_NATIVE", "off")
         assert main([*command, "--seconds", "0.001"]) == EXIT_TIME_IS_UP
         assert "kernels: PyTorch" in capsys.readouterr().out
