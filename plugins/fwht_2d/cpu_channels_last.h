@@ -38,16 +38,16 @@ class ChannelsLast {
     static void read(const ImageShape& shape, const Value* image, float* tile, ptrdiff_t distance) {
         bool fits = shape.fits();
         const int area = shape.side * shape.side;
+        ptrdiff_t channels = shape.channels;
         if (area == 1) {
             store(tile, sum_window(shape, image, 0));
             return;
         }
         for (int at = 0; at < area; at += 4) {
             Vector pixels[4];
-            const Value* const from = image + ptrdiff_t{at} * shape.channels;
+            const Value* const from = image + at * channels;
             repeat<4>([&](auto k) FWHT_UNROLLED {
-                pixels[k] = fits ? Element::load_lanes(from + ptrdiff_t{k} * shape.channels)
-                                 : sum_window(shape, image, at + k);
+                pixels[k] = fits ? Element::load_lanes(from + k * channels) : sum_window(shape, image, at + k);
             });
             store_quads(tile + at, distance, pixels);
         }
@@ -57,6 +57,7 @@ class ChannelsLast {
     static void write(const ImageShape& shape, const float* tile, ptrdiff_t distance, int first, Value* image) {
         bool fits = shape.fits() && first == 0;
         const int area = shape.side * shape.side;
+        ptrdiff_t channels = shape.channels;
         if (area == 1) {
             fill_window(shape, load(tile), 0, first, image);
             return;
@@ -64,10 +65,10 @@ class ChannelsLast {
         for (int at = 0; at < area; at += 4) {
             Vector pixels[4];
             load_quads(tile + at, distance, pixels);
-            Value* const to = image + ptrdiff_t{at} * shape.channels;
+            Value* const to = image + at * channels;
             repeat<4>([&](auto k) FWHT_UNROLLED {
                 if (fits) {
-                    Element::store_lanes(to + ptrdiff_t{k} * shape.channels, pixels[k]);
+                    Element::store_lanes(to + k * channels, pixels[k]);
                 } else {
                     fill_window(shape, pixels[k], at + k, first, image);
                 }
