@@ -8,6 +8,7 @@
 #include "cpu_passes.h"
 #include "cpu_plan.h"
 #include "cpu_rows.h"
+#include "cpu_weights.h"
 
 namespace fwht {
 namespace {
@@ -25,8 +26,8 @@ class CpuMaps {
           limits_(tile_ + kGroup * kArea),
           scales_(limits_ + int64_t{p.paths} * kPeriod),
           row_(scales_ + int64_t{p.paths} * kPeriod) {
-        lay_out(p.thresholds, limits_, 1.0f);
-        lay_out(p.scale, scales_, factor_);
+        lay_out_weights<kSide>(p, p.thresholds, limits_, 1.0f);
+        lay_out_weights<kSide>(p, p.scale, scales_, factor_);
     }
 
     // Groups `first` to `last` - 1.
@@ -45,23 +46,6 @@ class CpuMaps {
     static constexpr int kVectors = kPeriod / kLanes;
     static constexpr int kBlock = kVectors < kBlockVectors ? kVectors : kBlockVectors;
     static constexpr int kStages = log_of(kArea < kLanes ? kArea : kLanes);
-
-    // Weights as the values of a tile lie, path after path: of every stride-th row and column.
-    void lay_out(const float* from, float* to, float factor) const {
-        if (p_.stride == 1 && kArea % kLanes == 0) {
-            for (int i = 0; i < p_.paths * kArea; i += kLanes) {
-                store(to + i, load(from + i) * splat(factor));
-            }
-            return;
-        }
-        for (int path = 0; path < p_.paths; ++path) {
-            for (int i = 0; i < kPeriod; ++i) {
-                const int row = i % kArea / kSide * p_.stride;
-                const int column = i % kSide * p_.stride;
-                to[path * kPeriod + i] = from[(path * p_.n + row) * p_.n + column] * factor;
-            }
-        }
-    }
 
     void run_group(int64_t map, int count) {
         const int periods = (count * kArea + kPeriod - 1) / kPeriod;

@@ -5,6 +5,7 @@
 #include "cpu_channels_last.h"
 #include "cpu_training.h"
 #include "cpu_training_middle.h"
+#include "cpu_weights.h"
 
 namespace fwht {
 namespace {
@@ -31,8 +32,8 @@ class TrainingPart {
           limit_sums_(scales_ + p.paths * kPeriod),
           scale_sums_(limit_sums_ + p.paths * kPeriod),
           weights_{limits_, scales_, limit_sums_, scale_sums_, kPeriod, kArea, p.keep_dc != 0, 1.0f / p.n} {
-        lay_out(p.thresholds, limits_, 1.0f);
-        lay_out(p.scale, scales_, weights_.factor);
+        lay_out_weights<kSide>(p, p.thresholds, limits_, 1.0f);
+        lay_out_weights<kSide>(p, p.scale, scales_, weights_.factor);
         for (int64_t i = int64_t{kLanes} * distance_; i < tile_size(); ++i) {  // shares a vector with the last map
             a_[i] = b_[i] = 0.0f;
         }
@@ -87,16 +88,6 @@ class TrainingPart {
     };
 
     int64_t tile_size() const { return int64_t{kLanes} * distance_ + 16; }  // as plan_fwht_2d_training has it
-
-    void lay_out(const float* from, float* to, float factor) const {
-        for (int path = 0; path < p_.paths; ++path) {
-            for (int i = 0; i < kPeriod; ++i) {
-                const int row = i % kArea / kSide * p_.stride;
-                const int column = i % kSide * p_.stride;
-                to[path * kPeriod + i] = from[(path * p_.n + row) * p_.n + column] * factor;
-            }
-        }
-    }
 
     ImageShape x_shape(const Block& block) const {
         const int channels = p_.apart != 0 ? p_.paths * p_.channels : p_.channels;
