@@ -49,7 +49,7 @@ class HadamardConv2d(nn.Module):
     - The transform is orthonormal both ways; theirs is not on the way in and divides by n^2 on the way back. So their
       thresholds, uniform in 0..0.1 at first, are n times smaller here: at most 0.1 / n, nearly nothing. FWHT2D's own
       are (i + j) / (10 n), as in the authors' paper on the layer itself; `--threshold-init zero` is nearest to those.
-    - Thresholds below 0 are kept as they are; theirs count as 0.
+    - Thresholds below 0 count as 0 in theirs; here they are kept, but `make train` holds them at 0 or above.
 
     Raises ValueError for maps larger than FWHT2D takes.
     """
