@@ -65,6 +65,6 @@ def draw_decision() -> bytes:
         left, right = figure.subplots(1, 2, sharey=True)
         draw_side(left, points, [point.ms for point in points], f"ms for one image on one core ({machine})")
         draw_side(right, points, [point.megabytes for point in points], "ONNX file, MB")
-        left.set_ylabel("% of the test images right, and 95 % interval")
+        left.set_ylabel("% of the test images right (95 %)")
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return buffer.getvalue()
