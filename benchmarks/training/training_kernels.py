@@ -6,7 +6,7 @@ in turns: augmentation, forward, backward, optimizer. Before that, the losses of
 kernels, in float32, are compared; a hybrid for which they differ ends the run. The two-dimensional hybrids:
 
     python -m benchmarks.training.training_kernels --batch 128 --baseline resnet20 --models fwht2d_resnet20 \\
-      fwht2d_resnet20_p3 fwht2d_resnet20_p5 --precision bf16 --out benchmarks/results/training_kernels_2d_bf16.json
+      fwht2d_resnet20_p3 fwht2d_resnet20_p5 --precision bf16 --out build/bench/training_kernels_2d_bf16.json
 
 (Gradients of a whole model say little: through 52 BatchNorms of a fresh model those of float32 are some percent away
 from those of float64, whoever computes them. Those of a layer are checked in tests/export/ops/test_native_layer.py and
