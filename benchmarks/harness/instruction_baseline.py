@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 # A tile by its readable name: paths, type, layout, rows, columns, pixels, pixels of a thread.
 LAYER = re.compile(r"^fwht_layer(_paths)?_kernel<(\w+), \(?[\w:]*\)?(\d), (\d+), (\d+), (\d+), (\d+), (?:true|false)>$")
 
-# A kernel of FWHT2D: side of what is transformed, type, layout, whether it strides.
-PLANE = re.compile(r"^fwht_2d_kernel<(\d+), (\w+), (\d), (true|false)>$")
+# A kernel of FWHT2D: side of what is transformed, type, layout, stride.
+PLANE = re.compile(r"^fwht_2d_kernel<(\d+), (\w+), (\d), (\d)>$")
 
 
 def name_work(kernel: str) -> tuple[str | int, ...]:

@@ -92,11 +92,9 @@ def make_convolution(found: re.Match[str]) -> Launch:
 
 
 def list_planes(found: re.Match[str]) -> list[Launch]:
-    """One smooth path, then a soft one, on maps of n x n, strides of 2 where it strides. None where n would be 1: a
-    kernel that is compiled and never launched."""
-    stride = 2 if found[4] == "true" else 1
-    n = int(found[1]) * stride
-    return [make_plane(found, n, stride, PLANE_CHANNELS, BATCH, soft) for soft in (0, 1)] if n > 1 else []
+    """One smooth path, then a soft one, on maps of n x n."""
+    stride = int(found[4])
+    return [make_plane(found, int(found[1]) * stride, stride, PLANE_CHANNELS, BATCH, soft) for soft in (0, 1)]
 
 
 def make_plane(found: re.Match[str], size: int, stride: int, channels: int, batch: int, soft: int) -> Launch:

@@ -100,15 +100,15 @@ def list_replaced(maps: Maps, value_bytes: int) -> Iterator[tuple[str, float, fl
 def count_nano_planes(plugins: Path) -> list[dict[str, Any]]:
     """For each layer, type and what it stands in for: instructions of a value of Y, and milliseconds of both."""
     layers = (PAPER, *MOBILENETS, *RESNETS)
-    tiles = sorted({(maps.size // maps.stride, kind, maps.stride > 1) for maps in layers for kind, _ in KINDS.values()})
-    lines = [TILE.format(side, kind, str(strided).lower()) for side, kind, strided in tiles]
+    tiles = sorted({(maps.size // maps.stride, kind, maps.stride) for maps in layers for kind, _ in KINDS.values()})
+    lines = [TILE.format(*tile) for tile in tiles]
     source = "\n".join(['#include "fwht_2d/kernel.cuh"', "namespace fwht {", *lines, "}"])
     found = Disassembly().disassemble(source, ARCHITECTURE, plugins)
     codes = dict(zip(demangle(list(found)), found.values()))
     rows = []
     for maps in layers:
         for kind, (type_name, size) in KINDS.items():
-            kernel = f"fwht_2d_kernel<{maps.size // maps.stride}, {type_name}, 0, {str(maps.stride > 1).lower()}>"
+            kernel = f"fwht_2d_kernel<{maps.size // maps.stride}, {type_name}, 0, {maps.stride}>"
             match = PLANE.match(kernel)
             assert match is not None
             launch = make_plane(match, maps.size, maps.stride, maps.channels, maps.batch, maps.soft)

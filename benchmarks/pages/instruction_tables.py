@@ -81,11 +81,11 @@ def make_nano_table() -> str:
 
 
 def sort_planes(name: str) -> tuple[Any, ...]:
-    """Those that stride last; by type and layout, side."""
+    """By stride, type and layout, side."""
     found = PLANE.match(name)
     assert found is not None, name
-    side, kind, layout, strided = found.groups()
-    return strided, kind, layout, int(side)
+    side, kind, layout, stride = found.groups()
+    return stride, kind, layout, int(side)
 
 
 def make_plane_table() -> str:

@@ -25,11 +25,11 @@ int64_t blocks_of(const Fwht2dParams& p) {
 // False where there is none.
 template <typename Run>
 bool dispatch_fwht_2d(const Fwht2dParams& p, const Run& run) {
-#define FWHT_2D_CASE(side, type_, layout_, strided)                                                       \
-    if (side_of(p) == side && p.type == TypeOf<type_>::kType && p.layout == layout_ && (p.stride > 1) == strided) { \
-        using Tile = MapTile<side, type_, layout_, strided>;                                              \
-        run.template kernel<Tile>(blocks_of<Tile>(p));                                                    \
-        return true;                                                                                      \
+#define FWHT_2D_CASE(side, type_, layout_, stride_)                                                             \
+    if (side_of(p) == side && p.type == TypeOf<type_>::kType && p.layout == layout_ && p.stride == stride_) { \
+        using Tile = MapTile<side, type_, layout_, stride_>;                                                  \
+        run.template kernel<Tile>(blocks_of<Tile>(p));                                                        \
+        return true;                                                                                          \
     }
     FWHT_2D_INSTANCES(FWHT_2D_CASE)
 #undef FWHT_2D_CASE

@@ -26,27 +26,32 @@ struct MapMemory {
 
     // Zeros beyond the map. The channels that fill HWC8 up hold anything: zeros there, too.
     FWHT_HD void load(int column, Column& v) const {
-        const bool holds = there && channel < params.channels && column * params.stride < params.width;
-        const int rows = holds ? params.height : 0;
+        const int left = column * T::kStride;
+        int rows[T::kStride];  // of the map, in each column of the windows
+        FWHT_UNROLL
+        for (int j = 0; j < T::kStride; ++j) {
+            rows[j] = there && channel < params.channels && left + j < params.width ? params.height : 0;
+        }
         const int64_t step = row_step(params.width);
-        const Io* at = static_cast<const Io*>(params.x) + place(params.height, params.width, column * params.stride);
-        if (T::kStrided) {
+        const Io* at = static_cast<const Io*>(params.x) + place(params.height, params.width, left);
+        FWHT_NO_UNROLL
+        for (int first = 0; first < T::kStride; ++first) {
+            const Io* row = at + first * step;
             FWHT_UNROLL
             for (int i = 0; i < T::kSide; ++i) {
-                v[i] = sum_window(at, i * params.stride, column * params.stride, rows);
-            }
-        } else {
-            FWHT_UNROLL
-            for (int i = 0; i < T::kSide; ++i) {
-                v[i] = to_float(read_if<Io, 1>(at, i, rows).at[0]);
-                at += step;
+                const float sum = sum_pixels(row, first + i * T::kStride, rows);
+                v[i] = first == 0 ? sum : v[i] + sum;
+                row += T::kStride * step;
             }
         }
     }
 
     FWHT_HD void store(int column, const Column& z, float factor) const {
-        const int width = (params.width + params.stride - 1) / params.stride;
-        const int height = (params.height + params.stride - 1) / params.stride;
+        int width = (params.width + T::kStride - 1) / T::kStride;
+#if defined(__CUDA_ARCH__)  // or registers are spilled to keep the addresses of X until here, the same with a stride of 1
+        asm("" : "+r"(width));
+#endif
+        const int height = (params.height + T::kStride - 1) / T::kStride;
         const bool real = there && channel < params.channels;
         const float gain = real ? params.gain[channel] * factor : 0.0f;
         const float bias = real ? params.bias[channel] : 0.0f;
@@ -72,19 +77,13 @@ private:
                                    : (image * pixels + column) * stored_channels(params) + channel;
     }
 
-    // Of the window whose first pixel lies in row `row`; `at` is the pixel of row 0 in its column `left`.
-    FWHT_HD float sum_window(const Io* at, int row, int left, int rows) const {
-        const int64_t column_step = T::kLayout == kNCHW ? 1 : stored_channels(params);
-        const int64_t step = row_step(params.width);
-        const int columns = params.width - left < params.stride ? params.width - left : params.stride;
-        float sum = 0.0f;
-        FWHT_NO_UNROLL
-        for (int i = row; i < row + params.stride; ++i) {
-            const int present = i < rows ? columns : 0;
-            FWHT_NO_UNROLL
-            for (int j = 0; j < params.stride; ++j) {
-                sum += to_float(read_if<Io, 1>(at + i * step + j * column_step, j, present).at[0]);
-            }
+    // Of a row of a window; column j has so many rows in the map.
+    FWHT_HD float sum_pixels(const Io* at, int row, const int (&rows)[T::kStride]) const {
+        const int64_t step = T::kLayout == kNCHW ? 1 : stored_channels(params);
+        float sum = to_float(read_if<Io, 1>(at, row, rows[0]).at[0]);
+        FWHT_UNROLL
+        for (int j = 1; j < T::kStride; ++j) {
+            sum += to_float(read_if<Io, 1>(at + j * step, row, rows[j]).at[0]);
         }
         return sum;
     }

@@ -12,7 +12,7 @@ template <typename T>
 struct MapSteps {
     using Io = typename T::Io;
     static constexpr int kSide = T::kSide;
-    static constexpr int kTogether = !T::kStrided && kSide >= 4 ? 4 : 1;  // weights of neighbouring coefficients
+    static constexpr int kTogether = T::kStride == 1 && kSide >= 4 ? 4 : 1;  // weights of neighbouring coefficients
 
     const Fwht2dParams& params;
     float* shared;
@@ -95,7 +95,7 @@ private:
     template <bool kSoft>
     FWHT_HD void bend() {
         const float normed = factor();
-        const int64_t row = static_cast<int64_t>(line) * params.stride * params.n;
+        const int64_t row = static_cast<int64_t>(line) * T::kStride * params.n;
         const float dc = v[0] * normed * unit<Io>();
         float u[kSide];
         FWHT_UNROLL
@@ -115,11 +115,10 @@ private:
 
     template <bool kSoft>
     FWHT_HD void add_path(const float* thresholds, const float* scale, const float (&u)[kSide]) {
-        const int step = T::kStrided ? params.stride : 1;
         FWHT_UNROLL
         for (int j = 0; j < kSide; j += kTogether) {
-            const auto limits = read<float, kTogether>(thresholds + j * step);
-            const auto factors = read<float, kTogether>(scale + j * step);
+            const auto limits = read<float, kTogether>(thresholds + j * T::kStride);
+            const auto factors = read<float, kTogether>(scale + j * T::kStride);
             FWHT_UNROLL
             for (int i = 0; i < kTogether; ++i) {
                 v[j + i] += threshold_of<Io, kSoft>(u[j + i] * factors.at[i], limits.at[i]);

@@ -9,12 +9,12 @@
 
 namespace fwht {
 
-template <int kSide_, typename Io_, Layout kLayout_, bool kStrided_>
+template <int kSide_, typename Io_, Layout kLayout_, int kStride_>
 struct MapTile {
     using Io = Io_;
     static constexpr int kSide = kSide_;  // of what is transformed, n / stride
     static constexpr Layout kLayout = kLayout_;
-    static constexpr bool kStrided = kStrided_;
+    static constexpr int kStride = kStride_;
 
     // In HWC8 neighbouring threads have neighbouring channels, that is maps: more of them, so that a read of a pixel is
     // longer.
@@ -29,7 +29,7 @@ struct MapTile {
 
     // Blocks that a multiprocessor of 65,536 registers should hold, which is what bounds a thread's registers. With these
     // nothing is spilled from sm_53 to sm_110.
-    static constexpr bool kFrugal = kSide < 32 || kThreads > 128 || (kStrided && kSide == 64);
+    static constexpr bool kFrugal = kSide < 32 || kThreads > 128 || (kStride > 1 && kSide == 64);
     static constexpr int kRegisters = 2 * kSide + (kFrugal ? 64 : 96);
     static constexpr int kMostBlocks = 65536 / (kThreads * kRegisters);
     static constexpr int kBlocks = kMostBlocks < 1 ? 1 : kMostBlocks;
@@ -49,20 +49,24 @@ FWHT_HD int64_t stored_channels(const Fwht2dParams& p) {
 
 }  // namespace fwht
 
-#define FWHT_2D_SIDES(X, type, layout, strided) \
-    X(1, type, layout, strided)                 \
-    X(2, type, layout, strided)                 \
-    X(4, type, layout, strided)                 \
-    X(8, type, layout, strided)                 \
-    X(16, type, layout, strided)                \
-    X(32, type, layout, strided)                \
-    X(64, type, layout, strided)
+// Columns of X(side, type, layout, stride): n = side * stride is from 2 to 128, the side at most 64.
+#define FWHT_2D_STRIDES(X, side, type, layout) \
+    X(side, type, layout, 1)                   \
+    X(side, type, layout, 2)                   \
+    X(side, type, layout, 4)
 
-// Columns of X(side, type, layout, strided); those that stride are kernels of their own, since they read otherwise.
-#define FWHT_2D_INSTANCES(X)               \
-    FWHT_2D_SIDES(X, float, kNCHW, false)  \
-    FWHT_2D_SIDES(X, Half, kNCHW, false)   \
-    FWHT_2D_SIDES(X, Half, kHWC8, false)   \
-    FWHT_2D_SIDES(X, float, kNCHW, true)   \
-    FWHT_2D_SIDES(X, Half, kNCHW, true)    \
-    FWHT_2D_SIDES(X, Half, kHWC8, true)
+#define FWHT_2D_SIDES(X, type, layout)   \
+    X(1, type, layout, 2)                \
+    X(1, type, layout, 4)                \
+    FWHT_2D_STRIDES(X, 2, type, layout)  \
+    FWHT_2D_STRIDES(X, 4, type, layout)  \
+    FWHT_2D_STRIDES(X, 8, type, layout)  \
+    FWHT_2D_STRIDES(X, 16, type, layout) \
+    FWHT_2D_STRIDES(X, 32, type, layout) \
+    X(64, type, layout, 1)               \
+    X(64, type, layout, 2)
+
+#define FWHT_2D_INSTANCES(X)        \
+    FWHT_2D_SIDES(X, float, kNCHW)  \
+    FWHT_2D_SIDES(X, Half, kNCHW)   \
+    FWHT_2D_SIDES(X, Half, kHWC8)
