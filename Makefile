@@ -35,7 +35,10 @@ MODEL ?= fwht_mobilenet_v2
 # as in server/settings.py: the shipped hybrid of the best accuracy
 NAME ?= $(if $(SAID_MODEL),$(MODEL),fwht_efficientnet_lite0)
 PRECISION ?= fp16
-MODELS ?= $(if $(findstring efficientnet,$(NAME)),efficientnet_lite0$(findstring _96,$(NAME)),mobilenet_v2),$(NAME)
+# a hybrid's name holds its baseline's
+BASELINES := efficientnet_lite0 mobilenet_v3_large mobilenet_v2 resnet20
+BASELINE = $(foreach name,$(BASELINES),$(if $(findstring $(name),$(NAME)),$(name)$(findstring _96,$(NAME))))
+MODELS ?= $(firstword $(BASELINE) mobilenet_v2),$(NAME)
 ARCHITECTURES := mobilenet_v2 fwht_mobilenet_v2 fwht_mobilenet_v2_slim fwht_soft3_mobilenet_v2 fwht_mf_mobilenet_v2 mobilenet_v2_w050 resnet32 resnet20 fwht2d_resnet20 fwht2d_resnet20_p3 fwht2d_resnet20_p5 mobilenet_v3_large fwht2d_mobilenet_v3_large efficientnet_lite0 fwht_efficientnet_lite0 fwht_efficientnet_lite0_slim
 # `make serve RUNTIME=gpu` installs onnxruntime-gpu instead of onnxruntime, RUNTIME=tensorrt neither: for engines alone
 RUNTIME ?= cpu

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.families import find_baseline
+
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, flags=re.MULTILINE)
@@ -108,6 +110,12 @@ def test_a_program_gets_what_was_said(target: str, recorder: Path) -> None:
                 assert all(word in arguments for word in value.split() if not word.startswith("-")), (odd, arguments)
             else:
                 assert wanted in received(arguments, option), (odd, name, arguments)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "models").glob("fwht*.onnx")))
+def test_a_shipped_hybrid_is_compared_with_its_baseline(name: str, recorder: Path) -> None:
+    (arguments,) = run_make(recorder, "compare", {"NAME": name})
+    assert arguments[3] == f"{find_baseline(name)},{name}"
 
 
 def test_an_image_with_blanks_is_one_and_words_are_several(recorder: Path, tmp_path: Path) -> None:
