@@ -21,7 +21,7 @@ NATIVE_PRECISIONS = ("fp32", "bf16")  # in which the native kernels run; they co
 
 @dataclass(frozen=True)
 class PlainArithmetic:
-    """float32, not compiled."""
+    """Not compiled."""
 
     precision: str = "fp32"
     compile: bool = False

@@ -20,7 +20,7 @@ from export.models.initial_weights import InitialWeights, take_weights
 from export.train.augment import augment
 from export.train.batches import Batches
 from export.train.cuda_graph_step import CudaGraphStep
-from export.train.depthwise import keep_strided_depthwise_in_float32
+from export.train.depthwise import keep_depthwise_in_float32
 from export.train.initialisation import initialise
 from export.train.loss import Teacher, training_loss
 from export.train.optimizer import averaging_weight, list_momenta, make_sgd
@@ -49,7 +49,7 @@ class TrainingStep:
         self.teacher = teacher and teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False) if options.ema else None
         if device.type == "cpu" and options.precision == "bf16":
-            keep_strided_depthwise_in_float32(self.model)
+            keep_depthwise_in_float32(self.model)
         self.optimizer = make_sgd(self.model, options.momentum, options.weight_decay, options.threshold_lr)
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
         self.forward: nn.Module = torch.compile(self.model) if options.compile else self.model  # type: ignore[assignment]

@@ -67,7 +67,7 @@ def run_tail(run: TailRun, limits: RunLimits, command: str, stop_signals: StopSi
         print(f"{run.folder.artefact}: was trained already")
         return
     model, device = make_model(run), torch.device("cpu")
-    kernels = describe_kernels(model, PlainArithmetic(), device)
+    kernels = describe_kernels(model, PlainArithmetic(run.options.precision), device)
     if kernels is not None:
         print(f"kernels: {kernels}")
     batches = Batches(run.dataset.train, run.preprocessing["mean"], run.preprocessing["std"], device)

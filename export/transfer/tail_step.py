@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from export.train.depthwise import keep_depthwise_in_float32
 from export.train.loss import training_loss
 from export.train.optimizer import averaging_weight, group_parameters
 from export.train.schedule import learning_rate
@@ -26,6 +27,8 @@ class TailOptions:
 
     `hint`: the weight of the squared distance to the teacher's embedding, in units of that one's square (hints, Romero
     et al., arXiv 1412.6550): a thousand numbers an image, where the logits of three classes are three.
+
+    `precision`: fp32, or bf16, mixed with float32 (autocast).
     """
 
     frozen: int
@@ -44,6 +47,7 @@ class TailOptions:
     threshold_lr: float = 1.0
     augment: str = "crop+flip"
     cutout: int = 0
+    precision: str = "fp32"
     seed: int = 0
 
 
@@ -59,6 +63,8 @@ class TailStep:
         hold_thresholds(self.soft_thresholds)
         self.answering = expose_embedding(self.tail)
         self.average = copy.deepcopy(model).requires_grad_(False) if options.ema else None
+        if options.precision == "bf16":
+            keep_depthwise_in_float32(self.tail)
         self.average_tail = self.tail if self.average is None else split_model(self.average, options.frozen)[1]
         groups = group_parameters(self.tail, options.weight_decay, options.threshold_lr)
         self.optimizer = AdamW(
@@ -81,8 +87,11 @@ class TailStep:
         self.answering.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step) * group["factor"]
-        embedding, logits = self.answering(features.contiguous(memory_format=torch.channels_last))
-        loss = self._measure_loss(embedding, logits, class_ids, answers)
+        with torch.autocast(
+            features.device.type, torch.bfloat16, self.options.precision == "bf16", cache_enabled=False
+        ):
+            embedding, logits = self.answering(features.contiguous(memory_format=torch.channels_last))
+        loss = self._measure_loss(embedding.float(), logits.float(), class_ids, answers)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

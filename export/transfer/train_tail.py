@@ -132,6 +132,12 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         default=own.cutout,
         help=f"side of a blanked square in pixels ({own.cutout})",
     )
+    add(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default=own.precision,
+        help=f"bf16 is mixed with float32 ({own.precision})",
+    )
     add("--holdout", type=FloatRange(0, 0.9), default=0.1, help="share of the training images held out (0.1)")
     add("--seed", type=IntRange(0, 2**31 - 1), default=0, help="of weights, views, order and held-out images")
     add("--place", choices=("auto", "memory", "file"), default="auto", help="of the features (auto)")
