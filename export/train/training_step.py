@@ -17,7 +17,7 @@ from torch.optim.swa_utils import update_bn
 
 from export.models import build_model
 from export.models.initial_weights import InitialWeights, take_weights
-from export.train.augment import augment
+from export.train.augment import augment, draw_random_numbers
 from export.train.batches import Batches
 from export.train.cuda_graph_step import CudaGraphStep
 from export.train.depthwise import keep_depthwise_in_float32
@@ -111,8 +111,7 @@ class TrainingStep:
         options = self.options
         for group in self.optimizer.param_groups:
             group["lr"].copy_(rates[0] * group["factor"])
-        images = augment(images, draws, options.augment, options.cutout)
-        images = images.contiguous(memory_format=torch.channels_last)
+        images = self._augment(images, draws)
         with self.autocast():
             logits = self.forward(images)
             with torch.no_grad():
@@ -148,6 +147,9 @@ class TrainingStep:
     def recalibrate_batchnorm(self, batches: Batches, positions: np.ndarray) -> None:
         """Measure BatchNorm's running mean and variance anew, with the present weights, on some of the images.
 
+        They are changed as those of a step are: with the values of unchanged images `resnet20` was right for 86.7 % of
+        CIFAR-10's test images instead of 87.9 %.
+
         The running values of training lag behind, and a hybrid is sensitive to it: for small u its threshold is nearly
         quadratic, tanh(u) |u|, so that from layer to layer the error of the scale grows. After a few dozen steps the
         last blocks' variances were seen a thousand times too large, and every image got the same answer.
@@ -155,8 +157,17 @@ class TrainingStep:
         random = np.random.default_rng((self.options.seed, 2))
         chosen = random.permutation(positions)[:CALIBRATION_IMAGES]
         parts = np.array_split(chosen, -(-len(chosen) // EVALUATION_BATCH))  # of equal size: each counts the same
+
+        def see(part: np.ndarray) -> Tensor:
+            draws = draw_random_numbers(len(part), self.options.image_size, random).to(self.device)
+            return self._augment(batches.get_batch(part)[0], draws)
+
         with self.autocast():
-            update_bn((batches.get_batch(part)[0] for part in parts), self.evaluated_model)
+            update_bn(map(see, parts), self.evaluated_model)
+
+    def _augment(self, images: Tensor, draws: Tensor) -> Tensor:
+        images = augment(images, draws, self.options.augment, self.options.cutout)
+        return images.contiguous(memory_format=torch.channels_last)
 
     @property
     def evaluated_model(self) -> nn.Module:
