@@ -11,6 +11,8 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from export.models.checkpoint import load_checkpoint
+from export.models.hadamard_convolution import HadamardConv2d
+from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.from_checkpoint import SAMPLES
 from export.to_onnx.from_model import build_onnx_model
@@ -59,15 +61,17 @@ def test_format_names_and_metadata(name: str) -> None:
     assert proto.ir_version == 8 and {i.domain: i.version for i in proto.opset_import}[""] == 13
     custom = [node for node in proto.graph.node if node.domain]
     assert [node.name for node in custom] == [
-        path for path, module in model.named_modules() if isinstance(module, (FWHTLayer, MFDepthwiseConv))
+        path for path, module in model.named_modules() if isinstance(module, (FWHTLayer, MFDepthwiseConv, FWHT2D))
     ]
     for node in custom:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        later = attributes.get("paths", 1) > 1 or attributes.get("soft", 0)  # than the first version of the op
+        # than the first version of the op
+        later = node.op_type == "FWHTLayer" and (attributes.get("paths", 1) > 1 or attributes.get("soft", 0))
         assert node.domain == "fwht" and attributes["plugin_namespace"] == b""
         assert attributes["plugin_version"] == (b"2" if later else b"1")
     assert {f.name for f in proto.functions} == {node.op_type for node in custom}
-    assert "BatchNormalization" not in {node.op_type for node in proto.graph.node}
+    sums = sum(isinstance(module, HadamardConv2d) for module in model.modules())  # BatchNorms behind a sum stay
+    assert [node.op_type for node in proto.graph.node].count("BatchNormalization") == sums
     assert len({node.name for node in proto.graph.node}) == len(proto.graph.node)
     properties = {p.key: p.value for p in proto.metadata_props}
     assert json.loads(properties["labels"]) == its_card["labels"]
