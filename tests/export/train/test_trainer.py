@@ -149,7 +149,7 @@ def test_the_kept_statistics_are_those_of_the_training_images(dataset: Dataset, 
     Rounding (2^-24) grows from layer to layer, since the threshold is steep in relative terms; values that lag behind
     the weights, which is what would go wrong, are off by far more than 1 %.
     """
-    trainer = make_trainer(dataset, tmp_path)
+    trainer = make_trainer(dataset, tmp_path, "--augment", "none")
     trainer.run(StopAt(1000))
     model = trainer.training_step.model
     norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
