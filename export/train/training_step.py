@@ -147,7 +147,7 @@ class TrainingStep:
     def recalibrate_batchnorm(self, batches: Batches, positions: np.ndarray) -> None:
         """Measure BatchNorm's running mean and variance anew, with the present weights, on some of the images.
 
-        They are changed as those of a step are: with the values of unchanged images `resnet20` was right for 86.7 % of
+        The images are augmented as in a step: with the statistics of unchanged ones `resnet20` was right for 86.7 % of
         CIFAR-10's test images instead of 87.9 %.
 
         The running values of training lag behind, and a hybrid is sensitive to it: for small u its threshold is nearly
