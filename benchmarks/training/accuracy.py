@@ -89,7 +89,8 @@ def measure(
 
 
 def read_kept(path: Path, names: list[str], models: Path) -> dict[str, Any]:
-    """Earlier results without the models of `names`.
+    """Earlier results without the models of `names`, and the comparisons that hold still: both models have the weights
+    they had, and not both are measured anew.
 
     Raises ValueError for another file, OSError for none, and CheckpointError or ValueError where a model is not shipped
     any more or has other weights now.
@@ -97,12 +98,18 @@ def read_kept(path: Path, names: list[str], models: Path) -> dict[str, Any]:
     earlier = json.loads(path.read_text())
     if not isinstance(earlier, dict) or earlier.get("benchmark") != "accuracy":
         raise ValueError(f"{path} holds no results of this benchmark: name its JSON file with --keep")
+    same = {name for name, row in earlier["models"].items() if row["weights_sha256"] == read_hash(models, name)}
     kept = {name: row for name, row in earlier["models"].items() if name not in names}
-    for name, row in kept.items():
-        if row["weights_sha256"] != load_card(models / f"{name}.safetensors")["sha256"]:
-            raise ValueError(f"{name} has other weights now than in {path}: measure it, too")
-    pairs = [row for row in earlier["comparisons"] if kept.keys() >= set(row["models"])]
+    for name in sorted(kept.keys() - same):
+        raise ValueError(f"{name} has other weights now than in {path}: measure it, too")
+    pairs = [
+        row for row in earlier["comparisons"] if same >= set(row["models"]) and not set(names) >= set(row["models"])
+    ]
     return {**earlier, "models": kept, "comparisons": pairs}
+
+
+def read_hash(models: Path, name: str) -> str:
+    return str(load_card(models / f"{name}.safetensors")["sha256"])
 
 
 def check_labels(name: str, labels: list[str], found: list[str]) -> None:

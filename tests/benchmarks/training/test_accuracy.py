@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.training.accuracy import compare_models, judge, main
+from benchmarks.training.accuracy import compare_models, judge, main, read_kept
 from benchmarks.training.engine_predictions import open_tensorrt
 from export.data.datasets import load_dataset
 from export.data.packed_images import write_packed
@@ -71,8 +71,14 @@ def test_rows_of_models_that_are_not_named_are_kept(
     assert result["models"].keys() == found["models"].keys()
     for name, row in result["models"].items():
         assert row["engines"]["pytorch fp32"]["images"] == (20 if name == "fwht_mobilenet_v2" else 10_000)
-    assert ["fwht_mobilenet_v2_slim", "mobilenet_v2"] in [row["models"] for row in result["comparisons"]]
-    assert not any("fwht_mobilenet_v2" in row["models"] for row in result["comparisons"])
+    assert result["comparisons"] == found["comparisons"]  # the weights on both sides are as they were
+    found["models"]["fwht_mobilenet_v2"]["weights_sha256"] = "0" * 64
+    ours.write_text(json.dumps(found))
+    pairs = [row["models"] for row in read_kept(ours, ["fwht_mobilenet_v2"], MODELS)["comparisons"]]
+    assert ["fwht_mobilenet_v2_slim", "mobilenet_v2"] in pairs
+    assert not any("fwht_mobilenet_v2" in pair for pair in pairs)
+    both = read_kept(ours, ["fwht_mobilenet_v2_slim", "fwht_mobilenet_v2", "mobilenet_v2"], MODELS)["comparisons"]
+    assert not any("mobilenet_v2" in row["models"] for row in both)
     ours.write_text("[]")
     assert main([*words, "--keep", str(ours)]) == 1
     assert "earlier.json holds no results of this benchmark" in capsys.readouterr().err
