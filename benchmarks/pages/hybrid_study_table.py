@@ -38,8 +38,8 @@ def describe_conditions(measured: dict[str, Any]) -> str:
     found = measured["conditions"]
     return (
         f"{found['images']:,} training images of {found['size']} pixels in {found['views']} views, {found['epochs']} "
-        f"epochs, the first {found['frozen']} blocks frozen; judged on {found['heldout']:,} other training images. "
-        f"{describe_machine(measured)}."
+        f"epochs in {found['precision']}, the first {found['frozen']} blocks frozen; judged on {found['heldout']:,} "
+        f"other training images. {describe_machine(measured)}."
     )
 
 

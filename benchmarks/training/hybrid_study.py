@@ -70,7 +70,8 @@ class HybridStudy:
         self.dataset: Dataset = load_dataset(args.data, plain["size"], plain["resize"])
         split = choose_images(self.dataset.train.class_ids, args.images, args.heldout)
         teacher = Teacher(args.baseline, self.dataset.labels, plain["mean"], plain["std"])
-        options = TailOptions(args.frozen, args.views, args.epochs, batch_size=128, lr=2e-3, ema=0.99)
+        common: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "ema": 0.99, "precision": args.precision}
+        options = TailOptions(args.frozen, args.views, epochs=args.epochs, **common)
         folder = RunFolder(args.build, "features")
         initial = read_own_weights(args.baseline)
         self.run = TailRun(folder, BASELINE, self.dataset, split, plain, initial, options, teacher=teacher)
@@ -78,7 +79,7 @@ class HybridStudy:
             "data": self.dataset.description,
             "data_sha256": self.dataset.sha256(),
             "baseline_sha256": initial.sha256,
-            **{key: getattr(args, key) for key in ("images", "heldout", "views", "epochs", "frozen")},
+            **{key: getattr(args, key) for key in ("images", "heldout", "views", "epochs", "frozen", "precision")},
             "size": plain["size"],
         }
         self.result = self.read_result()
@@ -145,6 +146,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     add("--views", type=IntRange(1, 100), default=4, help="of each image (4)")
     add("--epochs", type=IntRange(1, 1000), default=8, help="of each run (8)")
     add("--frozen", type=IntRange(1, 15), default=8, help="blocks of the front (8)")
+    add("--precision", choices=("fp32", "bf16"), default="fp32", help="of the steps; bf16 is mixed with float32 (fp32)")
     add("--seeds", type=IntRange(1, 100), default=2, help="runs of each setting (2)")
     add("--settings", type=IntRange(1, len(SETTINGS)), default=len(SETTINGS), help="how many, from the first on (all)")
     add("--build", type=Path, default=Path("build/hybrid_study"), help="folder of the runs (build/hybrid_study)")

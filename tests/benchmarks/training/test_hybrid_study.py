@@ -67,4 +67,4 @@ def test_rows_are_kept_and_make_a_table(
     monkeypatch.setattr(hybrid_study_table, "RESULTS", tmp_path)
     table = hybrid_study_table.make_study_table()
     assert "| convolutions kept | 3,425,834 |" in table
-    assert "40 training images of 16 pixels in 1 views, 1 epochs" in table
+    assert "40 training images of 16 pixels in 1 views, 1 epochs in fp32" in table
