@@ -14,6 +14,7 @@ from export.ops.fwht_2d import FWHT2D
 from export.ops.layers import FWHTLayer, MFDepthwiseConv
 from export.to_onnx.folded_graph import HARD_SIGMOID, HARD_SWISH, FoldedLayer
 from export.to_onnx.fwht_2d_body import make_fwht_2d_node
+from export.to_onnx.fwht_body import EPSILON
 from export.to_onnx.fwht_node import make_fwht_layer_node
 from export.to_onnx.mf_body import make_mf_depthwise_conv_node
 
@@ -196,16 +197,21 @@ def emit_mul(layer: FoldedLayer, inputs: list[str]) -> Emitted:
 
 
 def emit_norm(layer: FoldedLayer, inputs: list[str]) -> Emitted:
-    """A BatchNorm of mean 0 and variance 1, whose weight and bias are the gain and bias."""
+    """A BatchNorm that divides by 1 exactly, whose weight and bias are the gain and bias.
+
+    An epsilon of 0 would do for ONNX Runtime, but cuDNN has a least one (1e-5). An inference needs no momentum; with
+    less than 1 onnx's reference evaluator mixes in the batch's own mean (before opset 14).
+    """
     assert layer.gain is not None and layer.bias is not None
     name, count = layer.name, len(layer.gain)
     constants = {
         f"{name}.gain": _to_float32(layer.gain),
         f"{name}.bias": _to_float32(layer.bias),
         f"{name}.mean": np.zeros(count, np.float32),
-        f"{name}.variance": np.ones(count, np.float32),
+        f"{name}.variance": np.full(count, 1 - EPSILON, np.float32),
     }
-    node = helper.make_node("BatchNormalization", [*inputs, *constants], [name], name=name, epsilon=0.0)
+    plain = {"epsilon": EPSILON, "momentum": 1.0}
+    node = helper.make_node("BatchNormalization", [*inputs, *constants], [name], name=name, **plain)
     return _add_activation(layer, node, constants)
 
 
