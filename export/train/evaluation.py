@@ -90,7 +90,7 @@ def describe_choice(trainer: Trainer) -> str:
     held_out = len(trainer.held_out)
     if not held_out:
         return "the last one"
-    return f"the best of {trainer.epochs} epochs on {held_out} held-out training images"
+    return f"the last of {trainer.epochs} epochs that is as good as the best on {held_out} held-out training images"
 
 
 def tell_neglected(logits: np.ndarray, dataset: Dataset) -> None:

@@ -156,10 +156,10 @@ class Trainer:
         progress, begin = self.progress, time.perf_counter()
         self.training_step.recalibrate_batchnorm(self.batches, self.train)
         accuracy = self._measure_heldout_accuracy()
-        if accuracy is None or accuracy >= self.best:  # of equals the later: the learning rate was lower
-            self.best = -1.0 if accuracy is None else accuracy
+        if accuracy is None or is_as_good(accuracy, self.best, len(self.held_out)):
             best = {"model": self.training_step.evaluated_model.state_dict(), "epoch": progress.epoch + 1}
             save_state(self.folder.best, {**best, "heldout_accuracy": accuracy})
+        self.best = max(self.best, accuracy or 0.0)
         images, rate = self.steps * self.batch_size, self.training_step.learning_rate(progress.epoch, self.steps - 1)
         seconds = progress.seconds + time.perf_counter() - begin
         row: Row = [progress.epoch + 1, rate, progress.loss / images, progress.correct / images, accuracy, seconds]
@@ -173,6 +173,17 @@ class Trainer:
             return None
         with self.training_step.autocast():
             return count_correct(self.training_step.evaluated_model, self.batches, self.held_out) / len(self.held_out)
+
+
+def is_as_good(accuracy: float, best: float, images: int) -> bool:
+    """Whether a later epoch is kept in place of the best so far: within one standard error of so many held-out images.
+
+    A difference below that is noise, and the rate was lower in the later epoch (the one-standard-error rule of
+    Breiman et al., Classification and Regression Trees, 1984, section 3.4.3, which takes the simpler tree). With one
+    more image right and one more wrong the error of 0 and 1 is not 0 (Laplace's rule).
+    """
+    share = (max(best, 0.0) * images + 1) / (images + 2)
+    return accuracy >= best - math.sqrt(share * (1 - share) / images)
 
 
 def describe_epoch(row: Row, epochs: int) -> str:

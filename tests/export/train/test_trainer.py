@@ -106,15 +106,21 @@ def test_interrupted_after_every_step_it_ends_the_same(
     assert same(load_state(whole.folder.best)["model"], load_state(parts.folder.best)["model"])
 
 
-def test_the_best_epoch_is_kept_of_equals_the_later(dataset: Dataset, tmp_path: Path, monkeypatch: Any) -> None:
-    right = iter([2, 5, 5, 3])
-    monkeypatch.setattr(trainer_module, "count_correct", lambda *_: next(right))
+@pytest.mark.parametrize(
+    ("right", "chosen"),
+    [([2, 5, 5, 3], 3), ([2, 5, 4, 3], 3), ([2, 7, 4, 3], 2), ([10, 9, 9, 8], 1), ([5, 4, 6, 4], 3), ([0, 0, 0, 0], 4)],
+)
+def test_the_last_epoch_that_is_within_a_standard_error_of_the_best_is_kept(
+    dataset: Dataset, tmp_path: Path, monkeypatch: Any, right: list[int], chosen: int
+) -> None:
+    answers = iter(right)
+    monkeypatch.setattr(trainer_module, "count_correct", lambda *_: next(answers))
     trainer = make_trainer(dataset, tmp_path, "--epochs", "4")
     trainer.run(StopAt(1000))
     best = load_state(trainer.folder.best)
-    assert (best["epoch"], best["heldout_accuracy"]) == (3, 0.5)
-    assert [row["heldout_accuracy"] for row in log_rows(trainer.folder.log)] == ["0.2", "0.5", "0.5", "0.3"]
-    assert not same(best["model"], weights(trainer))
+    assert (best["epoch"], best["heldout_accuracy"]) == (chosen, right[chosen - 1] / 10)
+    assert [float(row["heldout_accuracy"]) for row in log_rows(trainer.folder.log)] == [each / 10 for each in right]
+    assert same(best["model"], weights(trainer)) == (chosen == 4)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_state(dataset: Dataset, tmp_path: Path) -> None:
