@@ -16,6 +16,7 @@ from benchmarks.pages.results import read_result
 from export.report.pictures import BLUE, ORANGE, draw, hide_frame
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "models.svg"
+MARKERS = "osD^vPX*hp<>"  # one for each hybrid, and for each other model
 
 
 class Point(NamedTuple):
@@ -47,7 +48,7 @@ def describe_points(points: Sequence[Point]) -> str:
 
 def draw_side(axes: Axes, points: Sequence[Point], costs: Sequence[float], label: str) -> None:
     """Accuracy against one cost."""
-    markers = {True: iter("osD^vPX*"), False: iter("osD^vPX*")}
+    markers = {True: iter(MARKERS), False: iter(MARKERS)}
     for point, cost in zip(points, costs):
         hybrid = point.name.startswith("fwht")
         bars = [[100 * (point.top1 - point.low)], [100 * (point.high - point.top1)]]

@@ -1,4 +1,4 @@
-"""What the README has of the results: four models, their size, time and accuracy, and a real answer."""
+"""What the README has of the results: the shipped models, their size, time and accuracy, and a real answer."""
 
 from __future__ import annotations
 
@@ -53,15 +53,16 @@ def describe_ratios(native: Sequence[float], bodies: Sequence[float]) -> str:
     """What the ratios say, whichever way they turn out."""
     best, worst = (f"{end(native):.2f}" for end in (min, max))
     if max(native) < 1:
-        found = f"**On a CPU the hybrids are faster than the baseline, {best} to {worst} times its time**"
+        found = f"are faster than the baseline, {best} to {worst} times its time"
     elif min(native) >= 1:
-        found = f"**On a CPU the hybrids are not faster than the baseline: {best} to {worst} times its time**"
+        found = f"are not faster than the baseline: {best} to {worst} times its time"
     else:
-        found = f"**On a CPU the hybrids take {best} to {worst} times the baseline's time**"
+        found = f"take {best} to {worst} times the baseline's time"
     without = "Without them they are slower" if min(bodies) > 1 else "Without them"
     return (
-        f"{found} with the native kernels, which `make serve` builds where there is a C++ compiler: on one and two"
-        f" cores, AVX2 and AVX-512, 1 and 16 images. {without}: {min(bodies):.2f} to {max(bodies):.2f} times."
+        f"**On a CPU the MobileNet-V2 hybrids {found}** with the native kernels, which `make serve` builds where there"
+        " is a C++ compiler: on one and two cores, AVX2 and AVX-512, 1 and 16 images."
+        f" {without}: {min(bodies):.2f} to {max(bodies):.2f} times."
     )
 
 

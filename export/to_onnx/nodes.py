@@ -210,8 +210,8 @@ def emit_norm(layer: FoldedLayer, inputs: list[str]) -> Emitted:
         f"{name}.mean": np.zeros(count, np.float32),
         f"{name}.variance": np.full(count, 1 - EPSILON, np.float32),
     }
-    plain = {"epsilon": EPSILON, "momentum": 1.0}
-    node = helper.make_node("BatchNormalization", [*inputs, *constants], [name], name=name, **plain)
+    read = [*inputs, *constants]
+    node = helper.make_node("BatchNormalization", read, [name], name=name, epsilon=EPSILON, momentum=1.0)
     return _add_activation(layer, node, constants)
 
 

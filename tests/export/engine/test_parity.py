@@ -106,7 +106,8 @@ def test_an_engine_that_is_off_in_large_batches_alone(golden: dict[str, np.ndarr
 def test_which_models_jump() -> None:
     jumping = [path.stem for path in MODELS if is_discontinuous(read_nodes(path.read_bytes()))]
     # sgn(x) (|x| - T) jumps where a trained threshold is negative
-    soft = ["fwht_efficientnet_lite0", "fwht_efficientnet_lite0_96", "fwht_efficientnet_lite0_slim"]
+    soft = [f"fwht2d_resnet20{paths}" for paths in ("", "_p3", "_p5")]
+    soft += ["fwht_efficientnet_lite0", "fwht_efficientnet_lite0_96", "fwht_efficientnet_lite0_slim"]
     assert jumping == [*soft, "fwht_mf_mobilenet_v2"]
     layers = [LayerCase(3, 5, 8, paths=2), LayerCase(3, 5, 8, soft=1)]
     models = [make_fwht_layer_model(each, each.draw_weights(np.random.default_rng(0)), 2, 2) for each in layers]

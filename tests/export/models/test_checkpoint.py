@@ -151,14 +151,16 @@ def test_shipped_weights_load_and_their_card_says_what_they_are(name: str) -> No
     architecture, size = card["architecture"], card["preprocessing"]["size"]
     assert card["name"] == name and name in (architecture, f"{architecture}_{size}")
     assert card["accuracy"]["images"] == 10_000 and "JPEG" in card["accuracy"]["data"]
-    if "origin" not in card:
-        assert "Stand-in" in card["training"]["note"]
+    training = card["training"]
+    if "origin" not in card:  # from random weights, and how
+        assert "teacher_sha256" not in training and "--init" not in training.get("command", "")
+        assert "command" in training or "Stand-in" in training["note"]
     else:  # whose weights they come from, or whose answers they have learned, and on what terms
         origin = card["origin"]
         while "from" in origin:
             origin = origin["from"]
         if origin["weights"].endswith(f"({architecture})"):  # from a shorter training of its own
-            assert "teacher_sha256" in card["training"]
+            assert "teacher_sha256" in training
         else:
             assert "Apache-2.0" in origin["weights"]
         assert "ImageNet" in origin["terms"]
