@@ -39,6 +39,7 @@ KINDS: dict[type[nn.Module], str] = {
     FWHT2D: "fwht_2d",
     nn.Linear: "linear",
 }
+LEAVES = (FWHTLayer, MFDepthwiseConv, FWHT2D, SameConv2d)  # one ONNX op does what they do inside
 FOLDABLE = ("conv", "fwht", "mf", "fwht_2d")  # take a BatchNorm and an activation; an addition takes an activation
 
 
@@ -61,10 +62,10 @@ class FoldedLayer:
 
 
 class Tracer(fx.Tracer):
-    """Takes the ops, and convolutions that pad by themselves, for leaves: one ONNX op does what they do inside."""
+    """Takes the ops, and convolutions that pad by themselves, for leaves."""
 
     def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
-        return isinstance(m, (FWHTLayer, MFDepthwiseConv, FWHT2D, SameConv2d)) or super().is_leaf_module(m, qualname)
+        return isinstance(m, LEAVES) or super().is_leaf_module(m, qualname)
 
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         """With the path of the module whose `forward` calls it."""

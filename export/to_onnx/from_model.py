@@ -34,14 +34,7 @@ def build_onnx_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
     """
     layers = fold_graph(model)
     size = card["preprocessing"]["size"]
-    nodes: list[onnx.NodeProto] = []
-    constants: dict[str, np.ndarray] = {}
-    tensors = {"image": "image"}  # layer name -> the tensor it makes
-    for layer in layers:
-        new_nodes, new_constants = EMITTERS[layer.op](layer, [tensors[name] for name in layer.inputs])
-        nodes += new_nodes
-        constants.update(new_constants)
-        tensors[layer.name] = new_nodes[-1].output[0]
+    nodes, constants, _ = emit_nodes(layers)
     nodes[-1].output[0] = "logits"
     graph = helper.make_graph(
         nodes,
@@ -51,6 +44,19 @@ def build_onnx_model(model: nn.Module, card: dict[str, Any]) -> onnx.ModelProto:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return _make_model(graph, layers, make_metadata(card))
+
+
+def emit_nodes(layers: list[FoldedLayer]) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray], dict[str, str]]:
+    """Nodes in the order they run, their weights by name, and which tensor each layer makes; `image` is the input."""
+    nodes: list[onnx.NodeProto] = []
+    constants: dict[str, np.ndarray] = {}
+    tensors = {"image": "image"}
+    for layer in layers:
+        new_nodes, new_constants = EMITTERS[layer.op](layer, [tensors[name] for name in layer.inputs])
+        nodes += new_nodes
+        constants.update(new_constants)
+        tensors[layer.name] = new_nodes[-1].output[0]
+    return nodes, constants, tensors
 
 
 def _make_model(graph: onnx.GraphProto, layers: list[FoldedLayer], properties: dict[str, str]) -> onnx.ModelProto:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from torch import fx, nn
 
-from export.ops.fwht_2d import FWHT2D
-from export.ops.layers import FWHTLayer, MFDepthwiseConv
+from export.to_onnx.folded_graph import LEAVES
 
 
 class BlockTracer(fx.Tracer):
-    """Takes each block of a model for one step, and the ops for leaves."""
+    """Takes each block of a model for one step, and for leaves what the exporter takes for them."""
 
     def is_leaf_module(self, m: nn.Module, qualname: str) -> bool:
         block = qualname.startswith("blocks.") and qualname.count(".") == 1
-        return block or isinstance(m, (FWHTLayer, MFDepthwiseConv, FWHT2D)) or super().is_leaf_module(m, qualname)
+        return block or isinstance(m, LEAVES) or super().is_leaf_module(m, qualname)
 
 
 def list_blocks(model: nn.Module) -> list[str]:

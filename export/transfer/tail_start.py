@@ -17,6 +17,7 @@ from export.train.initialisation import initialise
 from export.train.loss import Teacher
 from export.train.state import RunFolder
 from export.train.training_step import derive_seed
+from export.transfer.frozen_network import freeze
 from export.transfer.split import expose_embedding, split_model
 from export.transfer.tail_step import TailOptions
 from export.transfer.views import Answer, ViewMaker
@@ -56,7 +57,7 @@ def make_teacher_answer(teacher: Teacher, front: nn.Module, size: int, options: 
     """
     own_front, own_tail = split_model(teacher.model.eval(), options.frozen)
     shared = options.frozen > 0 and is_same_front(teacher, own_front, front, size)
-    answering = expose_embedding(own_tail if shared else teacher.model)
+    answering = freeze(expose_embedding(own_tail if shared else teacher.model))
 
     def answer(images: Tensor, features: Tensor) -> Tensor:
         embedding, logits = answering(features if shared else teacher.prepare(images))
@@ -91,4 +92,4 @@ def make_view_maker(run: TailRun, model: nn.Module, batches: Batches) -> ViewMak
         check_embedding(run.teacher, model)
     answer = make_teacher_answer(run.teacher, front, size, options) if run.teacher else None
     kind = (options.augment, options.cutout, options.seed, options.first_view)
-    return ViewMaker(front, answer, batches, run.split[0], *kind)
+    return ViewMaker(freeze(front), answer, batches, run.split[0], *kind)

@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from export.train.augment import augment, draw_random_numbers
 from export.train.batches import Batches
@@ -27,11 +27,11 @@ Answer = Callable[[Tensor, Tensor], Tensor]  # images, their features -> the tea
 
 
 class ViewMaker:
-    """Makes views of the images of `batches` at `positions`, through `front`, in eval mode; `teacher` answers them."""
+    """Makes views of the images of `batches` at `positions`, through the frozen `front`; `teacher` answers them."""
 
     def __init__(
         self,
-        front: nn.Module,
+        front: Callable[[Tensor], Tensor],
         teacher: Optional[Answer],
         batches: Batches,
         positions: np.ndarray,
@@ -58,9 +58,7 @@ class ViewMaker:
         return torch.cat(batches).cpu().numpy() if batches else np.zeros((0, 1, 1, 1), np.float16)
 
     def _see(self, images: Tensor) -> Tensor:
-        self.front.eval()
-        features: Tensor = self.front(images.contiguous(memory_format=torch.channels_last))
-        return features
+        return self.front(images.contiguous(memory_format=torch.channels_last))
 
     def fill(self, store: ViewStore, stop_signals: StopSignals) -> None:
         """Compute what the store does not have yet; says how long it takes. Raises StopRequested, with the rest kept.
