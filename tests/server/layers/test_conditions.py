@@ -39,3 +39,10 @@ SLOW = {**ORIN, "board_before": {"gpu_hz": 306_000_000}}
 def test_one_board_at_two_speeds(a: dict[str, Any], b: dict[str, Any], said: str | None) -> None:
     found = why_other_speed(a, b)
     assert found is None if said is None else said in str(found)
+
+
+def test_a_model_without_our_ops_has_no_kernels_to_differ() -> None:
+    """MODELS=mobilenet_v2,fwht_mobilenet_v2 was said to differ in "kernels (unknown / native avx2)"."""
+    assert find_differences({"threads": 1}, {"threads": 1, "kernels": "native avx2"}) == {}
+    both = find_differences({"kernels": "native avx2"}, {"kernels": "native avx512"})
+    assert both == {"kernels": ("native avx2", "native avx512")}
