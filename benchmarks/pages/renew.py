@@ -67,7 +67,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         *load_tables.PARTS,
     ),
     "docs/multiplication_free.md": ("mf_gradients", "mf_curves", "mf_conditions"),
-    "docs/training.md": ("training_kernels", "training_kernels_2d", "hybrid_study"),
+    "docs/training.md": ("frozen_networks", "training_kernels", "training_kernels_2d", "hybrid_study"),
     "docs/kernels.md": tuple(instruction_tables.PARTS),
     "docs/layers.md": ("layer_noise", "layer_diff"),
 }

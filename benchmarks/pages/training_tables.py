@@ -1,5 +1,5 @@
 """The tables of short trainings, made of the results of benchmarks/training/: mf_operators.py,
-recipe_search.py and training_kernels.py."""
+recipe_search.py, training_kernels.py and frozen_networks.py."""
 
 from __future__ import annotations
 
@@ -116,7 +116,30 @@ def name_conditions(result: dict[str, Any]) -> str:
     return f"{threads} thread{'s' * (threads > 1)}{', bf16' * (precision == 'bf16')}"
 
 
+def make_frozen_table() -> str:
+    """Images a second that a frozen network answers, by side."""
+    if not (RESULTS / "frozen_networks.json").is_file():
+        return "Not measured yet: `python -m benchmarks.training.frozen_networks`."
+    result = read_result("frozen_networks")
+    rows = []
+    for plain, onnx in zip(result["rows"][::2], result["rows"][1::2]):
+        times = onnx["images_per_s"] / plain["images_per_s"]
+        speeds = (f"{row['images_per_s']:.1f} ({describe_spread(row)})" for row in (plain, onnx))
+        rows.append([plain["network"], *speeds, f"{times:.1f}x"])
+    table = make_table(["of it", "PyTorch, images/s (p10 to p90)", "ONNX Runtime", "as fast"], rows)
+    conditions = f"`{result['model']}`, batches of {result['batch']} images of {result['size']} pixels, float32"
+    threads = f"{result['threads']} threads, {result['instruction_set']}"
+    return f"{table}\n\n{conditions}, {threads}. {describe_machine(result)}."
+
+
+def describe_spread(row: dict[str, Any]) -> str:
+    """The 10th and 90th percentile of the images a second of one batch."""
+    images = row["images_per_s"] * row["batch"]["median_ms"]
+    return " to ".join(f"{images / row['batch'][key]:.1f}" for key in ("p90_ms", "p10_ms"))
+
+
 PARTS = {
+    "frozen_networks": make_frozen_table,
     "training_kernels": make_kernel_table,
     "training_kernels_2d": make_plane_table,
     "mf_gradients": make_gradient_table,
