@@ -2,9 +2,9 @@
 
 The card holds `name`, `architecture` (and its `variant`, where it has one), `labels`, `preprocessing` (what
 server/models/preprocess.py does), `parameters` (every weight and running statistic), `accuracy` (top1, images, data)
-where measured, `origin` (the weights that the training started from, their hash and terms), `temperature` (what divides
-the logits before the softmax; absent: 1) and `calibration` (the error without and with it), `sha256` of the weights,
-and whatever the maker adds (seed, epochs, command line, licence).
+where measured, `origin` (the weights that the training started from, and the `teacher` that it learned from, their
+hashes and terms), `temperature` (what divides the logits before the softmax; absent: 1) and `calibration` (the error
+without and with it), `sha256` of the weights, and whatever the maker adds (seed, epochs, command line, licence).
 Pickles are never read or written.
 """
 

@@ -59,12 +59,16 @@ def read_own_weights(path: Path) -> InitialWeights:
     """Weights of a training of ours, of any classes and size."""
     card = load_card(path)
     plain = card["preprocessing"]
-    origin: dict[str, Any] = {"weights": f"{path.name} ({card['architecture']})", "sha256": card["sha256"]}
-    if "origin" in card:
-        origin["from"] = card["origin"]
     source = f"{path} ({card['architecture']}, {len(card['labels'])} classes, {plain['size']} pixels)"
     tensors = load_weights(path, card["sha256"])
+    origin = describe_origin(path, card)
     return InitialWeights(tensors, card["sha256"], source, plain["mean"], plain["std"], origin, card["labels"])
+
+
+def describe_origin(path: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """What a card says of the weights that a training started or learned from, with their own origin and its terms."""
+    origin: dict[str, Any] = {"weights": f"{path.name} ({card['architecture']})", "sha256": card["sha256"]}
+    return {**origin, "from": card["origin"]} if "origin" in card else origin
 
 
 def take_weights(model: nn.Module, initial: InitialWeights, labels: list[str]) -> list[str]:

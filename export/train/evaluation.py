@@ -46,7 +46,7 @@ def evaluate_and_save(
 ) -> None:
     """Measure the best checkpoint on the test images, in float32, and write it with its card and a report.
 
-    `origin`: where the weights came from that it started from.
+    `origin`: where the weights came from that it started from, and the `teacher` that it learned from.
     """
     options, folder = trainer.options, trainer.folder
     best = load_state(folder.best)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.models.checkpoint import load_checkpoint
+from export.models.initial_weights import describe_origin
 
 
 def training_loss(
@@ -36,7 +37,7 @@ class Teacher(nn.Module):
     """A trained model that reads images made for the student: (N, 3, S, S), normalised -> logits (N, classes).
 
     `size`: the pixels that the teacher itself reads; images of another size are resized, bilinearly as the server does
-    it, so that a small student can learn from a model of larger images.
+    it, so that a small student can learn from a model of larger images. `origin`: what the student's card says of it.
     """
 
     gain: Tensor
@@ -55,6 +56,7 @@ class Teacher(nn.Module):
             raise ValueError(f"--teacher {path} knows the classes {known}, not those of --data")
         self.size: int = own["size"]
         self.sha256: str = card["sha256"]
+        self.origin = describe_origin(path, card)
         spread = torch.tensor(own["std"])
         self.register_buffer("gain", (torch.tensor(std) / spread)[:, None, None])
         self.register_buffer("bias", ((torch.tensor(mean) - torch.tensor(own["mean"])) / spread)[:, None, None])

@@ -99,7 +99,8 @@ def train(options: Options, command: str, dataset: Dataset | None = None) -> Non
     write_config(folder, options, dataset, command, kernels)
     with stop_signals:
         trainer.run(stop_signals)
-    evaluate_and_save(trainer, dataset, preprocessing, command, initial.origin if initial else None)
+    origin = {**(initial.origin if initial else {}), **({"teacher": teacher.origin} if teacher else {})}
+    evaluate_and_save(trainer, dataset, preprocessing, command, origin)
 
 
 def choose_device(options: Options) -> torch.device:

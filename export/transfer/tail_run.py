@@ -139,12 +139,13 @@ def finish(run: TailRun, trainer: TailTrainer, command: str, report: bool) -> No
         **({"teacher_sha256": run.teacher.sha256} if run.teacher else {}),
         "command": command,
     }
+    origin = {**run.initial.origin, **({"teacher": run.teacher.origin} if run.teacher else {})}
     card = {
         "architecture": run.architecture,
         **({"variant": run.variant} if run.variant else {}),
         "labels": run.dataset.labels,
         "preprocessing": run.preprocessing,
-        **({"origin": run.initial.origin} if run.initial.origin else {}),
+        **({"origin": origin} if origin else {}),
         "training": training,
     }
     model = trainer.step.evaluated_model

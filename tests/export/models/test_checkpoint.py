@@ -160,7 +160,8 @@ def test_shipped_weights_load_and_their_card_says_what_they_are(name: str) -> No
         while "from" in origin:
             origin = origin["from"]
         if origin["weights"].endswith(f"({architecture})"):  # from a shorter training of its own
-            assert "teacher_sha256" in training
+            assert card["origin"]["teacher"]["sha256"] == training["teacher_sha256"]
+            assert "non-commercial" in json.dumps(card["origin"]["teacher"])
         else:
             assert "Apache-2.0" in origin["weights"]
         assert "ImageNet" in origin["terms"]

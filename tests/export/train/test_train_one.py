@@ -146,6 +146,8 @@ def test_another_teacher_is_another_run(pack: Path, tmp_path: Path, capsys: pyte
     assert main(small(pack, tmp_path, *teacher)) == 0
     cards = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("teacher", "small")]
     assert cards[1]["training"]["teacher_sha256"] == cards[0]["sha256"]
+    source = {"weights": f"teacher.safetensors ({cards[0]['architecture']})", "sha256": cards[0]["sha256"]}
+    assert cards[1]["origin"] == {"teacher": source}
 
 
 def test_initial_weights_are_part_of_the_run(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
