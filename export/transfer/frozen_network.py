@@ -2,7 +2,7 @@
 
 On a CPU that takes a fraction of PyTorch's time in float32 (docs/training.md): BatchNorms and activations are folded
 into the convolutions, and nothing is kept for a backward pass. PyTorch answers where the network holds the ops of this
-project, for which it has its own kernels, and where it is not on the CPU.
+project, for which it has its own kernels.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ OWN_OPS = ("fwht", "mf", "fwht_2d")
 
 
 def freeze(network: nn.Module) -> Callable[[Tensor], Any]:
-    """`network` in eval mode as a function: float32 (N, C, H, W) -> its answer, or its answers where it has two.
+    """`network`, on the CPU and in eval mode, as a function: float32 (N, C, H, W) -> its answer, or answers.
 
-    What the network becomes afterwards changes nothing. Two are what `expose_embedding` makes: embedding and logits.
+    Two are what `expose_embedding` makes: embedding and logits. The network must learn no more: ONNX Runtime has a copy
+    of its weights.
     """
     network.eval()
-    if isinstance(network, nn.Identity) or any(parameter.is_cuda for parameter in network.parameters()):
+    if isinstance(network, nn.Identity):  # nothing is frozen
         return network
     layers = fold_graph(network)
     if any(layer.op in OWN_OPS for layer in layers):

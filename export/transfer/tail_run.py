@@ -77,6 +77,7 @@ def run_tail(run: TailRun, limits: RunLimits, command: str, stop_signals: StopSi
     with stop_signals:
         maker.fill(store, stop_signals)
         held_out = maker.see(run.split[1]), class_ids[run.split[1]]
+        del maker  # and with it what ONNX Runtime keeps for its batches
         parts = (store, class_ids[run.split[0]], held_out, device)
         epochs = (
             state["epochs"]
